@@ -1,0 +1,135 @@
+"""Every way in which Dayfly refuses or fails, in one tree.
+
+    DayflyError
+    ├─ InvalidRequest          400  the caller must change the request
+    │   ├─ InvalidName              a name, id or path is not well formed
+    │   ├─ InvalidSpec              a field of a deployment is wrong
+    │   └─ PayloadTooLarge     413
+    ├─ Unauthenticated         401  no credential, or a wrong one
+    ├─ Forbidden               403  the credential is good, but not for this
+    ├─ NotFound                404
+    ├─ Conflict                409  it exists already, or is still in use
+    ├─ LimitExceeded           429  retryable: wait and try again
+    ├─ BuildFailed             422  the function's author must act: dependencies or code could not be prepared
+    ├─ FunctionFailed          500  the function's author must act: the code raised or would not start
+    ├─ NotSupported            501  this installation cannot do it; the text says which can
+    ├─ Unavailable             503  retryable: the operator or time must act
+    │   └─ StoreUnavailable         the state could not be written or read
+    ├─ ConfigError              -   the operator must act; at start only, exit code 78
+    └─ InternalError           500  a bug of ours
+
+Each class carries a stable `code` for programs, the HTTP `status`, whether trying again can help, and the command
+line's exit code (sysexits where one fits). Foreign exceptions stop at the adapter that met them and become one of
+these. `str(error)` is a sentence for a person: what happened, which limit or setting, what to do.
+"""
+
+from typing import ClassVar
+
+
+class DayflyError(Exception):
+    """The root: anything that Dayfly itself refuses or reports as failed."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.retry_after_s = retry_after_s
+
+
+class InvalidRequest(DayflyError):
+    """The request is malformed; the same request will fail again."""
+
+    code, status, exit_code = "invalid_request", 400, 64
+
+
+class InvalidName(InvalidRequest):
+    """A name, id or path is not well formed."""
+
+    code = "invalid_name"
+
+
+class InvalidSpec(InvalidRequest):
+    """A field of a deployment is missing, of the wrong kind or out of range."""
+
+    code = "invalid_spec"
+
+
+class PayloadTooLarge(InvalidRequest):
+    """A body, bundle or file is larger than its limit."""
+
+    code, status = "payload_too_large", 413
+
+
+class Unauthenticated(DayflyError):
+    """No credential was given, or it is wrong."""
+
+    code, status, exit_code = "unauthenticated", 401, 77
+
+
+class Forbidden(DayflyError):
+    """The credential is known, but not allowed to do this."""
+
+    code, status, exit_code = "forbidden", 403, 77
+
+
+class NotFound(DayflyError):
+    """The thing named does not exist in the namespace named."""
+
+    code, status, exit_code = "not_found", 404, 66
+
+
+class Conflict(DayflyError):
+    """The thing exists already, is still in use, or changed meanwhile."""
+
+    code, status, exit_code = "conflict", 409, 73
+
+
+class LimitExceeded(DayflyError):
+    """A limit was hit that time or a setting can lift."""
+
+    code, status, retryable, exit_code = "limit_exceeded", 429, True, 75
+
+
+class BuildFailed(DayflyError):
+    """The function's dependencies or code could not be prepared; the message ends with the log's last lines."""
+
+    code, status, exit_code = "build_failed", 422, 65
+
+
+class FunctionFailed(DayflyError):
+    """The function's own code raised, ended or would not start."""
+
+    code, status, exit_code = "function_failed", 500, 1
+
+
+class NotSupported(DayflyError):
+    """This installation lacks the ability."""
+
+    code, status, exit_code = "not_supported", 501, 69
+
+
+class Unavailable(DayflyError):
+    """A part of the platform cannot answer now."""
+
+    code, status, retryable, exit_code = "unavailable", 503, True, 69
+
+
+class StoreUnavailable(Unavailable):
+    """The state could not be read or written: disk full, read-only or damaged."""
+
+    code = "store_unavailable"
+
+
+class ConfigError(DayflyError):
+    """The platform was started with settings it must not or cannot run with."""
+
+    code, exit_code = "config", 78
+
+
+class InternalError(DayflyError):
+    """A bug of ours."""

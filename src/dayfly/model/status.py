@@ -1,0 +1,83 @@
+"""What is true of a function now, as the API tells it."""
+
+from typing import Literal
+
+import msgspec
+
+from dayfly.model.function import FunctionSpec
+
+FunctionState = Literal["building", "starting", "ready", "idle", "failing"]
+"""building: dependencies are being installed. starting: no replica ready yet. ready: at least one is. idle: scaled to
+zero, the next call starts a replica. failing: it cannot be built or started; `reason` says why."""
+
+
+class ReplicaStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica of a function."""
+
+    id: str
+    phase: str
+    revision: int
+    started_unix_ms: int
+    cpu_s: float = 0.0
+    memory_bytes: int = 0
+
+
+class FunctionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A function: what was asked for and what is."""
+
+    spec: FunctionSpec
+    revision: int
+    state: FunctionState
+    reason: str = ""
+    desired_replicas: int
+    ready_replicas: int
+    invocations: int = 0
+    """Calls finished since the function was first deployed."""
+    created_unix_ms: int
+    updated_unix_ms: int
+    """When the current revision was deployed."""
+    url: str
+    """Where to call it, as far as the control plane knows its public address."""
+    replicas: tuple[ReplicaStatus, ...] = ()
+
+
+class PlatformInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The installation itself."""
+
+    version: str
+    provider: str
+    architecture: str
+    default_namespace: str
+    gateway_url: str
+    console_url: str
+    metrics_url: str
+    functions: int
+    gateways: int
+    """Gateway processes connected now."""
+
+
+class ScaleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many replicas are wanted by hand; null gives the number back to the scaler."""
+
+    replicas: int | None
+
+
+class BundleReceipt(msgspec.Struct, frozen=True):
+    """An uploaded code bundle."""
+
+    digest: str
+    size_bytes: int
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An error as RFC 9457 (application/problem+json) tells it, with our members beside the standard ones."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+    code: str
+    retryable: bool = False
+    hint: str = ""
+    call_id: str = ""

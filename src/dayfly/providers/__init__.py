@@ -1,0 +1,1 @@
+"""Places where replicas can run, behind one port."""

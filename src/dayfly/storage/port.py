@@ -1,0 +1,59 @@
+"""The state port: what should be true, kept so that a crash at any moment loses nothing that was acknowledged.
+
+When a write returns, it is on the disk. Reads see every write that returned before. Functions are read and written
+under their key, of which the namespace is a part: there is no way to ask without naming the tenant, but for `all`,
+which the reconciler needs at start.
+"""
+
+import abc
+
+from dayfly.model.function import Function, Revision
+from dayfly.model.names import FunctionKey, NamespaceName
+
+
+class StateStore(abc.ABC):
+    """Desired state. All methods raise StoreUnavailable when the medium fails."""
+
+    @abc.abstractmethod
+    async def open(self) -> None:
+        """Open, and bring an older layout up to date. Raises StoreUnavailable, also for a layout newer than ours."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Finish pending writes and close. Idempotent."""
+
+    @abc.abstractmethod
+    async def all(self) -> list[Function]:
+        """Return every function of every namespace, ordered by key."""
+
+    @abc.abstractmethod
+    async def in_namespace(self, namespace: NamespaceName) -> list[Function]:
+        """Return the namespace's functions ordered by name; none for an unknown namespace."""
+
+    @abc.abstractmethod
+    async def get(self, key: FunctionKey) -> Function:
+        """Return the function. Raises NotFound."""
+
+    @abc.abstractmethod
+    async def put(self, function: Function) -> None:
+        """Create or replace the function; its revision joins the history when its number is new."""
+
+    @abc.abstractmethod
+    async def delete(self, key: FunctionKey) -> None:
+        """Remove the function and its history. Raises NotFound."""
+
+    @abc.abstractmethod
+    async def revisions(self, key: FunctionKey) -> list[Revision]:
+        """Return the function's revisions, newest first. Raises NotFound."""
+
+    @abc.abstractmethod
+    async def namespaces(self) -> list[NamespaceName]:
+        """Return the default namespace and those that hold a function, ordered."""
+
+    @abc.abstractmethod
+    async def totals(self) -> dict[str, int]:
+        """Return calls ever finished by function (`name.namespace`), as last saved."""
+
+    @abc.abstractmethod
+    async def save_totals(self, totals: dict[str, int]) -> None:
+        """Keep these call totals; may be lost by a crash, unlike the rest."""
