@@ -133,8 +133,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _check_handler(handler: str) -> None:
-    module, _, attribute = handler.partition(":")
-    parts = [*module.split("."), *(attribute.split(".") if attribute else ())]
+    module, colon, attribute = handler.partition(":")
+    parts = [*module.split("."), *(attribute.split(".") if colon else ())]
     if len(handler) > 200 or not all(part.isidentifier() for part in parts):
         raise InvalidSpec(f"handler: {handler[:80]!r} must be MODULE or MODULE:ATTRIBUTE, for example handler:handle")
 
