@@ -9,6 +9,9 @@ from dayfly.model.function import Concurrency, Dialect
 from dayfly.model.names import FunctionKey, ReplicaId
 
 
+ExitReason = Literal["stopped", "crashed", "killed", "import_failed", "start_failed", "lost"]
+
+
 class ReplicaPhase(enum.StrEnum):
     """Where a replica is in its life; the only ways on are down the list."""
 
@@ -16,6 +19,14 @@ class ReplicaPhase(enum.StrEnum):
     READY = "ready"
     DRAINING = "draining"
     STOPPED = "stopped"
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A revision's code and dependencies, ready on the disk. Paths are absolute."""
+
+    code_dir: str
+    layer_dirs: tuple[str, ...] = ()
+    """Folders of installed dependencies, searched after the code."""
 
 
 class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +64,7 @@ class ReplicaExited(msgspec.Struct, frozen=True, tag=True):
     """
 
     replica: ReplicaId
-    reason: Literal["stopped", "crashed", "killed", "import_failed", "start_failed", "lost"]
+    reason: ExitReason
     detail: str = ""
 
 

@@ -6,9 +6,13 @@ which the reconciler needs at start.
 """
 
 import abc
+from collections.abc import Collection, Mapping
 
 from dayfly.model.function import Function, Revision
 from dayfly.model.names import FunctionKey, NamespaceName
+
+KEPT_REVISIONS = 100
+"""Revisions kept of one function, the newest; a job that deploys every minute must not fill the disk."""
 
 
 class StateStore(abc.ABC):
@@ -16,7 +20,10 @@ class StateStore(abc.ABC):
 
     @abc.abstractmethod
     async def open(self) -> None:
-        """Open, and bring an older layout up to date. Raises StoreUnavailable, also for a layout newer than ours."""
+        """Open, and bring an older layout up to date; nothing happens when it is open already.
+
+        Raises StoreUnavailable, also for a layout newer than ours, which is left untouched.
+        """
 
     @abc.abstractmethod
     async def close(self) -> None:
@@ -36,7 +43,10 @@ class StateStore(abc.ABC):
 
     @abc.abstractmethod
     async def put(self, function: Function) -> None:
-        """Create or replace the function; its revision joins the history when its number is new."""
+        """Create or replace the function; its revision joins the history when its number is new.
+
+        A revision that is there already stays as it is, whatever the one given says. The newest KEPT_REVISIONS stay.
+        """
 
     @abc.abstractmethod
     async def delete(self, key: FunctionKey) -> None:
@@ -52,8 +62,9 @@ class StateStore(abc.ABC):
 
     @abc.abstractmethod
     async def totals(self) -> dict[str, int]:
-        """Return calls ever finished by function (`name.namespace`), as last saved."""
+        """Return what `save_totals` last kept: calls ever finished by function (`name.namespace`) and beside them what
+        else the meter keeps (`name.namespace@…`)."""
 
     @abc.abstractmethod
-    async def save_totals(self, totals: dict[str, int]) -> None:
-        """Keep these call totals; may be lost by a crash, unlike the rest."""
+    async def save_totals(self, totals: Mapping[str, int], gone: Collection[str] = ()) -> None:
+        """Keep these totals beside the others and forget those `gone`; may be lost by a crash, unlike the rest."""

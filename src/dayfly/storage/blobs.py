@@ -1,0 +1,106 @@
+"""Uploaded code bundles, as files named after what is in them.
+
+A bundle is written to a file of its own beside the others, checked against its digest, flushed, and only then gets its
+name: what has a name is whole. Two uploads of the same bundle do no harm.
+"""
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from dayfly.model.errors import InvalidRequest, NotFound, PayloadTooLarge, StoreUnavailable
+from dayfly.model.names import BundleDigest, parse_bundle_digest
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+_FLUSH_BYTES = 1 << 20
+"""Bytes collected before they are handed to a thread: a hop there costs more than writing a small chunk."""
+_PART = ".part"
+
+
+class FileBlobs:
+    """Bundles under `root/sha256/`, readable by their owner only."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "sha256"
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._folder.glob(f"*{_PART}"):
+            left.unlink(missing_ok=True)
+
+    async def put(self, digest: BundleDigest, chunks: AsyncIterator[bytes], limit_bytes: int) -> int:
+        """Keep the bundle and return its size in bytes.
+
+        Raises InvalidRequest when the content is not what the digest says, PayloadTooLarge beyond `limit_bytes`,
+        StoreUnavailable when the disk fails. Nothing stays of a bundle that was refused or broken off.
+        """
+        final = self._final(digest)
+        part = self._folder / f"{secrets.token_hex(8)}{_PART}"
+        try:
+            size = await self._receive(part, digest, chunks, limit_bytes)
+            await self._on_disk(_publish, part, final)
+        finally:
+            part.unlink(missing_ok=True)
+        return size
+
+    def has(self, digest: BundleDigest) -> bool:
+        """Whether the bundle is here, whole."""
+        return self._final(digest).is_file()
+
+    def path(self, digest: BundleDigest) -> Path:
+        """Return the file that holds the bundle. Raises NotFound."""
+        final = self._final(digest)
+        if not final.is_file():
+            raise NotFound(f"the bundle {digest} was not uploaded here")
+        return final
+
+    async def _receive(self, part: Path, digest: BundleDigest, chunks: AsyncIterator[bytes], limit_bytes: int) -> int:
+        received, pending, hasher = 0, bytearray(), hashlib.sha256()
+        descriptor = await self._on_disk(os.open, part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+
+            def write(data: bytes) -> None:
+                hasher.update(data)
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) :]
+
+            async for chunk in chunks:
+                received += len(chunk)
+                if received > limit_bytes:
+                    raise PayloadTooLarge(f"the bundle is larger than the {limit_bytes} bytes a bundle may have")
+                pending += chunk
+                if len(pending) >= _FLUSH_BYTES:
+                    await self._on_disk(write, bytes(pending))
+                    pending.clear()
+            await self._on_disk(write, bytes(pending))
+            found = f"sha256:{hasher.hexdigest()}"
+            if found != digest:
+                raise InvalidRequest(f"the bundle's digest is {found}, not {digest}: it was damaged or mislabelled")
+            await self._on_disk(os.fsync, file.fileno())
+        return received
+
+    async def _on_disk(
+        self, action: Callable[Arguments, Result], *args: Arguments.args, **named: Arguments.kwargs
+    ) -> Result:
+        try:
+            return await asyncio.to_thread(action, *args, **named)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"the bundle could not be kept in {self._folder} ({error.strerror}); check the disk under it"
+            ) from error
+
+    def _final(self, digest: BundleDigest) -> Path:
+        return self._folder / parse_bundle_digest(digest).removeprefix("sha256:")
+
+
+def _publish(part: Path, final: Path) -> None:
+    part.rename(final)
+    descriptor = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
