@@ -1,0 +1,152 @@
+"""What can happen to a function, and what can be done about it.
+
+The lifecycle of a function takes in the events and answers with the instructions; whoever carries these out feeds
+back what came of them as further events. All of them are values: a story of a production fault, event by event, is a
+test.
+"""
+
+import msgspec
+
+from dayfly.model.function import Function, FunctionSpec
+from dayfly.model.names import ReplicaId
+from dayfly.model.replica import ExitReason, Prepared, RecoveredReplica, StartOrder
+
+
+class Deployed(msgspec.Struct, frozen=True):
+    """A revision is to serve from now on, also one of a function that was just removed."""
+
+    function: Function
+
+
+class Scaled(msgspec.Struct, frozen=True):
+    """Somebody set the number of replicas by hand, or gave it back to the scaler."""
+
+    function: Function
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """The function is wanted no longer."""
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """The control plane was away and is back; these replicas, perhaps none, were found running."""
+
+    replicas: tuple[RecoveredReplica, ...] = ()
+
+
+class Demanded(msgspec.Struct, frozen=True):
+    """Calls wait, and their gateway knows of no ready replica."""
+
+    waiting: int
+
+
+class LoadObserved(msgspec.Struct, frozen=True):
+    """What all gateways together see: calls worked on, calls waiting, calls ever finished."""
+
+    inflight: int
+    waiting: int
+    finished: int
+
+
+class PrepareDone(msgspec.Struct, frozen=True):
+    """The revision's code and dependencies are on the disk."""
+
+    revision: int
+    prepared: Prepared
+
+
+class PrepareFailed(msgspec.Struct, frozen=True):
+    """The revision's code or dependencies could not be prepared."""
+
+    revision: int
+    detail: str
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The replica takes calls at `address`."""
+
+    replica: ReplicaId
+    address: str
+
+
+class Exited(msgspec.Struct, frozen=True):
+    """The replica is gone. `detail` and the `lines` it last printed are for a person."""
+
+    replica: ReplicaId
+    reason: ExitReason
+    detail: str = ""
+    lines: tuple[str, ...] = ()
+
+
+class StopFailed(msgspec.Struct, frozen=True):
+    """The provider could not be asked to stop the replica."""
+
+    replica: ReplicaId
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """Time has passed, as `WakeAt` asked for."""
+
+
+Event = (
+    Deployed
+    | Scaled
+    | Removed
+    | Recovered
+    | Demanded
+    | LoadObserved
+    | PrepareDone
+    | PrepareFailed
+    | Ready
+    | Exited
+    | StopFailed
+    | Tick
+)
+
+
+class Prepare(msgspec.Struct, frozen=True):
+    """Make the revision's code and dependencies ready; answer with PrepareDone or PrepareFailed."""
+
+    revision: int
+    spec: FunctionSpec
+
+
+class StartReplica(msgspec.Struct, frozen=True):
+    """Start a replica; answer with Ready at most once and Exited exactly once."""
+
+    order: StartOrder
+
+
+class StopReplica(msgspec.Struct, frozen=True):
+    """Let the replica finish its calls and end, within the grace; answer with Exited, or StopFailed."""
+
+    replica: ReplicaId
+    grace_s: float
+
+
+class Publish(msgspec.Struct, frozen=True):
+    """The function's routing entry has changed: tell the gateways."""
+
+
+class Retract(msgspec.Struct, frozen=True):
+    """The function is gone from the routing table: tell the gateways."""
+
+
+class WakeAt(msgspec.Struct, frozen=True):
+    """Send a Tick at this time; it takes the place of any earlier wish."""
+
+    at: float
+
+
+class Tell(msgspec.Struct, frozen=True):
+    """Something went wrong that the operator and the function's author should be able to read in their logs."""
+
+    summary: str
+    detail: str
+
+
+class Forget(msgspec.Struct, frozen=True):
+    """Nothing is left of the function, and this lifecycle can go."""
+
+
+Instruction = Prepare | StartReplica | StopReplica | Publish | Retract | WakeAt | Tell | Forget

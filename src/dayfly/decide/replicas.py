@@ -1,0 +1,116 @@
+"""The replicas of one function, each in its phase.
+
+    STARTING ──► READY ──► DRAINING ──► (gone)
+        └──────────┴────────────┴─────────▲      a replica can be gone from any phase; STARTING can be given up
+
+- STARTING: ordered from the provider. Not in the routing table.
+- READY: takes calls; exactly these are in the routing table.
+- DRAINING: taken out of the table. It is told to stop a moment later, so that gateways hear of it first, and then has
+  the function's timeout to finish its calls.
+
+The ways are a table; anything that is not in it is a bug of ours and raises.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from dayfly.model.errors import InternalError
+from dayfly.model.names import ReplicaId
+from dayfly.model.replica import ReplicaPhase
+
+STARTING = ReplicaPhase.STARTING
+READY = ReplicaPhase.READY
+DRAINING = ReplicaPhase.DRAINING
+STOPPED = ReplicaPhase.STOPPED
+
+START_LIMIT_S = 120.0
+"""A replica that is not ready by then is given up: its handler blocks while it is imported."""
+DRAIN_DELAY_S = 0.5
+"""From leaving the routing table to being told to stop: a busy gateway needs a few milliseconds to hear of it."""
+STOP_AGAIN_S = 10.0
+"""A stop that was not confirmed this long after its grace is asked for again."""
+
+
+class InvalidTransition(InternalError):
+    """A replica was to go a way that does not exist: a bug of ours."""
+
+
+class Replica(msgspec.Struct, gc=False):
+    """What a lifecycle knows of one replica."""
+
+    id: ReplicaId
+    revision: int
+    phase: ReplicaPhase
+    started: float
+    """When it was ordered, or found running."""
+    address: str = ""
+    """Where it took calls; empty when it never was ready."""
+    act_at: float | None = None
+    """STARTING: when it is given up. DRAINING: when it is told to stop, or told again. READY: None."""
+
+
+class Replicas:
+    """All replicas of a function that are not gone, oldest first."""
+
+    __slots__ = ("_by_id", "rerouted")
+
+    def __init__(self) -> None:
+        self._by_id: dict[ReplicaId, Replica] = {}
+        self.rerouted = False
+        """Whether the replicas that serve are others than when this was last set to False."""
+
+    def __len__(self) -> int:
+        """Return how many there are, in whatever phase."""
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Replica]:
+        """Iterate over a copy, so that replicas may change on the way."""
+        return iter(list(self._by_id.values()))
+
+    def get(self, name: ReplicaId) -> Replica | None:
+        """Return the replica; None when it is gone or was never known."""
+        return self._by_id.get(name)
+
+    def within(self, *phases: ReplicaPhase) -> list[Replica]:
+        """Return those in these phases, of every revision."""
+        return [replica for replica in self._by_id.values() if replica.phase in phases]
+
+    def enlist(self, name: ReplicaId, revision: int, now: float) -> Replica:
+        """Take in a replica that starts."""
+        replica = Replica(name, revision, STARTING, started=now, act_at=now + START_LIMIT_S)
+        self._by_id[name] = replica
+        return replica
+
+    def move(self, replica: Replica, to: ReplicaPhase, now: float, *, address: str = "") -> None:
+        """Bring the replica into its next phase. Raises InvalidTransition when there is no such way."""
+        change = _TRANSITIONS.get((replica.phase, to))
+        if change is None:
+            raise InvalidTransition(f"replica {replica.id} cannot go from {replica.phase} to {to}")
+        change(self, replica, now, address)
+        replica.phase = to
+
+    def _begin_to_serve(self, replica: Replica, _now: float, address: str) -> None:
+        replica.address, replica.act_at = address, None
+        self.rerouted = True
+
+    def _give_up(self, replica: Replica, now: float, _address: str) -> None:
+        replica.act_at = now
+
+    def _withdraw(self, replica: Replica, now: float, _address: str) -> None:
+        replica.act_at = now + DRAIN_DELAY_S
+        self.rerouted = True
+
+    def _vanish(self, replica: Replica, _now: float, _address: str) -> None:
+        del self._by_id[replica.id]
+        self.rerouted = self.rerouted or replica.phase is READY
+
+
+_TRANSITIONS: dict[tuple[ReplicaPhase, ReplicaPhase], Callable[[Replicas, Replica, float, str], None]] = {
+    (STARTING, READY): Replicas._begin_to_serve,
+    (STARTING, DRAINING): Replicas._give_up,
+    (STARTING, STOPPED): Replicas._vanish,
+    (READY, DRAINING): Replicas._withdraw,
+    (READY, STOPPED): Replicas._vanish,
+    (DRAINING, STOPPED): Replicas._vanish,
+}

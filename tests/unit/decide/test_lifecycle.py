@@ -1,0 +1,422 @@
+"""The lifecycle of a function, told as events and expected instructions."""
+
+import itertools
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from dayfly.decide import events as ev
+from dayfly.decide.invariants import InvariantBroken, validate
+from dayfly.decide.lifecycle import Lifecycle
+from dayfly.decide.replicas import DRAIN_DELAY_S, DRAINING, READY, START_LIMIT_S, STARTING, InvalidTransition
+from dayfly.decide.routing import entry
+from dayfly.decide.trouble import HEALTHY_AFTER_S
+from dayfly.model.function import Function, FunctionSpec, Revision
+from dayfly.model.names import ReplicaId
+from dayfly.model.replica import ExitReason, Prepared, RecoveredReplica, StartOrder
+
+
+def function(number: int = 1, *, replicas: int | None = None, **fields: object) -> Function:
+    spec = msgspec.convert({"name": "hello", "bundle": "sha256:" + "a" * 64, "timeout": "30s", **fields}, FunctionSpec)
+    revision = Revision(number=number, spec=spec, created_unix_ms=number)
+    return Function(key=spec.key, revision=revision, created_unix_ms=1, replicas=replicas)
+
+
+class Stage:
+    """A lifecycle that is checked after every event, with short words for telling a story."""
+
+    def __init__(self, first: Function | None = None) -> None:
+        names: Iterator[ReplicaId] = (ReplicaId(f"replica{number:03}") for number in itertools.count(1))
+        self.now = 100.0
+        self.machine = Lifecycle(first or function(), lambda: next(names))
+        self.started: list[StartOrder] = []
+
+    def tell(self, event: ev.Event, after: float = 0.0) -> list[ev.Instruction]:
+        self.now += after
+        out = self.machine.handle(event, self.now)
+        validate(self.machine, self.now)
+        self.started += [i.order for i in out if isinstance(i, ev.StartReplica)]
+        return [i for i in out if not isinstance(i, ev.WakeAt)]
+
+    def deploy(self, fn: Function | None = None) -> list[ev.Instruction]:
+        fn = fn or self.machine.function
+        out = self.tell(ev.Deployed(fn))
+        if any(isinstance(i, ev.Prepare) for i in out):
+            out += self.tell(ev.PrepareDone(fn.revision.number, Prepared("/code")))
+        return out
+
+    def ready(self, index: int = -1) -> list[ev.Instruction]:
+        name = self.started[index].replica
+        return self.tell(ev.Ready(name, f"unix:/{name}"))
+
+    def exited(self, index: int = -1, reason: ExitReason = "crashed", detail: str = "") -> list[ev.Instruction]:
+        return self.tell(ev.Exited(self.started[index].replica, reason, detail))
+
+    def tick(self, after: float) -> list[ev.Instruction]:
+        """Let time pass in one leap, with a tick at its end."""
+        return self.tell(ev.Tick(), after)
+
+    def serving(self) -> list[str]:
+        return [endpoint.replica for endpoint in entry(self.machine).endpoints]
+
+    def at_zero(self) -> "Stage":
+        self.deploy()
+        self.ready()
+        self.tick(900)
+        self.tick(1)
+        self.exited(reason="stopped")
+        return self
+
+
+def kinds(instructions: list[ev.Instruction]) -> list[type]:
+    return [type(instruction) for instruction in instructions]
+
+
+def test_a_deployment_prepares_then_starts_then_is_routed_to() -> None:
+    stage = Stage()
+    assert kinds(stage.tell(ev.Deployed(function()))) == [ev.Publish, ev.Prepare]
+    (start,) = stage.tell(ev.PrepareDone(1, Prepared("/code", ("/layer",))))
+    assert isinstance(start, ev.StartReplica)
+    assert (start.order.code_dir, start.order.layer_dirs, start.order.timeout_s) == ("/code", ("/layer",), 30.0)
+    assert stage.serving() == []
+    assert kinds(stage.ready()) == [ev.Publish]
+    assert stage.serving() == ["replica001"]
+
+
+def test_the_order_says_all_that_the_spec_does() -> None:
+    fn = function(
+        env={"A": "1"}, dialect="asgi", handler="app:app", max_inflight=3, concurrency="inline",
+        limits={"memory": "64Mi", "cpu": "500m"},
+    )  # fmt: skip
+    stage = Stage(fn)
+    stage.deploy()
+    order = stage.started[0]
+    assert (order.env, order.dialect, order.handler, order.max_inflight) == ({"A": "1"}, "asgi", "app:app", 3)
+    assert (order.concurrency, order.memory_bytes, order.cpu_millicores) == ("inline", 64 << 20, 500)
+
+
+def test_old_replicas_serve_until_a_new_one_is_ready() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    stage.deploy(function(2))
+    assert stage.serving() == ["replica001"]
+    assert kinds(stage.ready()) == [ev.Publish]
+    assert stage.serving() == ["replica002"]
+    (stop,) = stage.tick(DRAIN_DELAY_S)
+    assert stop == ev.StopReplica(ReplicaId("replica001"), 30.0)
+
+
+def test_old_replicas_go_on_serving_when_the_new_revision_fails() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    stage.deploy(function(2))
+    stage.exited(reason="import_failed")
+    assert stage.serving() == ["replica001"]
+    assert entry(stage.machine).failing == ""
+    stage.deploy(function(3))
+    assert stage.serving() == ["replica001"]
+    stage.ready()
+    assert stage.serving() == ["replica003"]
+
+
+def test_an_old_replica_that_is_not_ready_yet_is_given_up_at_once() -> None:
+    stage = Stage()
+    stage.deploy()
+    out = stage.tell(ev.Deployed(function(2)))
+    assert ev.StopReplica(ReplicaId("replica001"), 0.0) in out
+    assert stage.ready(0) == []
+    assert stage.serving() == []
+
+
+def test_an_old_replica_that_crashes_is_not_replaced() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    stage.deploy(function(2))
+    assert kinds(stage.exited(0)) == [ev.Publish]
+    assert stage.machine.trouble is None
+
+
+def test_a_drained_replica_leaves_the_table_before_it_is_stopped() -> None:
+    stage = Stage()
+    stage.deploy(function(replicas=2))
+    stage.ready(0)
+    stage.ready(1)
+    assert kinds(stage.tell(ev.Scaled(function(replicas=1)))) == [ev.Publish]
+    assert stage.serving() == ["replica001"]
+    assert kinds(stage.tick(DRAIN_DELAY_S)) == [ev.StopReplica]
+
+
+def test_a_stop_is_asked_again_when_it_fails_or_is_not_confirmed() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    stage.tell(ev.Removed())
+    assert kinds(stage.tick(1)) == [ev.StopReplica]
+    stage.tell(ev.StopFailed(ReplicaId("replica001")))
+    assert kinds(stage.tick(0.5)) == []
+    assert kinds(stage.tick(0.5)) == [ev.StopReplica]
+    assert kinds(stage.tick(39)) == []
+    assert kinds(stage.tick(1)) == [ev.StopReplica]
+    assert kinds(stage.exited(reason="stopped")) == [ev.Forget]
+
+
+def test_a_removal_retracts_drains_and_forgets() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    assert kinds(stage.tell(ev.Removed())) == [ev.Retract]
+    assert kinds(stage.tell(ev.Removed())) == []
+    assert stage.tell(ev.Demanded(1)) == []
+    assert stage.tell(ev.LoadObserved(0, 5, 0)) == []
+    assert kinds(stage.tick(1)) == [ev.StopReplica]
+    assert kinds(stage.exited(reason="stopped")) == [ev.Forget]
+
+
+def test_a_removed_function_without_replicas_is_forgotten_at_once() -> None:
+    assert kinds(Stage().at_zero().tell(ev.Removed())) == [ev.Retract, ev.Forget]
+
+
+def test_a_function_deployed_while_it_drains_lives_again() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    stage.tell(ev.Removed())
+    stage.deploy(function(2))
+    stage.ready()
+    assert stage.serving() == ["replica002"]
+    assert kinds(stage.tick(1)) == [ev.StopReplica]
+    assert ev.Forget not in kinds(stage.exited(0, reason="stopped"))
+
+
+def test_code_prepared_for_another_revision_is_not_used() -> None:
+    stage = Stage()
+    stage.tell(ev.Deployed(function(1)))
+    stage.tell(ev.Deployed(function(2)))
+    assert stage.tell(ev.PrepareDone(1, Prepared("/old"))) == []
+    assert stage.tell(ev.PrepareFailed(1, "old")) == []
+    stage.tell(ev.PrepareDone(2, Prepared("/new")))
+    assert [order.code_dir for order in stage.started] == ["/new"]
+
+
+def test_code_prepared_after_the_removal_starts_nothing() -> None:
+    stage = Stage()
+    stage.tell(ev.Deployed(function()))
+    stage.tell(ev.Removed())
+    assert ev.StartReplica not in kinds(stage.tell(ev.PrepareDone(1, Prepared("/code"))))
+
+
+@pytest.mark.parametrize("reason", ["crashed", "killed", "import_failed", "start_failed"])
+def test_failures_back_off_and_say_why(reason: ExitReason) -> None:
+    stage = Stage()
+    stage.deploy()
+    for wait in (1, 2, 4, 8, 16, 32, 60, 60):
+        assert ev.Tell in kinds(stage.exited(reason=reason, detail="Boom"))
+        assert entry(stage.machine).failing
+        assert stage.machine.trouble is not None
+        assert "Boom" in stage.machine.trouble.account
+        before = len(stage.started)
+        stage.tick(wait - 0.01)
+        assert len(stage.started) == before
+        stage.tick(0.02)
+        if stage.machine.preparing:
+            stage.tell(ev.PrepareDone(1, Prepared("/code")))
+        assert len(stage.started) == before + 1
+        assert entry(stage.machine).failing == "", "while it tries again, callers are held"
+
+
+def test_health_begins_the_series_anew_and_clears_the_trouble() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.exited()
+    stage.tick(1)
+    stage.exited()
+    stage.tick(2)
+    stage.ready()
+    stage.tick(HEALTHY_AFTER_S - 0.1)
+    assert stage.machine.trouble is not None
+    stage.tick(0.1)
+    assert stage.machine.trouble is None
+    stage.exited()
+    assert stage.machine.trouble is not None
+    assert stage.machine.trouble.failures == 1
+
+
+def test_replicas_that_fail_together_fail_once_and_one_tries_ahead() -> None:
+    stage = Stage(function(labels={"com.openfaas.scale.min": "5"}))
+    stage.deploy()
+    assert len(stage.started) == 5
+    for index in range(5):
+        stage.exited(index)
+    assert stage.machine.trouble is not None
+    assert stage.machine.trouble.failures == 1
+    stage.tick(1)
+    assert len(stage.started) == 6
+    stage.ready()
+    assert len(stage.started) == 10
+
+
+def test_a_crash_of_one_of_two_publishes_no_failure() -> None:
+    stage = Stage(function(labels={"com.openfaas.scale.min": "2"}))
+    stage.deploy()
+    stage.ready(0)
+    stage.ready(1)
+    stage.exited(0)
+    assert entry(stage.machine).failing == ""
+    assert stage.serving() == ["replica002"]
+
+
+def test_a_demand_during_the_back_off_is_answered_with_the_failure() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.exited(reason="import_failed")
+    assert kinds(stage.tell(ev.Demanded(1))) == [ev.Publish]
+    assert entry(stage.machine).failing
+
+
+def test_a_deployment_clears_the_back_off() -> None:
+    stage = Stage()
+    stage.deploy()
+    for wait in (1, 2, 4):
+        stage.exited()
+        stage.tick(wait)
+    stage.exited()
+    stage.deploy(function(2))
+    assert stage.started[-1].revision == 2
+    assert entry(stage.machine).failing == ""
+
+
+def test_a_lost_replica_is_replaced_while_callers_are_held() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    stage.exited(reason="lost")
+    assert entry(stage.machine).failing == ""
+    stage.tick(0.2)
+    assert len(stage.started) == 2
+    stage.exited(reason="lost")
+    assert entry(stage.machine).failing, "lost again so soon, it backs off like any other"
+
+
+def test_a_replica_that_never_gets_ready_is_given_up() -> None:
+    stage = Stage()
+    stage.deploy()
+    out = stage.tick(START_LIMIT_S)
+    assert ev.StopReplica(ReplicaId("replica001"), 0.0) in out
+    assert stage.machine.trouble is not None
+    assert "not ready in time" in stage.machine.trouble.sentence
+    assert stage.ready() == []
+
+
+def test_demands_at_zero_start_one_replica_however_many_wait() -> None:
+    stage = Stage().at_zero()
+    before = len(stage.started)
+    for _ in range(200):
+        stage.tell(ev.Demanded(200))
+    assert len(stage.started) == before + 1
+
+
+def test_a_demand_crossing_the_news_of_a_ready_replica_does_nothing() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    assert stage.tell(ev.Demanded(3)) == []
+
+
+def test_wakes_with_the_policys_minimum() -> None:
+    stage = Stage(function(labels={"com.openfaas.scale.min": "3"}))
+    stage.tell(ev.Recovered())
+    assert stage.started == []
+    stage.tell(ev.Demanded(1))
+    stage.tell(ev.PrepareDone(1, Prepared("/code")))
+    assert len(stage.started) == 3
+
+
+def found(number: int, revision: int, *, ready: bool = True) -> RecoveredReplica:
+    fn = function(revision)
+    order = StartOrder(
+        replica=ReplicaId(f"found{number:05}"), key=fn.key, revision=revision, lang="python", dialect="auto",
+        handler="handler", code_dir="/code", timeout_s=30.0,
+    )  # fmt: skip
+    return RecoveredReplica(order, f"unix:/{number}" if ready else "")
+
+
+def test_recovered_replicas_of_the_current_revision_stay() -> None:
+    stage = Stage(function(2))
+    out = stage.tell(ev.Recovered((found(1, 2), found(2, 2), found(3, 2, ready=False))))
+    assert kinds(out) == [ev.Publish]
+    assert stage.serving() == ["found00001", "found00002"]
+    assert stage.machine.scale.wanted == 3
+
+
+def test_recovered_replicas_of_an_old_revision_serve_until_the_current_one_does() -> None:
+    stage = Stage(function(2))
+    assert kinds(stage.tell(ev.Recovered((found(1, 1),)))) == [ev.Publish, ev.Prepare]
+    stage.tell(ev.PrepareDone(2, Prepared("/code")))
+    assert stage.serving() == ["found00001"]
+    stage.ready()
+    assert stage.serving() == ["replica001"]
+
+
+def test_recovered_replicas_beyond_what_is_wanted_are_drained() -> None:
+    stage = Stage(function(1, replicas=1))
+    stage.tell(ev.Recovered((found(1, 1), found(2, 1))))
+    assert stage.serving() == ["found00001"]
+
+
+def test_no_way_leads_back() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    (replica,) = stage.machine.replicas
+    with pytest.raises(InvalidTransition, match="cannot go from ready to starting"):
+        stage.machine.replicas.move(replica, STARTING, stage.now)
+
+
+def test_a_bug_is_told_with_the_story_that_led_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    monkeypatch.setattr(Lifecycle, "_surplus", lambda self: [*self.replicas] * 2)
+    with pytest.raises(InvalidTransition, match=r"(?s)draining to draining after.*Deployed.*Ready.*Demanded"):
+        stage.tell(ev.Demanded(1))
+
+
+def test_validation_finds_a_replica_that_serves_without_being_ready() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.ready()
+    (replica,) = stage.machine.replicas
+    replica.address = ""
+    with pytest.raises(InvariantBroken, match="L1"):
+        validate(stage.machine, stage.now)
+
+
+def test_validation_finds_too_many_and_too_few() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.machine.scale.wanted = 0
+    with pytest.raises(InvariantBroken, match="L2"):
+        validate(stage.machine, stage.now)
+    stage.machine.scale.wanted = 2
+    with pytest.raises(InvariantBroken, match="L5"):
+        validate(stage.machine, stage.now)
+
+
+def test_validation_finds_a_missing_wake() -> None:
+    stage = Stage()
+    stage.deploy()
+    stage.machine.wake_at = None
+    with pytest.raises(InvariantBroken, match="L6"):
+        validate(stage.machine, stage.now)
+
+
+def test_an_idle_lifecycle_keeps_no_story() -> None:
+    stage = Stage().at_zero()
+    stage.tell(ev.Recovered())
+    assert stage.machine._story is not None
+    assert len(stage.machine._story) <= 1
+    assert [replica.phase for replica in stage.machine.replicas if replica.phase in (READY, DRAINING)] == []
