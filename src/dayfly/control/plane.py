@@ -1,0 +1,261 @@
+"""The control plane: what can be asked of the platform, and the parts that make it true.
+
+Every change is written to the store first and acted upon after; what was acknowledged is on the disk. The desired state
+is kept in memory beside the lifecycles, so that neither a cold start nor a question reads the store. Changes of one
+function happen one after another; once a change is being written it is carried through, even when whoever asked for it
+has gone away.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Literal
+
+from dayfly.control.clock import Clock
+from dayfly.control.link import LinkServer
+from dayfly.control.ports import LogSink, Meter, Preparer
+from dayfly.control.reconciler import Reconciler
+from dayfly.control.recovery import adopt, dismiss
+from dayfly.control.scaler import Scaler
+from dayfly.control.sequence import Sequence
+from dayfly.control.statuses import status_of
+from dayfly.control.totals import Totals
+from dayfly.decide import events as ev
+from dayfly.decide.lifecycle import Lifecycle
+from dayfly.decide.routing import entry
+from dayfly.model.errors import Conflict, InvalidRequest, InvalidSpec, NotFound, Unavailable
+from dayfly.model.function import Function, FunctionSpec, Revision
+from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId, parse_bundle_digest
+from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats
+from dayfly.model.scaling import MAX_REPLICAS
+from dayfly.model.status import FunctionStatus
+from dayfly.model.table import Entry
+from dayfly.providers.port import Provider
+from dayfly.storage.blobs import FileBlobs
+from dayfly.storage.port import StateStore
+
+log = logging.getLogger("dayfly.control")
+
+SHUTDOWN_GRACE_S = 10.0
+
+
+class ControlPlane:
+    """Functions deployed, scaled, removed and told of. Start it before anything else, and stop it in the end."""
+
+    def __init__(
+        self,
+        *,
+        store: StateStore,
+        provider: Provider,
+        blobs: FileBlobs,
+        preparer: Preparer,
+        meter: Meter,
+        logs: LogSink,
+        link_socket: Path,
+        gateway_url: str,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._provider = provider
+        self._blobs = blobs
+        self._meter = meter
+        self._clock = clock
+        self._gateway_url = gateway_url
+        self._link = LinkServer(
+            link_socket,
+            clock=clock,
+            entries=self._entries,
+            on_demand=lambda function, waiting: self._scaler.demand(function, waiting),
+            on_load=lambda gateway, boot, load: self._scaler.load(gateway, boot, load),
+            on_gone=lambda gateway: self._scaler.gone(gateway),
+        )
+        self._reconciler = Reconciler(provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link)
+        self._scaler = Scaler(self._reconciler, meter)
+        self._totals = Totals(store, meter, clock, lambda: {str(key) for key in self._reconciler.machines})
+        self._changes = Sequence()
+        self._early: list[ReplicaEvent] | None = []
+        self._dismissals: asyncio.Task[None] | None = None
+        self._unwanted: list[RecoveredReplica] = []
+        self._started = False
+
+    async def start(self) -> None:
+        """Read the desired state, adopt what still runs, listen for gateways. Raises Unavailable, OSError."""
+        self._started = True
+        await self._store.open()
+        functions = await self._store.all()
+        await self._totals.start()
+        await self._provider.open(self._on_event, self._reconciler.on_log)
+        found = await self._provider.recover()
+        self._unwanted = adopt(self._reconciler, functions, found)
+        early, self._early = self._early or [], None
+        for event in early:
+            self._reconciler.on_event(event)
+        await self._link.start()
+        self._dismissals = asyncio.get_running_loop().create_task(dismiss(self._reconciler, self._unwanted))
+        log.info("%d functions wanted, %d replicas found running", len(functions), len(found))
+
+    async def stop(self) -> None:
+        """Stop acting and listening; replicas keep running and gateways keep serving. Idempotent."""
+        if not self._started:
+            return
+        self._started = False
+        await self._changes.drain()
+        if self._dismissals is not None:
+            self._dismissals.cancel()
+            await asyncio.wait([self._dismissals])
+        await self._link.refresh()
+        await self._reconciler.close()
+        await self._link.stop()
+        await self._totals.stop()
+        await self._provider.close()
+        await self._store.close()
+
+    async def shutdown(self, grace_s: float = SHUTDOWN_GRACE_S) -> None:
+        """Stop, and every replica with it; each may finish its calls for `grace_s` seconds."""
+        await self._changes.drain()
+        await self._reconciler.stop_all(grace_s)
+        await self.stop()
+
+    async def deploy(self, spec: FunctionSpec, *, mode: Literal["create", "update", "upsert"]) -> FunctionStatus:
+        """Make this the function's current revision and return at once; the status tells how it comes up.
+
+        Raises InvalidRequest, Conflict (create, and it exists), NotFound (update, and it does not), StoreUnavailable.
+        """
+        spec.check()
+        self._check_code(spec)
+        return await self._changes.run(spec.key, self._deploy(spec, mode))
+
+    async def remove(self, key: FunctionKey) -> None:
+        """Remove the function; its replicas finish their calls. Raises NotFound, StoreUnavailable."""
+        await self._changes.run(key, self._remove(key))
+
+    async def scale(self, key: FunctionKey, replicas: int | None) -> FunctionStatus:
+        """Fix the number of replicas until the next deployment; None gives it back to the scaler.
+
+        Raises NotFound, InvalidRequest, StoreUnavailable.
+        """
+        if replicas is not None and not 0 <= replicas <= MAX_REPLICAS:
+            raise InvalidRequest(f"replicas: {replicas} must be between 0 and {MAX_REPLICAS}")
+        return await self._changes.run(key, self._scale(key, replicas))
+
+    async def status(self, key: FunctionKey) -> FunctionStatus:
+        """Return what is true of the function now. Raises NotFound."""
+        self._machine(key)
+        await self.refresh_load()
+        return self._status(self._machine(key), await self._stats_for_status())
+
+    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
+        """Return what is true of the namespace's functions now, ordered by name."""
+        await self.refresh_load()
+        stats = await self._stats_for_status()
+        machines = self._reconciler.machines
+        keys = sorted(key for key, machine in machines.items() if key.namespace == namespace and not machine.removed)
+        return [self._status(machines[key], stats) for key in keys]
+
+    async def revisions(self, key: FunctionKey) -> list[Revision]:
+        """Return the function's revisions, newest first. Raises NotFound, StoreUnavailable."""
+        return await self._store.revisions(key)
+
+    async def namespaces(self) -> list[NamespaceName]:
+        """Return the default namespace and those that hold a function, ordered. Raises StoreUnavailable."""
+        return await self._store.namespaces()
+
+    async def stats(self) -> dict[ReplicaId, ReplicaStats]:
+        """Return what each replica uses now. Raises Unavailable."""
+        return await self._provider.stats()
+
+    def gateways(self) -> int:
+        """Return how many gateways are connected."""
+        return len(self._link.gateways)
+
+    async def refresh_load(self) -> None:
+        """Take in what every gateway has counted up to now, waiting half a second at most."""
+        await self._link.refresh()
+
+    # -- changes -----------------------------------------------------------------------------------------------------
+
+    async def _deploy(self, spec: FunctionSpec, mode: Literal["create", "update", "upsert"]) -> FunctionStatus:
+        key, now_ms = spec.key, self._clock.unix_ms()
+        machine = self._reconciler.machines.get(key)
+        present = machine.function if machine is not None and not machine.removed else None
+        if mode == "create" and present is not None:
+            raise Conflict(
+                f"the function {key.name} exists already in the namespace {key.namespace}; update it instead"
+            )
+        if mode == "update" and present is None:
+            raise _missing(key)
+        function = Function(
+            key=key,
+            revision=Revision(number=self._next_number(key, machine, present), spec=spec, created_unix_ms=now_ms),
+            created_unix_ms=present.created_unix_ms if present is not None else now_ms,
+        )
+        await self._store.put(function)
+        # Its last replica may have ended while the store was written, and the lifecycle with it.
+        machine = self._reconciler.machines.get(key) or self._reconciler.add(function)
+        self._reconciler.tell(key, ev.Deployed(function))
+        return self._status(machine, {})
+
+    def _next_number(self, key: FunctionKey, machine: Lifecycle | None, present: Function | None) -> int:
+        alive = [replica.revision for replica in machine.replicas] if machine is not None else []
+        self._unwanted = [found for found in self._unwanted if self._reconciler.owns(found.order.replica)]
+        left = [found.order.revision for found in self._unwanted if found.order.key == key]
+        return max([present.revision.number if present is not None else 0, *alive, *left]) + 1
+
+    async def _remove(self, key: FunctionKey) -> None:
+        self._machine(key)
+        await self._store.delete(key)
+        self._reconciler.tell(key, ev.Removed())
+        self._meter.forget(key)
+
+    async def _scale(self, key: FunctionKey, replicas: int | None) -> FunctionStatus:
+        before = self._machine(key).function
+        function = Function(
+            key=key, revision=before.revision, created_unix_ms=before.created_unix_ms, replicas=replicas
+        )
+        await self._store.put(function)
+        self._reconciler.tell(key, ev.Scaled(function))
+        return self._status(self._machine(key), {})
+
+    def _check_code(self, spec: FunctionSpec) -> None:
+        if not spec.bundle:
+            raise InvalidSpec("bundle: a function needs code; upload a bundle and name its digest")
+        if not self._blobs.has(parse_bundle_digest(spec.bundle)):
+            raise InvalidSpec(f"bundle: {spec.bundle} was not uploaded here; upload it, then deploy again")
+
+    # -- the rest ----------------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: ReplicaEvent) -> None:
+        if self._early is not None:
+            # Until recovery has said whose the replicas are, nobody could tell what this means.
+            self._early.append(event)
+        else:
+            self._reconciler.on_event(event)
+
+    def _entries(self) -> tuple[Entry, ...]:
+        return tuple(entry(machine) for machine in self._reconciler.machines.values() if not machine.removed)
+
+    def _machine(self, key: FunctionKey) -> Lifecycle:
+        machine = self._reconciler.machines.get(key)
+        if machine is None or machine.removed:
+            raise _missing(key)
+        return machine
+
+    def _status(self, machine: Lifecycle, stats: dict[ReplicaId, ReplicaStats]) -> FunctionStatus:
+        return status_of(
+            machine,
+            clock=self._clock,
+            gateway_url=self._gateway_url,
+            invocations=self._meter.invocations(machine.function.key),
+            stats=stats,
+        )
+
+    async def _stats_for_status(self) -> dict[ReplicaId, ReplicaStats]:
+        try:
+            return await self._provider.stats()
+        except Unavailable as error:
+            log.warning("the provider could not tell what replicas use: %s", error)
+            return {}
+
+
+def _missing(key: FunctionKey) -> NotFound:
+    return NotFound(f"there is no function {key.name} in the namespace {key.namespace}")

@@ -1,0 +1,64 @@
+"""What the control plane needs of others, as it sees them.
+
+Preparing code, keeping log lines and counting calls are done by packages beside this one, which the control plane may
+not import. It states here what it calls; the composition in `server` hands in the real ones, tests hand in small ones.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from dayfly.model.function import FunctionSpec
+from dayfly.model.log import LogLine
+from dayfly.model.names import FunctionKey
+from dayfly.model.replica import Prepared
+from dayfly.model.table import Load
+
+__all__ = ["LogSink", "Meter", "Prepared", "Preparer"]
+
+
+class Preparer(Protocol):
+    """Makes a revision's code and dependencies ready to run."""
+
+    async def prepare(self, spec: FunctionSpec) -> Prepared:
+        """Unpack the code and install what it needs; quick when that was done before, and safe to ask twice.
+
+        Raises BuildFailed, InvalidRequest, NotFound, Unavailable.
+        """
+
+
+class LogSink(Protocol):
+    """Takes what functions print."""
+
+    def write(self, line: LogLine) -> None:
+        """Keep the line; never blocks and never raises."""
+
+
+class Meter(Protocol):
+    """Adds up what the gateways count."""
+
+    def merge(self, gateway: str, boot: str, load: Load) -> None:
+        """Take in a gateway's report; one life of a gateway is told from the next by `boot`."""
+
+    def gone(self, gateway: str) -> None:
+        """Forget what the gateway has in flight; what it counted remains."""
+
+    def inflight(self, key: FunctionKey) -> int:
+        """Calls being worked on now, in all gateways."""
+
+    def waiting(self, key: FunctionKey) -> int:
+        """Calls that wait for a replica now, in all gateways."""
+
+    def invocations(self, key: FunctionKey) -> int:
+        """Calls ever finished."""
+
+    def forget(self, key: FunctionKey) -> None:
+        """The function was removed; one deployed later under its name begins at zero."""
+
+    def restore(self, totals: Mapping[str, int]) -> None:
+        """Begin with what `totals` returned in an earlier life."""
+
+    def totals(self) -> dict[str, int]:
+        """What to keep over restarts: calls ever finished by `name.namespace`.
+
+        What else the meter wants to keep of a function has its name, an `@` and more as the key.
+        """

@@ -1,0 +1,253 @@
+"""Carries out what the lifecycles decide, and feeds back what came of it.
+
+There is no task for a function: its lifecycle is a small object that is called when something happens, so that ten
+thousand idle functions cost memory only. Every event is handled at once, in the callback that brought it, and the
+instructions are carried out in order: a routing entry goes out to the gateways before anything is awaited, and an order
+to start a replica is one task away from the provider. Only what waits for others (starting, stopping, preparing) is a
+task, and each failure of one becomes an event again.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Protocol
+
+from dayfly.control.clock import Clock, Timer
+from dayfly.control.ports import LogSink, Preparer
+from dayfly.decide import events as ev
+from dayfly.decide.lifecycle import Lifecycle
+from dayfly.decide.routing import entry
+from dayfly.model.errors import DayflyError, InternalError
+from dayfly.model.function import Function
+from dayfly.model.log import LogLine
+from dayfly.model.names import FunctionKey, ReplicaId, new_replica_id
+from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady
+from dayfly.model.table import Entry
+from dayfly.providers.port import Provider
+
+log = logging.getLogger("dayfly.control")
+
+TAIL_LINES = 20
+"""Lines kept of each replica, to be told when it fails."""
+_TAIL_CHARACTERS = 400
+
+
+class Table(Protocol):
+    """Where routing entries are announced."""
+
+    def changed(self, entry: Entry) -> None:
+        """The function's entry is this from now on."""
+
+    def removed(self, key: FunctionKey) -> None:
+        """There is no such function any more."""
+
+
+class Reconciler:
+    """All lifecycles, and the world they act upon."""
+
+    def __init__(self, *, provider: Provider, preparer: Preparer, logs: LogSink, clock: Clock, table: Table) -> None:
+        self.machines: dict[FunctionKey, Lifecycle] = {}
+        self._provider = provider
+        self._preparer = preparer
+        self._logs = logs
+        self._clock = clock
+        self._table = table
+        self._owners: dict[ReplicaId, FunctionKey] = {}
+        self._tails: dict[ReplicaId, deque[str]] = {}
+        self._timers: dict[FunctionKey, Timer] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starts: dict[ReplicaId, asyncio.Task[None]] = {}
+        self._prepares: dict[FunctionKey, asyncio.Task[None]] = {}
+        self._halted = False
+        self._empty = asyncio.Event()
+
+    def add(self, function: Function) -> Lifecycle:
+        """Begin a lifecycle for the function; nothing happens until its first event."""
+        machine = self.machines[function.key] = Lifecycle(function, new_replica_id)
+        return machine
+
+    def own(self, replica: ReplicaId, key: FunctionKey) -> None:
+        """Take in a replica that was found running."""
+        self._owners[replica] = key
+
+    def owns(self, replica: ReplicaId) -> bool:
+        """Whether the replica is not gone yet, as far as we know."""
+        return replica in self._owners
+
+    def tell(self, key: FunctionKey, event: ev.Event) -> None:
+        """Let the function's lifecycle handle the event, and do what it says. Unknown functions hear nothing."""
+        machine = self.machines.get(key)
+        if machine is None or self._halted:
+            return
+        try:
+            for instruction in machine.handle(event, self._clock.now()):
+                _CARRIERS[type(instruction)](self, machine, instruction)
+        except InternalError:
+            # A bug in one function's lifecycle must not cut off the gateway or provider that brought the event.
+            log.exception("%s: the lifecycle broke; deploy the function anew, and report this", key)
+
+    def on_event(self, event: ReplicaEvent) -> None:
+        """Take in what a provider tells of a replica."""
+        key = self._owners.get(event.replica)
+        if key is None:
+            log.debug("word of the unknown replica %s: %s", event.replica, event)
+        elif isinstance(event, ReplicaReady):
+            self.tell(key, ev.Ready(event.replica, event.address))
+        else:
+            self._gone(key, event)
+
+    def on_log(self, line: LogLine) -> None:
+        """Keep a line that a replica printed."""
+        if line.replica in self._owners:
+            tail = self._tails.get(line.replica)
+            if tail is None:
+                tail = self._tails[line.replica] = deque(maxlen=TAIL_LINES)
+            tail.append(line.text[:_TAIL_CHARACTERS])
+        self._logs.write(line)
+
+    async def stop_replica(self, key: FunctionKey, replica: ReplicaId, grace_s: float) -> None:
+        """Ask the provider to stop the replica, after its start was taken on if that is still under way."""
+        start = self._starts.get(replica)
+        if start is not None:
+            # A stop that overtook the start would name a replica nobody knows, and leave it running for ever.
+            await asyncio.wait([start])
+        if replica not in self._owners:
+            return
+        try:
+            await self._provider.stop(replica, grace_s=grace_s)
+        except Exception as error:
+            # Whatever the provider raises, the replica still runs, and asking again is the only remedy.
+            log.warning("%s: replica %s could not be stopped and will be asked again: %s", key, replica, error)
+            self.tell(key, ev.StopFailed(replica))
+
+    def halt(self) -> None:
+        """Act no more: replicas stay as they are, and events only keep the books."""
+        self._halted = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    async def close(self) -> None:
+        """Halt, and end the tasks under way. Idempotent."""
+        self.halt()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def stop_all(self, grace_s: float) -> None:
+        """Halt, and stop every replica; returns once all have ended or `grace_s` seconds and a little have passed."""
+        self.halt()
+        self._empty.clear()
+        owned = list(self._owners.items())
+        await asyncio.gather(*(self.stop_replica(key, replica, grace_s) for replica, key in owned))
+        if self._owners:
+            timer = self._clock.call_at(self._clock.now() + grace_s + 2.0, self._empty.set)
+            await self._empty.wait()
+            timer.cancel()
+        if self._owners:
+            log.warning("%d replicas did not end in time and are left to their provider", len(self._owners))
+
+    def _gone(self, key: FunctionKey, event: ReplicaExited) -> None:
+        del self._owners[event.replica]
+        if not self._owners:
+            self._empty.set()
+        lines = tuple(self._tails.pop(event.replica, ()))
+        self.tell(key, ev.Exited(event.replica, event.reason, event.detail, lines))
+
+    # -- instructions ------------------------------------------------------------------------------------------------
+
+    def _carry_start(self, machine: Lifecycle, instruction: ev.StartReplica) -> None:
+        replica, key = instruction.order.replica, machine.function.key
+        self._owners[replica] = key
+        self._starts[replica] = self._spawn(self._start(instruction))
+
+    async def _start(self, instruction: ev.StartReplica) -> None:
+        replica = instruction.order.replica
+        try:
+            await self._provider.start(instruction.order)
+        except DayflyError as error:
+            self.on_event(ReplicaExited(replica, "start_failed", str(error)))
+        except Exception as error:
+            # A bug in the provider must show as a function that fails, with its reason, and not as a call that hangs.
+            log.exception("%s: the provider broke while starting %s", instruction.order.key, replica)
+            self.on_event(ReplicaExited(replica, "start_failed", f"{type(error).__name__}: {error}"))
+        finally:
+            del self._starts[replica]
+
+    def _carry_stop(self, machine: Lifecycle, instruction: ev.StopReplica) -> None:
+        self._spawn(self.stop_replica(machine.function.key, instruction.replica, instruction.grace_s))
+
+    def _carry_prepare(self, machine: Lifecycle, instruction: ev.Prepare) -> None:
+        key = machine.function.key
+        self._prepares[key] = self._spawn(self._prepare(key, instruction))
+
+    async def _prepare(self, key: FunctionKey, instruction: ev.Prepare) -> None:
+        event: ev.PrepareDone | ev.PrepareFailed
+        try:
+            event = ev.PrepareDone(instruction.revision, await self._preparer.prepare(instruction.spec))
+        except DayflyError as error:
+            event = ev.PrepareFailed(instruction.revision, str(error))
+        except Exception as error:
+            # A bug in preparing must show as a function that fails, with its reason, not as one that builds for ever.
+            log.exception("%s: preparing revision %d broke", key, instruction.revision)
+            event = ev.PrepareFailed(instruction.revision, f"{type(error).__name__}: {error}")
+        # A function that was removed and deployed again meanwhile may carry the same number and other code.
+        if self._prepares.get(key) is asyncio.current_task():
+            del self._prepares[key]
+            self.tell(key, event)
+
+    def _carry_publish(self, machine: Lifecycle, _instruction: ev.Publish) -> None:
+        self._table.changed(entry(machine))
+
+    def _carry_retract(self, machine: Lifecycle, _instruction: ev.Retract) -> None:
+        self._table.removed(machine.function.key)
+
+    def _carry_wake(self, machine: Lifecycle, instruction: ev.WakeAt) -> None:
+        key = machine.function.key
+        earlier = self._timers.get(key)
+        if earlier is not None:
+            earlier.cancel()
+        self._timers[key] = self._clock.call_at(instruction.at, partial(self._wake, key))
+
+    def _wake(self, key: FunctionKey) -> None:
+        self._timers.pop(key, None)
+        self.tell(key, ev.Tick())
+
+    def _carry_tell(self, machine: Lifecycle, instruction: ev.Tell) -> None:
+        key = machine.function.key
+        log.warning("%s: %s", key, instruction.summary)
+        unix_ns = self._clock.unix_ms() * 1_000_000
+        for text in (instruction.summary, *instruction.detail.splitlines()):
+            self._logs.write(LogLine(unix_ns, key, ReplicaId(""), "platform", "", text))
+
+    def _carry_forget(self, machine: Lifecycle, _instruction: ev.Forget) -> None:
+        key = machine.function.key
+        self.machines.pop(key, None)
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a background step of the control plane broke", exc_info=task.exception())
+
+
+_CARRIERS: dict[type[ev.Instruction], Callable[[Reconciler, Lifecycle, Any], None]] = {
+    ev.Prepare: Reconciler._carry_prepare,
+    ev.StartReplica: Reconciler._carry_start,
+    ev.StopReplica: Reconciler._carry_stop,
+    ev.Publish: Reconciler._carry_publish,
+    ev.Retract: Reconciler._carry_retract,
+    ev.WakeAt: Reconciler._carry_wake,
+    ev.Tell: Reconciler._carry_tell,
+    ev.Forget: Reconciler._carry_forget,
+}

@@ -1,0 +1,42 @@
+"""Taking up again after the control plane was away.
+
+Replicas outlive it. Those whose function is still wanted are adopted with whatever calls they are working on: of the
+current revision to stay, of an older one to serve until the current one does. The rest is stopped. A revision's number
+is never given a second time while a replica of its first bearer lives, so that number and name are proof enough.
+"""
+
+import asyncio
+import logging
+
+from dayfly.control.reconciler import Reconciler
+from dayfly.decide import events as ev
+from dayfly.model.function import Function
+from dayfly.model.names import FunctionKey
+from dayfly.model.replica import RecoveredReplica
+
+log = logging.getLogger("dayfly.control")
+
+
+def adopt(reconciler: Reconciler, functions: list[Function], found: list[RecoveredReplica]) -> list[RecoveredReplica]:
+    """Begin every function's lifecycle with the replicas that still run; return those that nobody wants."""
+    by_key: dict[FunctionKey, list[RecoveredReplica]] = {}
+    for replica in found:
+        reconciler.own(replica.order.replica, replica.order.key)
+        by_key.setdefault(replica.order.key, []).append(replica)
+    for function in functions:
+        reconciler.add(function)
+    unwanted = [replica for key in by_key.keys() - reconciler.machines.keys() for replica in by_key[key]]
+    for function in functions:
+        wanted: list[RecoveredReplica] = []
+        for replica in by_key.get(function.key, ()):
+            (wanted if replica.order.revision <= function.revision.number else unwanted).append(replica)
+        reconciler.tell(function.key, ev.Recovered(tuple(wanted)))
+    if found:
+        log.info("%d replicas found running: %d adopted", len(found), len(found) - len(unwanted))
+    return unwanted
+
+
+async def dismiss(reconciler: Reconciler, unwanted: list[RecoveredReplica]) -> None:
+    """Stop replicas that nobody wants; they may finish their calls."""
+    orders = [replica.order for replica in unwanted]
+    await asyncio.gather(*(reconciler.stop_replica(o.key, o.replica, o.timeout_s) for o in orders))
