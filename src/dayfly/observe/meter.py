@@ -1,0 +1,149 @@
+"""The meter: what all gateways counted, added up exactly.
+
+A gateway reports totals since its process started, so a report may be lost or come twice at no cost. Two sums are made
+of them. The figures for Prometheus add up the totals as they were reported; those of a gateway's former life stay, so
+that no series ever falls. The calls ever finished go on over restarts of the control plane too: what is kept of them
+says how far each gateway's present life had been counted, since after such a restart it reports its whole totals again.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from dayfly.model.names import FunctionKey
+from dayfly.model.table import LATENCY_BUCKETS_S, FunctionLoad, Load
+
+_MARK = "@"
+"""Parts a function's name from a gateway and its life in what `totals` returns: `NAME.NAMESPACE@GATEWAY@BOOT`."""
+
+
+class CodeFigures(msgspec.Struct, frozen=True):
+    """Calls of one function finished with one status."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    buckets: tuple[int, ...] = (0,) * (len(LATENCY_BUCKETS_S) + 1)
+    """Calls by latency: each bucket's own, the slower ones not included in it."""
+
+    def plus(self, other: "CodeFigures") -> "CodeFigures":
+        """The sum of both."""
+        buckets = tuple(mine + its for mine, its in zip(self.buckets, other.buckets, strict=True))
+        return CodeFigures(self.calls + other.calls, self.seconds + other.seconds, buckets)
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What was counted of one function."""
+
+    started: int = 0
+    cold: int = 0
+    codes: dict[int, CodeFigures] = {}
+
+    @classmethod
+    def of(cls, load: FunctionLoad) -> "Figures":
+        """The totals in a gateway's report."""
+        return cls(load.started, load.cold, {code: CodeFigures(*figures) for code, figures in load.codes.items()})
+
+    def plus(self, other: "Figures") -> "Figures":
+        """The sum of both."""
+        codes = dict(self.codes)
+        for code, its in other.codes.items():
+            codes[code] = codes.get(code, CodeFigures()).plus(its)
+        return Figures(self.started + other.started, self.cold + other.cold, codes)
+
+
+class Meter:
+    """Figures of all gateways; implements the control plane's Meter. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._lives: dict[str, _Life] = {}
+        self._former: dict[str, Figures] = {}
+        self._ever: dict[str, int] = {}
+
+    def merge(self, gateway: str, boot: str, load: Load) -> None:
+        """Take in a gateway's report; one life of a gateway is told from the next by `boot`."""
+        life = self._lives.get(gateway)
+        if life is None or life.boot != boot:
+            if life is not None:
+                for report in life.loads.values():
+                    self._bury(report)
+            life = self._lives[gateway] = _Life(boot)
+        life.connected = True
+        for report in load.functions:
+            before = life.loads.get(report.function)
+            if before is not None and report.started < before.started:
+                self._bury(before)
+            life.loads[report.function] = report
+            self._ever[report.function] = self._ever.get(report.function, 0) + life.count(report)
+
+    def gone(self, gateway: str) -> None:
+        """Forget what the gateway has in flight; what it counted remains."""
+        if gateway in self._lives:
+            self._lives[gateway].connected = False
+
+    def forget(self, key: FunctionKey) -> None:
+        """Let a function deployed later under the name of this removed one start at zero calls."""
+        self._ever.pop(str(key), None)
+
+    def inflight(self, key: FunctionKey) -> int:
+        """Calls being worked on now, in all gateways."""
+        return sum(load.inflight for load in self._reports(key))
+
+    def waiting(self, key: FunctionKey) -> int:
+        """Calls that wait for a replica now, in all gateways."""
+        return sum(load.waiting for load in self._reports(key))
+
+    def invocations(self, key: FunctionKey) -> int:
+        """Calls ever finished."""
+        return self._ever.get(str(key), 0)
+
+    def figures(self, key: FunctionKey) -> Figures:
+        """What was counted since the gateways alive started; never falls while the control plane runs."""
+        name = str(key)
+        total = self._former.get(name, Figures())
+        for life in self._lives.values():
+            if name in life.loads:
+                total = total.plus(Figures.of(life.loads[name]))
+        return total
+
+    def totals(self) -> dict[str, int]:
+        """Calls ever finished by `name.namespace`, and beside them what `restore` needs to go on exactly."""
+        kept = dict(self._ever)
+        for gateway, life in self._lives.items():
+            kept |= {_MARK.join((name, gateway, life.boot)): count for name, count in life.counted.items()}
+        return kept
+
+    def restore(self, totals: Mapping[str, int]) -> None:
+        """Begin with what `totals` returned in an earlier life of the control plane."""
+        for key, count in totals.items():
+            name, *life = key.split(_MARK, 2)
+            if len(life) == 2:
+                self._lives.setdefault(life[0], _Life(life[1])).counted[name] = count
+            elif not life:
+                self._ever[name] = count
+
+    def _reports(self, key: FunctionKey) -> Iterator[FunctionLoad]:
+        name = str(key)
+        for life in self._lives.values():
+            if life.connected and name in life.loads:
+                yield life.loads[name]
+
+    def _bury(self, report: FunctionLoad) -> None:
+        self._former[report.function] = self._former.get(report.function, Figures()).plus(Figures.of(report))
+
+
+class _Life:
+    """One life of a gateway: its last reports, and how many calls of each function went into the totals."""
+
+    def __init__(self, boot: str) -> None:
+        self.boot = boot
+        self.connected = False
+        self.loads: dict[str, FunctionLoad] = {}
+        self.counted: dict[str, int] = {}
+
+    def count(self, report: FunctionLoad) -> int:
+        """Return the calls finished since the report before."""
+        finished = sum(calls for calls, _, _ in report.codes.values())
+        before = self.counted.get(report.function, 0)
+        self.counted[report.function] = finished
+        # Less than before: the function was removed and came back, and the gateway counts it anew.
+        return finished - before if finished >= before else finished

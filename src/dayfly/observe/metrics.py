@@ -1,0 +1,163 @@
+"""Prometheus' text about the functions: OpenFaaS's four gateway metrics under their names and labels, ours beside them.
+
+Series exist for functions that are deployed, and for nothing else: what callers write into URLs never becomes a label
+(threat T22). The text is written here and not by the client library, whose counters must end in `_total`, while
+OpenFaaS has one that does not; the library adds the figures of the process itself.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import CollectorRegistry
+
+from dayfly import __version__
+from dayfly.model.names import FunctionKey
+from dayfly.model.status import FunctionStatus
+from dayfly.model.table import LATENCY_BUCKETS_S
+from dayfly.observe.meter import Figures, Meter
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+Sample = tuple[str, dict[str, str], float]
+"""What to add to the family's name, labels, value."""
+
+
+class Family(msgspec.Struct, frozen=True):
+    """One metric with all its samples."""
+
+    name: str
+    kind: str
+    text: str
+    samples: tuple[Sample, ...]
+
+    def lines(self) -> Iterator[str]:
+        """The family as Prometheus' text format 0.0.4 writes it."""
+        yield f"# HELP {self.name} {self.text}\n# TYPE {self.name} {self.kind}\n"
+        for suffix, labels, value in self.samples:
+            inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+            yield f"{self.name}{suffix}{{{inner}}} {_number(value)}\n"
+
+
+class MeteredFunction(msgspec.Struct, frozen=True):
+    """A function as it is now and what was counted of it."""
+
+    label: dict[str, str]
+    status: FunctionStatus
+    figures: Figures
+    inflight: int
+    waiting: int
+
+
+def render(meter: Meter, statuses: Iterable[FunctionStatus], *, gateways: int, dropped_log_lines: int = 0) -> bytes:
+    """Return the metrics of the deployed functions and of this process, in text format 0.0.4."""
+    functions = [_metered(meter, status) for status in statuses]
+    families = (
+        *_openfaas(functions),
+        *_ours(functions),
+        Family("dayfly_gateways", "gauge", "Gateway processes connected.", (("", {}, gateways),)),
+        Family("dayfly_log_lines_dropped_total", "counter", "Log lines not kept.", (("", {}, dropped_log_lines),)),
+        Family("dayfly_build_info", "gauge", "The version that runs.", (("", {"version": __version__}, 1),)),
+    )
+    text = "".join(line for family in families for line in family.lines())
+    return text.encode() + generate_latest(_PROCESS)
+
+
+def _openfaas(functions: Sequence[MeteredFunction]) -> Iterator[Family]:
+    yield Family(
+        "gateway_function_invocation_total", "counter", "Calls of functions finished.",
+        tuple(
+            ("", {**function.label, "code": str(code)}, figures.calls)
+            for function in functions
+            for code, figures in sorted(function.figures.codes.items())
+        ),
+    )  # fmt: skip
+    yield _each(
+        "gateway_function_invocation_started", "counter", "Calls of functions begun.",
+        ((function, function.figures.started) for function in functions),
+    )  # fmt: skip
+    yield Family(
+        "gateway_functions_seconds", "histogram", "How long calls of functions took.",
+        tuple(sample for function in functions for sample in _histogram(function)),
+    )  # fmt: skip
+    yield _each(
+        "gateway_service_count", "gauge", "Replicas wanted.",
+        ((function, function.status.desired_replicas) for function in functions),
+    )  # fmt: skip
+
+
+def _ours(functions: Sequence[MeteredFunction]) -> Iterator[Family]:
+    yield _each(
+        "dayfly_function_inflight", "gauge", "Calls being worked on.",
+        ((function, function.inflight) for function in functions),
+    )  # fmt: skip
+    yield _each(
+        "dayfly_function_waiting", "gauge", "Calls waiting for a replica.",
+        ((function, function.waiting) for function in functions),
+    )  # fmt: skip
+    yield _each(
+        "dayfly_function_cold_starts_total", "counter", "Calls that waited for a replica to start.",
+        ((function, function.figures.cold) for function in functions),
+    )  # fmt: skip
+    yield _each(
+        "dayfly_function_replicas_ready", "gauge", "Replicas ready.",
+        ((function, function.status.ready_replicas) for function in functions),
+    )  # fmt: skip
+    replicas = [
+        ({**function.label, "replica": replica.id}, replica)
+        for function in functions
+        for replica in function.status.replicas
+    ]
+    yield Family(
+        "dayfly_replica_cpu_seconds_total", "counter", "Processor time of a replica.",
+        tuple(("", label, replica.cpu_s) for label, replica in replicas),
+    )  # fmt: skip
+    yield Family(
+        "dayfly_replica_memory_bytes", "gauge", "Resident memory of a replica.",
+        tuple(("", label, replica.memory_bytes) for label, replica in replicas),
+    )  # fmt: skip
+
+
+def _each(name: str, kind: str, text: str, values: Iterable[tuple[MeteredFunction, float]]) -> Family:
+    return Family(name, kind, text, tuple(("", function.label, value) for function, value in values))
+
+
+def _histogram(function: MeteredFunction) -> Iterator[Sample]:
+    for code, figures in sorted(function.figures.codes.items()):
+        label = {**function.label, "code": str(code)}
+        below = 0
+        for bound, calls in zip((*LATENCY_BUCKETS_S, float("inf")), figures.buckets, strict=True):
+            below += calls
+            yield "_bucket", {**label, "le": _number(bound)}, below
+        yield "_sum", label, figures.seconds
+        yield "_count", label, figures.calls
+
+
+def _metered(meter: Meter, status: FunctionStatus) -> MeteredFunction:
+    key: FunctionKey = status.spec.key
+    return MeteredFunction(
+        {"function_name": str(key)}, status, meter.figures(key), meter.inflight(key), meter.waiting(key)
+    )
+
+
+def _number(value: float) -> str:
+    """Return a number as Go writes it, which is how other programs expect to find a bucket: `1`, not `1.0`."""
+    if math.isinf(value):
+        return "+Inf"
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _process_registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+_PROCESS = _process_registry()
