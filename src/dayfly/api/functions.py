@@ -1,0 +1,111 @@
+"""Functions: deploy, look at, scale and remove them."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from dayfly.api.decoding import read_json
+from dayfly.api.responses import json_answer
+from dayfly.api.routes import Routes
+from dayfly.api.services import Bundles, Services
+from dayfly.model.errors import Conflict, InvalidRequest, InvalidSpec
+from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.names import FunctionKey, parse_bundle_digest, parse_function_name, parse_namespace
+from dayfly.model.status import FunctionStatus, ScaleRequest
+
+FUNCTIONS = "/v1/namespaces/{namespace}/functions"
+FUNCTION = FUNCTIONS + "/{name}"
+
+routes = Routes()
+
+
+class DeployRequest(FunctionSpec, kw_only=True, frozen=True):
+    """A deployment; its name and namespace may be left out, since the path says them."""
+
+    name: str = ""
+    namespace: str = ""
+
+    def spec(self, key: FunctionKey) -> FunctionSpec:
+        """Return the deployment of the function at `key`. Raises InvalidRequest when the body names another."""
+        if self.name not in ("", key.name) or self.namespace not in ("", key.namespace):
+            raise InvalidRequest(f"The body names another function than the path, which names {key}")
+        fields = msgspec.structs.asdict(self) | {"name": key.name, "namespace": key.namespace}
+        return FunctionSpec(**fields)
+
+
+def key_in(request: Request) -> FunctionKey:
+    """Return the function that the path names. Raises InvalidName."""
+    named = request.path_params
+    return FunctionKey(parse_namespace(named["namespace"]), parse_function_name(named["name"]))
+
+
+def check_deployable(spec: FunctionSpec, bundles: Bundles) -> None:
+    """Refuse a deployment that cannot work or whose code is not here. Raises InvalidSpec, InvalidName."""
+    spec.check()
+    if not spec.bundle:
+        raise InvalidSpec("bundle: is required; upload the code to /v1/bundles/DIGEST first and name its digest here")
+    if not bundles.has(parse_bundle_digest(spec.bundle)):
+        raise InvalidSpec(f"bundle: {spec.bundle} is not here; upload it to /v1/bundles/{spec.bundle} first")
+
+
+@routes.route("GET", FUNCTIONS, access="admin", summary="List a namespace's functions", response=list[FunctionStatus])
+async def list_functions(services: Services, request: Request) -> Response:
+    """Return the functions ordered by name."""
+    return json_answer(await services.plane.statuses(parse_namespace(request.path_params["namespace"])))
+
+
+@routes.route("GET", FUNCTION, access="admin", summary="Describe a function", response=FunctionStatus)
+async def describe(services: Services, request: Request) -> Response:
+    """Return what was asked for and what is."""
+    return json_answer(await services.plane.status(key_in(request)))
+
+
+@routes.route(
+    "PUT", FUNCTION, access="admin", summary="Create a function or deploy a new revision of it",
+    request=DeployRequest, response=FunctionStatus, statuses=(200, 201),
+)  # fmt: skip
+async def deploy(services: Services, request: Request) -> Response:
+    """Deploy; 201 when the function is new."""
+    key = key_in(request)
+    spec = (await read_json(request, DeployRequest)).spec(key)
+    check_deployable(spec, services.bundles)
+    try:
+        return json_answer(await services.plane.deploy(spec, mode="create"), 201)
+    except Conflict:
+        return json_answer(await services.plane.deploy(spec, mode="upsert"), 200)
+
+
+@routes.route("DELETE", FUNCTION, access="admin", summary="Remove a function", statuses=(204,))
+async def remove(services: Services, request: Request) -> Response:
+    """Remove the function and its revisions."""
+    await services.plane.remove(key_in(request))
+    return Response(status_code=204)
+
+
+@routes.route(
+    "POST", FUNCTION + "/scale", access="admin", summary="Set the number of replicas, or give it back to the scaler",
+    request=ScaleRequest, response=FunctionStatus,
+)  # fmt: skip
+async def scale(services: Services, request: Request) -> Response:
+    """Set the number by hand; null lets the scaler decide again."""
+    key = key_in(request)
+    wanted = await read_json(request, ScaleRequest)
+    return json_answer(await services.plane.scale(key, wanted.replicas))
+
+
+@routes.route(
+    "GET", FUNCTION + "/revisions", access="admin", summary="List a function's revisions", response=list[Revision]
+)
+async def revisions(services: Services, request: Request) -> Response:
+    """Return the revisions, newest first."""
+    return json_answer(await services.plane.revisions(key_in(request)))
+
+
+@routes.route(
+    "GET", FUNCTION + "/build-log", access="admin", summary="Show what installing the dependencies printed",
+    media_type="text/plain",
+)  # fmt: skip
+async def build_log(services: Services, request: Request) -> Response:
+    """Return the log of the current revision's dependencies; empty when it names none."""
+    newest = (await services.plane.revisions(key_in(request)))[0]
+    return PlainTextResponse(await services.build_log(newest.spec) if services.build_log else "")

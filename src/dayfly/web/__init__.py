@@ -1,0 +1,1 @@
+"""The page on the console's own listener."""

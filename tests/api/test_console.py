@@ -1,0 +1,80 @@
+"""The console's listener: its headers byte for byte, and a page that keeps to its policy (threat T4)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Play, Stage
+
+HEADERS = {
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        b"frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("PATCH", "/v1/info"),
+        ("GET", "/console.js"),
+        ("GET", "/console.css"),
+        ("GET", "/v1/info"),
+        ("GET", "/v1/openapi.json"),
+        ("GET", "/nothing"),
+        ("POST", "/"),
+        ("OPTIONS", "/"),
+        ("HEAD", "/"),
+        ("GET", "/v1/namespaces"),
+        ("GET", "/healthz"),
+        ("PUT", "/v1/namespaces/openfaas-fn/functions/hello"),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_every_answer_carries_these_headers(play: Play, method: str, path: str, known: bool) -> None:
+    async def story(stage: Stage) -> None:
+        answer = await stage.ask(method, path, app="console", headers=stage.bearer if known else {})
+        names = {name for name, _ in HEADERS}
+        assert {header for header in answer.header_list if header[0] in names} == HEADERS
+        assert len([name for name, _ in answer.header_list if name in names]) == len(HEADERS)
+        assert not {name for name, _ in answer.header_list} & {b"set-cookie", b"access-control-allow-origin"}
+
+    play(story)
+
+
+def test_the_page_is_whole_and_keeps_to_its_policy(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        page = await stage.ask("GET", "/", app="console", headers={})
+        text = page.body.decode()
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        for path in re.findall(r'(?:src|href)="(/[^"]*)"', text):
+            assert (await stage.ask("GET", path, app="console", headers={})).status == 200
+        assert re.findall(r'(?:src|href|action)="(?!/|data:,")', text) == []
+        assert re.findall(r"<script(?![^>]*src=)|<style|\sstyle=|\son[a-z]+=|javascript:", text) == []
+        script = (await stage.ask("GET", "/console.js", app="console", headers={})).body.decode()
+        assert re.findall(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:|//[a-z]+\.", script) == []
+        used = set(re.findall(r'\$\("([a-z-]+)"\)', script))
+        assert used <= set(re.findall(r'id="([a-z-]+)"', text))
+
+    play(story)
+
+
+def test_the_console_serves_no_other_face(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        assert (await stage.ask("GET", "/system/functions", app="console")).status == 404
+        assert (await stage.ask("GET", "/metrics", app="console")).status == 404
+        assert (await stage.ask("GET", "/v1/info", app="metrics")).status == 404
+
+    play(story)

@@ -1,0 +1,77 @@
+"""Names that are none: at every place of every route, 400 or 404, and nothing changes (threat T7)."""
+
+from __future__ import annotations
+
+import json
+import string
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from dayfly.api.app import PUBLIC_ROUTES
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Play, Stage
+
+NAMES = [
+    "..", ".", "../..", "a/../b", "a\n", "\na", "a\0b", "a\0", "%2e%2e", "%252e%252e", "．．", "a．b", "CON", "a.b.c",
+    "a..b", ".a", "a.", ".openfaas-fn", "x" * 64, "x" * 5000, "-a", "a-", "-", "--", "a_b", "a b", " a", "a ", "\ta",
+    "A", "é", "ａ", "１", "a٣", "a²", "ﬁ", "a\u202eb", "a\u200bb", "\ufeffa", "a\x7f", "a\x1b[31m", "a;b", "a&b", "a|b",
+    "$(touch X)", "`touch X`", "a'b", 'a"b', "a<script>", "a\\b", "..\\..", "a/b", "/etc/passwd", "//a", "a//b", "a:b",
+    "a@b", "a#b", "a?b", "a=b", "a+b", "a,b", "a*", "a{b}", "{name}", "a~", "~", "~root", "a%", "%", "%zz", "%00",
+    "null\0",     "a\r\nX: y", "a\r", "a\u2028b", "a\u0085b", "a\xa0b", "aux.txt", "😀", "a😀",
+    *(f"a{mark}a" for mark in string.punctuation if mark not in "-.%"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
+def test_in_every_path(play: Play, method: str) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy()
+        before = list(stage.plane.changes)
+        body = json.dumps({"replicas": 3, "bundle": stage.bundle}).encode()
+        for route in PUBLIC_ROUTES:
+            for hole in route.parameters:
+                for name in NAMES:
+                    path = route.path.replace("{%s}" % hole, quote(name, safe=""))  # noqa: UP031  braces in an f-string
+                    path = path.replace("{namespace}", "openfaas-fn").replace("{name}", "hello")
+                    status = (await stage.ask(method, path, body=body)).status
+                    expected = (204, 405) if method in ("OPTIONS", "PATCH") else (400, 404, 405)
+                    assert status in (*expected, 404), (method, path, status)
+        assert stage.plane.changes == before
+
+    play(story)
+
+
+def test_in_every_body_and_query(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy()
+        before = list(stage.plane.changes)
+        for name in NAMES:
+            asked = quote(name, safe="")
+            deployment = {"service": name, "image": stage.bundle}
+            elsewhere = {"service": "hello", "image": stage.bundle, "namespace": name}
+            tries = [
+                ("POST", "/system/functions", deployment), ("PUT", "/system/functions", deployment),
+                ("POST", "/system/functions", elsewhere), ("PUT", "/system/functions", elsewhere),
+                ("DELETE", "/system/functions", {"functionName": name}),
+                ("DELETE", "/system/functions", {"functionName": "hello", "namespace": name}),
+                ("DELETE", f"/system/functions?namespace={asked}", {"functionName": "hello"}),
+                ("GET", f"/system/functions?namespace={asked}", None),
+                ("GET", f"/system/function/hello?namespace={asked}", None),
+                ("POST", "/system/scale-function/hello", {"replicas": 3, "namespace": name}),
+                ("GET", f"/system/logs?name={asked}", None),
+                ("GET", f"/system/logs?name=hello&namespace={asked}", None),
+                ("GET", f"/system/logs?name=hello&instance={asked}", None),
+                ("GET", f"/v1/namespaces/openfaas-fn/functions/hello/logs?instance={asked}", None),
+                ("PUT", "/v1/namespaces/openfaas-fn/functions/hello", {"name": name, "bundle": stage.bundle}),
+                ("PUT", "/v1/namespaces/openfaas-fn/functions/hello", {"namespace": name, "bundle": stage.bundle}),
+                ("PUT", "/v1/namespaces/openfaas-fn/functions/hello", {"bundle": name}),
+            ]  # fmt: skip
+            for method, path, data in tries:
+                status = (await stage.ask(method, path, data=data)).status
+                assert status in (400, 404), (method, path, data, status)
+        assert stage.plane.changes == before
+
+    play(story)

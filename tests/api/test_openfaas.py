@@ -1,0 +1,172 @@
+"""OpenFaaS's face: the statuses, texts and JSON types that its clients decide by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Answer, Play, Stage
+
+
+def is_go_error(answer: Answer) -> bool:
+    plain = answer.headers["content-type"] == "text/plain; charset=utf-8"
+    return plain and answer.headers["x-content-type-options"] == "nosniff" and answer.body.endswith(b"\n")
+
+
+def test_put_then_post_then_get(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        deployment = {
+            "service": "hello", "image": stage.bundle, "namespace": "", "network": "func", "registryAuth": "x",
+            "labels": {"com.openfaas.scale.min": "2", "faas_function": "liar"}, "annotations": {"note": '{"a": [1]}'},
+            "envProcess": "cat", "envVars": {"A": "1"}, "constraints": ["b=1", "a=2"],
+            "secrets": ["two", "one"], "limits": {"memory": "5Mi", "cpu": "100m"}, "readOnlyRootFilesystem": True,
+        }  # fmt: skip
+        missing = await stage.ask("PUT", "/system/functions", data=deployment)
+        assert missing.status == 404
+        assert is_go_error(missing)
+        unknown_image = await stage.ask("PUT", "/system/functions", data={**deployment, "image": "me/hello:1"})
+        assert unknown_image.status == 404
+        created = await stage.ask("POST", "/system/functions", data=deployment)
+        assert (created.status, created.body) == (202, b"")
+        assert (await stage.ask("PUT", "/system/functions", data=deployment)).status == 202
+        shown = (await stage.ask("GET", "/system/function/hello?usage=1")).json()
+        assert shown == {
+            "name": "hello", "image": stage.bundle, "namespace": "openfaas-fn",
+            "labels": {"com.openfaas.scale.min": "2", "faas_function": "hello"}, "annotations": {"note": '{"a": [1]}'},
+            "replicas": 2, "availableReplicas": 2, "invocationCount": 7, "createdAt": "2023-11-14T22:13:20.123000000Z",
+            "envProcess": "cat", "envVars": {"A": "1"}, "constraints": ["b=1", "a=2"],
+            "secrets": ["two", "one"], "limits": {"memory": "5Mi", "cpu": "100m"}, "readOnlyRootFilesystem": True,
+        }  # fmt: skip
+        assert (await stage.ask("GET", "/system/functions")).json() == [shown]
+
+    play(story)
+
+
+def test_what_is_unset_is_absent_and_null_means_unset(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        fields = ("envProcess", "envVars", "constraints", "secrets", "labels", "annotations", "limits", "requests",
+                  "readOnlyRootFilesystem", "namespace")  # fmt: skip
+        deployment = {"service": "hello", "image": stage.bundle, **dict.fromkeys(fields)}
+        assert (await stage.ask("POST", "/system/functions", data=deployment)).status == 202
+        shown = (await stage.ask("GET", "/system/function/hello")).json()
+        assert shown["labels"] == {"faas_function": "hello"}
+        assert shown["annotations"] == {}
+        assert not {"envVars", "limits", "requests", "secrets", "constraints", "envProcess"} & shown.keys()
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "text"),
+    [
+        ({"image": "x"}, b"validation failed: service: is required\n"),
+        ({"service": "a"}, b"validation failed: image: is required\n"),
+        (
+            {"service": "A_b", "image": "x"},
+            b"validation failed: service: (A_b) is invalid, must be a valid DNS entry\n",
+        ),
+        ({"service": "a", "image": "sha256:" + "b" * 64}, b"is not here"),
+        ({"service": "a", "image": "ghcr.io/x/y:1"}, b"images need a container engine"),
+        ({"service": "a", "image": "x", "labels": {"a": 1}}, b"$.labels[...]"),
+        ({"service": "a", "image": "x", "replicas": "1", "envVars": []}, b"$.envVars"),
+    ],
+)
+def test_a_bad_deployment_is_400_in_plain_text(play: Play, deployment: dict[str, object], text: bytes) -> None:
+    async def story(stage: Stage) -> None:
+        answer = await stage.ask("POST", "/system/functions", data=deployment)
+        assert answer.status == 400
+        assert text in answer.body
+        assert is_go_error(answer)
+        assert not stage.plane.changes
+
+    play(story)
+
+
+def test_an_unchanged_image_keeps_the_code_and_what_openfaas_has_no_field_for(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy(image="me/hello:1", timeout="5s", handler="main:app", dialect="asgi", env={"OLD": "1"})
+        changed = {"service": "hello", "image": "me/hello:1", "envVars": {"NEW": "1"}}
+        assert (await stage.ask("PUT", "/system/functions", data=changed)).status == 202
+        (status,) = stage.plane.functions.values()
+        spec = status.spec
+        assert (spec.bundle, spec.timeout, spec.handler, spec.dialect) == (stage.bundle, "5s", "main:app", "asgi")
+        assert (spec.env, spec.image) == ({"NEW": "1"}, "me/hello:1")
+        other = await stage.ask("PUT", "/system/functions", data={**changed, "image": "me/hello:2"})
+        assert other.status == 400
+        exists = await stage.ask("POST", "/system/functions", data=changed)
+        assert (exists.status, is_go_error(exists)) == (409, True)
+
+    play(story)
+
+
+def test_a_function_deployed_without_an_image_has_one_that_deploys_it_again(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy()
+        shown = (await stage.ask("GET", "/system/function/hello")).json()
+        assert shown["image"] == stage.bundle
+        assert (await stage.ask("PUT", "/system/functions", data={"service": "hello", **shown})).status == 202
+
+    play(story)
+
+
+@pytest.mark.parametrize("where", ["body", "query", "suffix", "all"])
+def test_the_namespace_may_stand_anywhere(play: Play, where: str) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy(namespace="team")
+        in_body = {"namespace": "team"} if where in ("body", "all") else {}
+        query = "?namespace=team" if where in ("query", "all") else ""
+        name = "hello.team" if where in ("suffix", "all") else "hello"
+        scaled = await stage.ask("POST", f"/system/scale-function/{name}{query}", data={"replicas": 0, **in_body})
+        assert (scaled.status, scaled.body) == (202, b"")
+        if where != "body":
+            shown = await stage.ask("GET", f"/system/function/{name}{query}")
+            assert (shown.status, shown.json()["replicas"]) == (200, 0)
+        removed = await stage.ask("DELETE", f"/system/functions{query}", data={"functionName": name, **in_body})
+        assert removed.status == 202
+        assert not stage.plane.functions
+        again = await stage.ask("DELETE", f"/system/functions{query}", data={"functionName": name, **in_body})
+        assert (again.status, is_go_error(again)) == (404, True)
+
+    play(story)
+
+
+def test_two_namespaces_at_once_are_none(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy(namespace="team")
+        await stage.deploy()
+        before = list(stage.plane.changes)
+        both = await stage.ask("DELETE", "/system/functions?namespace=team",
+                               data={"functionName": "hello", "namespace": "openfaas-fn"})  # fmt: skip
+        assert both.status == 400
+        assert (await stage.ask("GET", "/system/function/hello.team?namespace=openfaas-fn")).status == 400
+        assert stage.plane.changes == before
+
+    play(story)
+
+
+@pytest.mark.parametrize("replicas", [-1, 1.5, "1", None, 10**30])
+def test_replicas_are_a_whole_number(play: Play, replicas: object) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy()
+        answer = await stage.ask("POST", "/system/scale-function/hello", data={"replicas": replicas})
+        assert (answer.status, len(stage.plane.changes)) == (400, 1)
+        unknown = await stage.ask("POST", "/system/scale-function/other", data={"replicas": 1})
+        assert (unknown.status, is_go_error(unknown)) == (404, True)
+
+    play(story)
+
+
+def test_info_and_namespaces_have_every_part_that_clients_dereference(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        info = (await stage.ask("GET", "/system/info")).json()
+        assert info["provider"]["provider"] == "dayfly"
+        assert info["provider"]["orchestration"] == "local"
+        assert info["arch"] == "amd64"
+        for version in (info["version"], info["provider"]["version"]):
+            assert version["sha"]
+            assert version["release"]
+        assert (await stage.ask("GET", "/system/namespaces")).json() == ["openfaas-fn"]
+
+    play(story)
