@@ -1,0 +1,1 @@
+"""Other systems' faces on the same use cases."""

@@ -1,0 +1,103 @@
+"""OpenFaaS's documents. Clients written in Go decode them strictly: what is unset is left out or of the right type.
+
+On the way in `null` stands for "not given" everywhere, and unknown fields are ignored.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+Texts = dict[str, str]
+
+
+class FunctionResources(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Memory and CPU as Kubernetes quantities."""
+
+    memory: str | None = None
+    cpu: str | None = None
+
+
+class FunctionDeployment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Body of POST and PUT /system/functions."""
+
+    service: str | None = None
+    image: str | None = None
+    namespace: str | None = None
+    env_process: str | None = None
+    env_vars: Texts | None = None
+    constraints: tuple[str, ...] | None = None
+    secrets: tuple[str, ...] | None = None
+    labels: Texts | None = None
+    annotations: Texts | None = None
+    limits: FunctionResources | None = None
+    requests: FunctionResources | None = None
+    read_only_root_filesystem: bool | None = None
+
+
+class FunctionDescription(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A function in the list or by itself: OpenFaaS's FunctionStatus."""
+
+    name: str
+    image: str
+    namespace: str
+    labels: Texts
+    annotations: Texts
+    replicas: int
+    available_replicas: int
+    invocation_count: int
+    created_at: str
+    env_process: str | None = None
+    env_vars: Texts | None = None
+    constraints: tuple[str, ...] | None = None
+    secrets: tuple[str, ...] | None = None
+    limits: FunctionResources | None = None
+    requests: FunctionResources | None = None
+    read_only_root_filesystem: bool = False
+
+
+class DeleteFunctionRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """Body of DELETE /system/functions."""
+
+    function_name: str | None = None
+    namespace: str | None = None
+
+
+class ScaleServiceRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """Body of POST /system/scale-function/NAME; the path says which function."""
+
+    replicas: Annotated[int, msgspec.Meta(ge=0)]
+    service_name: str | None = None
+    namespace: str | None = None
+
+
+class VersionInfo(msgspec.Struct, frozen=True):
+    """A program's version."""
+
+    sha: str
+    release: str
+
+
+class ProviderInfo(msgspec.Struct, frozen=True):
+    """Who runs the functions."""
+
+    provider: str
+    version: VersionInfo
+    orchestration: str
+
+
+class GatewayInfo(msgspec.Struct, frozen=True):
+    """Answer of /system/info; clients dereference every part of it."""
+
+    provider: ProviderInfo
+    version: VersionInfo
+    arch: str
+
+
+class LogMessage(msgspec.Struct, frozen=True):
+    """One line of /system/logs."""
+
+    name: str
+    namespace: str
+    instance: str
+    timestamp: str
+    text: str
