@@ -1,0 +1,256 @@
+"""The client for asyncio. Every method is one call of the API; `blocking` has the same for programs without a loop."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+
+from dayfly.client import calls
+from dayfly.client.answer import Answer, AsyncAnswerStream
+from dayfly.client.bundle import Bundle
+from dayfly.client.calls import Call, LogLines, Reply, find_key
+from dayfly.client.connection import (
+    API_TIMEOUT_S,
+    INVOKE_TIMEOUT_S,
+    api_headers,
+    async_transport,
+    invoke_headers,
+    no_cookies,
+    timeouts,
+    trust,
+)
+from dayfly.client.credentials import Credential
+from dayfly.client.faults import foreign_errors
+from dayfly.client.gateway import Target, choose_target
+from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.log import LogLine
+from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A connection to one gateway. Use it in an `async with` block, or `close()` it.
+
+    `url` empty: the gateway is chosen as the command line chooses it (see `client.gateway`), and so is the credential
+    when none is given. `timeout_s` is how long an API call may stay silent. `ca_file` names the certificates to trust
+    instead of the system's. A `target` chosen before takes the place of `url`; a `transport` of httpx2 that of the
+    network, in tests.
+
+    Every method raises Unavailable when the gateway cannot be reached or does not answer in time, Unauthenticated
+    without a good credential, and the error that the gateway's problem names. A function is named `NAME` or
+    `NAME.NAMESPACE`, or by `namespace` beside its name.
+    """
+
+    def __init__(
+        self,
+        url: str = "",
+        *,
+        credential: Credential | None = None,
+        timeout_s: float = API_TIMEOUT_S,
+        ca_file: str = "",
+        target: Target | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._target = target or choose_target(url)
+        if credential is not None:
+            self._target = Target(self._target.url, credential)
+        self._timeout_s = timeout_s
+        self._http = _open(self._target, ca_file, transport)
+
+    @property
+    def url(self) -> str:
+        """The gateway's URL."""
+        return self._target.url
+
+    async def close(self) -> None:
+        """Close the connections. Idempotent."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self.close()
+
+    async def health(self) -> bool:
+        """Return whether the gateway and the control plane behind it answer."""
+        return await self._send(calls.health())
+
+    async def info(self) -> PlatformInfo:
+        """Return what the installation says of itself."""
+        return await self._send(calls.info())
+
+    async def list_namespaces(self) -> list[str]:
+        """Return the namespaces' names."""
+        return await self._send(calls.list_namespaces())
+
+    async def list_functions(self, namespace: str = "") -> list[FunctionStatus]:
+        """Return a namespace's functions, sorted by name."""
+        return await self._send(calls.list_functions(namespace))
+
+    async def get_function(self, name: str, *, namespace: str = "") -> FunctionStatus:
+        """Return one function. Raises NotFound."""
+        return await self._send(calls.get_function(find_key(name, namespace)))
+
+    async def deploy(self, spec: FunctionSpec) -> FunctionStatus:
+        """Make the function what the spec says, new or not; its bundle must have been uploaded.
+
+        Returns before a replica is ready. Raises InvalidSpec, BuildFailed, NotFound for a bundle that is not there.
+        """
+        return await self._send(calls.deploy(spec))
+
+    async def remove(self, name: str, *, namespace: str = "") -> None:
+        """Take the function and its replicas away. Raises NotFound."""
+        await self._send(calls.remove(find_key(name, namespace)))
+
+    async def scale(self, name: str, replicas: int | None, *, namespace: str = "") -> FunctionStatus:
+        """Set the number of replicas by hand; None gives it back to the scaler. Raises NotFound, InvalidRequest."""
+        return await self._send(calls.scale(find_key(name, namespace), replicas))
+
+    async def list_revisions(self, name: str, *, namespace: str = "") -> list[Revision]:
+        """Return the function's revisions, oldest first. Raises NotFound."""
+        return await self._send(calls.list_revisions(find_key(name, namespace)))
+
+    async def get_build_log(self, name: str, *, namespace: str = "") -> str:
+        """Return what the installation of the function's dependencies printed. Raises NotFound."""
+        return await self._send(calls.get_build_log(find_key(name, namespace)))
+
+    async def has_bundle(self, digest: str) -> bool:
+        """Return whether the platform holds this bundle already. Raises InvalidName."""
+        return await self._send(calls.has_bundle(digest))
+
+    async def upload(self, bundle: Bundle) -> BundleReceipt:
+        """Upload a bundle, unless the platform holds it already. Raises PayloadTooLarge, InvalidRequest."""
+        if await self.has_bundle(bundle.digest):
+            return BundleReceipt(bundle.digest, len(bundle.data))
+        return await self._send(calls.put_bundle(bundle))
+
+    async def logs(
+        self,
+        name: str,
+        *,
+        namespace: str = "",
+        since: str = "",
+        tail: int = -1,
+        follow: bool = False,
+        instance: str = "",
+    ) -> AsyncIterator[LogLine]:
+        """Yield the function's log lines, oldest first; with `follow` for ever, as they are written.
+
+        `since` is a duration (`10m`) or an RFC 3339 time, `tail` the number of last lines (-1: all of them),
+        `instance` one replica's id. Raises NotFound, InvalidRequest.
+        """
+        call = calls.logs(find_key(name, namespace), since=since, tail=tail, follow=follow, instance=instance)
+        silence_s = INVOKE_TIMEOUT_S if follow else self._timeout_s
+        async with self._open(self._request(call, silence_s), silence_s) as response:
+            if response.status_code not in call.expected:
+                call.finish(await self._read(response))
+            lines = LogLines()
+            async for piece in self._chunks(response, silence_s):
+                for line in lines.feed(piece):
+                    yield line
+            for line in lines.finish():
+                yield line
+
+    async def invoke(
+        self,
+        name: str,
+        body: bytes | AsyncIterable[bytes] = b"",
+        *,
+        namespace: str = "",
+        method: str = "POST",
+        path: str = "",
+        query: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = INVOKE_TIMEOUT_S,
+    ) -> Answer:
+        """Call a function and return its whole answer, whatever its status.
+
+        `path` is what follows the function's name in the URL. The client's credential is not sent: a function sees
+        only the headers given here. `timeout_s` is how long it may stay silent; its own timeout strikes first unless
+        this is shorter. `Answer.raise_for_status` turns a failure into an error.
+        """
+        stream = self.stream(
+            name, body, namespace=namespace, method=method, path=path, query=query, headers=headers, timeout_s=timeout_s
+        )
+        async with stream as answer:
+            content = b"".join([chunk async for chunk in answer])
+        return Answer(answer.function, answer.status, answer.headers, content)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        name: str,
+        body: bytes | AsyncIterable[bytes] = b"",
+        *,
+        namespace: str = "",
+        method: str = "POST",
+        path: str = "",
+        query: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = INVOKE_TIMEOUT_S,
+    ) -> AsyncIterator[AsyncAnswerStream]:
+        """Call a function as `invoke` does, and read its answer as it comes. Use it in an `async with` block."""
+        key = find_key(name, namespace)
+        request = self._http.build_request(
+            method,
+            self.url + calls.function_path(key, path),
+            params=list(query) or None,
+            content=body,
+            headers=invoke_headers(headers or {}),
+            timeout=timeouts(timeout_s),
+        )
+        async with self._open(request, timeout_s) as response:
+            chunks = self._chunks(response, timeout_s)
+            yield AsyncAnswerStream(str(key), response.status_code, tuple(response.headers.multi_items()), chunks)
+
+    async def _send(self, call: Call[T]) -> T:
+        async with self._open(self._request(call, self._timeout_s), self._timeout_s) as response:
+            return call.finish(await self._read(response))
+
+    def _request(self, call: Call[T], silence_s: float) -> httpx2.Request:
+        return self._http.build_request(
+            call.method,
+            self.url + call.path,
+            params=list(call.query) or None,
+            content=call.content or None,
+            headers=api_headers(self._target, call.content_type),
+            timeout=timeouts(silence_s),
+        )
+
+    @asynccontextmanager
+    async def _open(self, request: httpx2.Request, silence_s: float) -> AsyncIterator[httpx2.Response]:
+        with foreign_errors(self._target, silence_s):
+            response = await self._http.send(request, stream=True)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _chunks(self, response: httpx2.Response, silence_s: float) -> AsyncIterator[bytes]:
+        if response.is_stream_consumed:
+            # A test's transport may answer with a body that is whole already.
+            yield response.content
+            return
+        with foreign_errors(self._target, silence_s):
+            async for chunk in response.aiter_raw():
+                yield chunk
+
+    async def _read(self, response: httpx2.Response) -> Reply:
+        with foreign_errors(self._target, self._timeout_s):
+            await response.aread()
+        return Reply(response.status_code, dict(response.headers), response.content)
+
+
+def _open(target: Target, ca_file: str, given: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
+    direct = given or async_transport(target, ca_file)
+    if direct is not None:
+        return httpx2.AsyncClient(transport=direct, trust_env=False, cookies=no_cookies())
+    return httpx2.AsyncClient(verify=trust(target, ca_file), cookies=no_cookies())

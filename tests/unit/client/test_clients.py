@@ -1,0 +1,350 @@
+"""Both clients carry out the same calls: what is sent, what is read, and what a failure becomes.
+
+Every test runs against the blocking client and the one for asyncio; `Driver` makes them look alike.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from dayfly.client import AsyncClient, Client, Credential
+from dayfly.client.bundle import Bundle
+from dayfly.client.gateway import Target
+from dayfly.model import errors
+from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.log import LogLine
+from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
+from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+DIGEST = "sha256:" + "a" * 64
+STATUS = FunctionStatus(
+    spec=FunctionSpec(name="hello"), revision=2, state="ready", desired_replicas=1, ready_replicas=1,
+    created_unix_ms=1, updated_unix_ms=2, url="http://g/function/hello",
+)  # fmt: skip
+TARGET = Target("http://127.0.0.1:1", Credential.bearer("token"))
+
+
+class Driver:
+    """A client of either kind, its calls made to return."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.requests: list[httpx2.Request] = []
+        self.answer: Handler = lambda _: httpx2.Response(200)
+
+    def handle(self, request: httpx2.Request) -> httpx2.Response:
+        request.read()
+        self.requests.append(request)
+        return self.answer(request)
+
+    async def handle_async(self, request: httpx2.Request) -> httpx2.Response:
+        await request.aread()
+        self.requests.append(request)
+        return self.answer(request)
+
+    def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
+        if self.kind == "blocking":
+            with Client(target=TARGET, transport=httpx2.MockTransport(self.handle)) as client:
+                result = getattr(client, method)(*args, **kwargs)
+                return list(result) if method == "logs" else result
+        return asyncio.run(self._call(method, args, kwargs))
+
+    async def _call(self, method: str, args: Any, kwargs: Any) -> Any:
+        async with AsyncClient(target=TARGET, transport=httpx2.MockTransport(self.handle_async)) as client:
+            result = getattr(client, method)(*args, **kwargs)
+            return [line async for line in result] if method == "logs" else await result
+
+    def reply(self, value: object, status: int = 200) -> None:
+        self.answer = lambda _: httpx2.Response(status, content=msgspec.json.encode(value))
+
+    @property
+    def last(self) -> httpx2.Request:
+        return self.requests[-1]
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def driver(request: pytest.FixtureRequest) -> Driver:
+    return Driver(request.param)
+
+
+FUNCTIONS = "/v1/namespaces/openfaas-fn/functions"
+REVISION = Revision(number=1, spec=STATUS.spec, created_unix_ms=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "sent", "reply"),
+    [
+        ("list_functions", (), f"GET {FUNCTIONS}", [STATUS]),
+        ("list_functions", ("team-a",), "GET /v1/namespaces/team-a/functions", []),
+        ("get_function", ("hello",), f"GET {FUNCTIONS}/hello", STATUS),
+        ("get_function", ("hello.team-a",), "GET /v1/namespaces/team-a/functions/hello", STATUS),
+        ("scale", ("hello", 3), f"POST {FUNCTIONS}/hello/scale", STATUS),
+        ("list_namespaces", (), "GET /v1/namespaces", ["openfaas-fn"]),
+        ("list_revisions", ("hello",), f"GET {FUNCTIONS}/hello/revisions", [REVISION]),
+        ("info", (), "GET /v1/info", PlatformInfo(
+            version="1", provider="p", architecture="a", default_namespace="d", gateway_url="", console_url="",
+            metrics_url="", functions=0, gateways=1,
+        )),
+    ],
+)  # fmt: skip
+def test_calls_and_what_they_return(driver: Driver, method: str, args: tuple[Any, ...], sent: str, reply: Any) -> None:
+    driver.reply(reply)
+    assert driver.call(method, *args) == reply
+    assert f"{driver.last.method} {driver.last.url.path}" == sent
+    assert driver.last.headers["authorization"] == "Bearer token"
+
+
+def test_deploy_sends_the_spec(driver: Driver) -> None:
+    driver.reply(STATUS, 201)
+    spec = FunctionSpec(name="hello", bundle=DIGEST, env={"A": "1"})
+    assert driver.call("deploy", spec) == STATUS
+    assert (driver.last.method, driver.last.url.path) == ("PUT", f"{FUNCTIONS}/hello")
+    assert msgspec.json.decode(driver.last.content, type=FunctionSpec) == spec
+    assert driver.last.headers["content-type"] == "application/json"
+
+
+def test_deploy_checks_before_it_sends(driver: Driver) -> None:
+    with pytest.raises(errors.InvalidSpec):
+        driver.call("deploy", FunctionSpec(name="hello", timeout="never"))
+    assert driver.requests == []
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_remove(driver: Driver, status: int) -> None:
+    driver.answer = lambda _: httpx2.Response(status)
+    driver.call("remove", "hello")
+    assert driver.last.method == "DELETE"
+
+
+@pytest.mark.parametrize(("replicas", "body"), [(0, {"replicas": 0}), (None, {"replicas": None})])
+def test_scale_bodies(driver: Driver, replicas: int | None, body: object) -> None:
+    driver.reply(STATUS)
+    driver.call("scale", "hello", replicas)
+    assert json.loads(driver.last.content) == body
+
+
+def test_a_bundle_is_uploaded_once(driver: Driver) -> None:
+    bundle = Bundle(b"data", DIGEST)
+    driver.answer = lambda request: (
+        httpx2.Response(404)
+        if request.method == "HEAD"
+        else httpx2.Response(201, json={"digest": DIGEST, "size_bytes": 4})
+    )
+    assert driver.call("upload", bundle) == BundleReceipt(DIGEST, 4)
+    assert [(request.method, request.content) for request in driver.requests] == [("HEAD", b""), ("PUT", b"data")]
+    driver.requests.clear()
+    driver.answer = lambda _: httpx2.Response(200)
+    assert driver.call("upload", bundle) == BundleReceipt(DIGEST, 4)
+    assert [request.method for request in driver.requests] == ["HEAD"]
+
+
+def test_build_log_is_text(driver: Driver) -> None:
+    driver.answer = lambda _: httpx2.Response(200, content=b"a\n\xff")
+    assert driver.call("get_build_log", "hello") == "a\n�"
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, True), (503, False), (502, False)])
+def test_health(driver: Driver, status: int, expected: bool) -> None:
+    driver.answer = lambda _: httpx2.Response(status)
+    assert driver.call("health") is expected
+
+
+def line(text: str) -> LogLine:
+    key = FunctionKey(NamespaceName("openfaas-fn"), FunctionName("hello"))
+    return LogLine(1, key, ReplicaId("abcdefghij"), "stdout", "", text)
+
+
+def test_logs_are_lines(driver: Driver) -> None:
+    lines = [line("one"), line("two\nü\u2028")]
+    body = b"\n\n".join(msgspec.json.encode(one) for one in lines) + b"\n"
+    driver.answer = lambda _: httpx2.Response(200, content=body)
+    assert driver.call("logs", "hello", since="5m", tail=3, follow=True, instance="abcdefghij") == lines
+    assert dict(driver.last.url.params) == {"since": "5m", "tail": "3", "follow": "true", "instance": "abcdefghij"}
+    assert driver.call("logs", "hello") == lines
+    assert dict(driver.last.url.params) == {}
+
+
+def test_log_lines_that_arrive_in_pieces_are_put_together(driver: Driver) -> None:
+    lines = [line("one"), line("two ü")]
+    body = b"\n".join(msgspec.json.encode(one) for one in lines)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(len(body)):
+            yield body[at : at + 1]
+
+    content = pieces() if driver.kind == "asyncio" else (body[at : at + 1] for at in range(len(body)))
+    driver.answer = lambda _: httpx2.Response(200, content=content)
+    assert driver.call("logs", "hello") == lines
+
+
+def test_a_log_line_that_is_none_is_told(driver: Driver) -> None:
+    driver.answer = lambda _: httpx2.Response(200, content=b"<html>\n")
+    with pytest.raises(errors.InternalError):
+        driver.call("logs", "hello")
+
+
+def test_logs_of_a_missing_function_are_not_found(driver: Driver) -> None:
+    driver.answer = lambda _: problem(404, "not_found")
+    with pytest.raises(errors.NotFound):
+        driver.call("logs", "hello")
+
+
+def problem(status: int, code: str, **more: str) -> httpx2.Response:
+    body = {"type": "t", "title": "T", "status": status, "detail": f"because of {code}", "code": code, **more}
+    return httpx2.Response(
+        status, content=json.dumps(body).encode(), headers={"Content-Type": "application/problem+json"}
+    )
+
+
+def subclasses(kind: type[errors.DayflyError]) -> list[type[errors.DayflyError]]:
+    own = [child for child in kind.__subclasses__() if child.__module__ == errors.__name__]
+    return own + [grandchild for child in own for grandchild in subclasses(child)]
+
+
+@pytest.mark.parametrize("kind", subclasses(errors.DayflyError))
+def test_a_problem_becomes_the_class_of_its_code(driver: Driver, kind: type[errors.DayflyError]) -> None:
+    driver.answer = lambda _: problem(kind.status, kind.code, hint="do this")
+    with pytest.raises(kind) as caught:
+        driver.call("info")
+    assert type(caught.value) is kind
+    assert (str(caught.value), caught.value.hint) == (f"because of {kind.code}", "do this")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.InvalidRequest), (401, errors.Unauthenticated), (403, errors.Forbidden), (404, errors.NotFound),
+        (405, errors.InvalidRequest), (409, errors.Conflict), (413, errors.PayloadTooLarge), (422, errors.BuildFailed),
+        (429, errors.LimitExceeded), (500, errors.InternalError), (501, errors.NotSupported),
+        (502, errors.Unavailable), (503, errors.Unavailable), (504, errors.Unavailable), (302, errors.InternalError),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("body", ["", "plain words", "<html>", '{"code": "no such code"}', "\x00\xff"])
+def test_without_a_known_code_the_status_decides(
+    driver: Driver, status: int, kind: type[errors.DayflyError], body: str
+) -> None:
+    driver.answer = lambda _: httpx2.Response(status, content=body.encode("latin-1"))
+    with pytest.raises(errors.DayflyError) as caught:
+        driver.call("info")
+    assert type(caught.value) is kind
+    assert str(caught.value).strip()
+    assert "<html" not in str(caught.value)
+
+
+def test_retry_after_and_the_hint_to_log_in(driver: Driver) -> None:
+    driver.answer = lambda _: httpx2.Response(429, headers={"Retry-After": "7"})
+    with pytest.raises(errors.LimitExceeded) as limited:
+        driver.call("info")
+    assert limited.value.retry_after_s == 7
+    driver.answer = lambda _: httpx2.Response(401)
+    with pytest.raises(errors.Unauthenticated) as unknown:
+        driver.call("info")
+    assert "dayfly login" in unknown.value.hint
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"\xff", b'{"version": 1}'])
+def test_a_reply_that_is_not_the_apis_is_an_internal_error(driver: Driver, body: bytes) -> None:
+    driver.answer = lambda _: httpx2.Response(200, content=body)
+    with pytest.raises(errors.InternalError, match="cannot be read"):
+        driver.call("info")
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "says"),
+    [
+        (httpx2.ConnectError("refused"), errors.Unavailable, "No gateway answers"),
+        (httpx2.ConnectTimeout("x"), errors.Unavailable, "did not accept"),
+        (httpx2.ReadTimeout("x"), errors.Unavailable, "sent nothing for"),
+        (httpx2.WriteTimeout("x"), errors.Unavailable, "did not take"),
+        (httpx2.PoolTimeout("x"), errors.Unavailable, "busy"),
+        (httpx2.ReadError(""), errors.Unavailable, "broke off: ReadError"),
+        (httpx2.RemoteProtocolError("nonsense"), errors.Unavailable, "nonsense"),
+        (httpx2.LocalProtocolError("illegal header"), errors.InvalidRequest, "illegal header"),
+    ],
+)
+def test_the_librarys_errors_stop_here(driver: Driver, raised: Exception, kind: type[Exception], says: str) -> None:
+    def fail(_: httpx2.Request) -> httpx2.Response:
+        raise raised
+
+    driver.answer = fail
+    for method, args in (("info", ()), ("invoke", ("hello",)), ("logs", ("hello",))):
+        with pytest.raises(kind, match=says):
+            driver.call(method, *args)
+
+
+def test_invoke_returns_everything_as_it_came(driver: Driver) -> None:
+    headers = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Call-Id", "c1"), ("Content-Encoding", "gzip")]
+    driver.answer = lambda _: httpx2.Response(203, headers=headers, stream=httpx2.ByteStream(b"not gzip at all"))
+    answer = driver.call(
+        "invoke",
+        "hello",
+        b"in",
+        method="PUT",
+        path="/a/b%20c",
+        query=[("q", "1 2"), ("q", "é")],
+        headers={"X-One": "1"},
+    )
+    assert (answer.status, answer.body, answer.call_id, answer.ok) == (203, b"not gzip at all", "c1", True)
+    assert [value for name, value in answer.headers if name == "set-cookie"] == ["a=1", "b=2"]
+    assert (answer.header("X-NONE", "d"), answer.header("X-CALL-ID")) == ("d", "c1")
+    assert driver.last.url.raw_path == b"/function/hello.openfaas-fn/a/b%20c?q=1+2&q=%C3%A9"
+    assert (driver.last.method, driver.last.content) == ("PUT", b"in")
+    assert driver.last.headers["x-one"] == "1"
+
+
+def test_invoke_gives_no_credential_away_but_the_callers_own(driver: Driver) -> None:
+    driver.call("invoke", "hello")
+    assert "authorization" not in driver.last.headers
+    driver.call("invoke", "hello", headers={"authorization": "Basic mine", "user-agent": "me"})
+    assert driver.last.headers["authorization"] == "Basic mine"
+    assert driver.last.headers["user-agent"] == "me"
+
+
+def test_a_redirect_is_an_answer_and_not_followed(driver: Driver) -> None:
+    driver.answer = lambda _: httpx2.Response(302, headers={"Location": "http://elsewhere/"})
+    assert driver.call("invoke", "hello").status == 302
+    with pytest.raises(errors.InternalError):
+        driver.call("info")
+    assert len(driver.requests) == 2
+
+
+def test_raise_for_status_tells_the_function_from_the_platform(driver: Driver) -> None:
+    driver.answer = lambda _: httpx2.Response(500, text="boom")
+    with pytest.raises(errors.FunctionFailed, match=r"hello\.openfaas-fn answered 500 Internal Server Error: boom"):
+        driver.call("invoke", "hello").raise_for_status()
+    driver.answer = lambda _: problem(429, "limit_exceeded")
+    with pytest.raises(errors.LimitExceeded):
+        driver.call("invoke", "hello").raise_for_status()
+    driver.answer = lambda _: httpx2.Response(204)
+    driver.call("invoke", "hello").raise_for_status()
+
+
+def test_json_and_text(driver: Driver) -> None:
+    driver.answer = lambda _: httpx2.Response(200, content=b'{"a": 1}')
+    assert driver.call("invoke", "hello").json() == {"a": 1}
+    driver.answer = lambda _: httpx2.Response(200, content=b"\xff")
+    answer = driver.call("invoke", "hello")
+    assert answer.text == "�"
+    with pytest.raises(errors.FunctionFailed, match="JSON"):
+        answer.json()
+
+
+@pytest.mark.parametrize("path", ["a b", "a?b", "a#b", "ü", "a\r\nb"])
+def test_a_path_that_would_be_read_otherwise_is_refused(driver: Driver, path: str) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        driver.call("invoke", "hello", path=path)
+    assert driver.requests == []
+
+
+@pytest.mark.parametrize("name", ["", "UP", "a/b", "..", "a.b.c.", "a%2e", "x" * 64, "a\nb"])
+@pytest.mark.parametrize("method", ["get_function", "remove", "invoke", "logs", "list_revisions", "get_build_log"])
+def test_names_are_checked_before_they_become_paths(driver: Driver, name: str, method: str) -> None:
+    with pytest.raises(errors.InvalidName):
+        driver.call(method, name)
+    assert driver.requests == []
