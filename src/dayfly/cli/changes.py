@@ -1,0 +1,77 @@
+"""What `dayfly deploy` is told on its command line beside, or instead of, a stack file."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from dayfly.cli.options import Pair
+from dayfly.model.function import FunctionSpec, Resources
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("-e", "--env", type=Pair(), multiple=True, help="An environment variable; may be repeated."),
+    click.option("-l", "--label", type=Pair(), multiple=True, help="A label; may be repeated."),
+    click.option("--annotation", type=Pair(), multiple=True, help="An annotation; may be repeated."),
+    click.option("--secret", multiple=True, metavar="NAME", help="A secret to give to the function; may be repeated."),
+    click.option("--constraint", multiple=True, metavar="TEXT", help="A constraint for the provider; may be repeated."),
+    click.option("--timeout", default="", metavar="SPAN", help="How long one call may take.  [default: 60s]"),
+    click.option("--max-inflight", default=0, metavar="N", help="Calls one replica works on at a time."),
+    click.option("--fprocess", default="", metavar="COMMAND", help="The process of a watchdog function."),
+    click.option("--memory-request", default="", metavar="SIZE", help="Memory to set aside, for example 64Mi."),
+    click.option("--memory-limit", default="", metavar="SIZE", help="Memory it may use, for example 256Mi."),
+    click.option("--cpu-request", default="", metavar="CPU", help="CPU to set aside, for example 100m."),
+    click.option("--cpu-limit", default="", metavar="CPU", help="CPU it may use, for example 500m."),
+    click.option("--readonly", is_flag=True, help="Make all but /tmp read-only."),
+)
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """The options' values; empty ones change nothing."""
+
+    env: tuple[tuple[str, str], ...] = ()
+    label: tuple[tuple[str, str], ...] = ()
+    annotation: tuple[tuple[str, str], ...] = ()
+    secret: tuple[str, ...] = ()
+    constraint: tuple[str, ...] = ()
+    timeout: str = ""
+    max_inflight: int = 0
+    fprocess: str = ""
+    memory_request: str = ""
+    memory_limit: str = ""
+    cpu_request: str = ""
+    cpu_limit: str = ""
+    readonly: bool = False
+
+    def apply(self, spec: FunctionSpec, namespace: str) -> FunctionSpec:
+        """Return the spec with these changes in it; what holds several is merged, the command line winning."""
+        return msgspec.structs.replace(
+            spec,
+            namespace=namespace or spec.namespace,
+            env={**spec.env, **dict(self.env)},
+            labels={**spec.labels, **dict(self.label)},
+            annotations={**spec.annotations, **dict(self.annotation)},
+            secrets=tuple(dict.fromkeys((*spec.secrets, *self.secret))),
+            constraints=tuple(dict.fromkeys((*spec.constraints, *self.constraint))),
+            timeout=self.timeout or spec.timeout,
+            max_inflight=self.max_inflight or spec.max_inflight,
+            process=self.fprocess or spec.process,
+            requests=_changed(spec.requests, self.memory_request, self.cpu_request),
+            limits=_changed(spec.limits, self.memory_limit, self.cpu_limit),
+            read_only_root_filesystem=self.readonly or spec.read_only_root_filesystem,
+        )
+
+
+def change_options(command: F) -> F:
+    """Add the options whose values `Changes` takes."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _changed(found: Resources | None, memory: str, cpu: str) -> Resources | None:
+    old = found or Resources()
+    new = Resources(memory or old.memory, cpu or old.cpu)
+    return new if new.memory or new.cpu else None

@@ -1,0 +1,51 @@
+"""Printing data: a table for people; JSON, YAML or names for programs. Programs get the same fields as from the API."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from dayfly.cli.terminal import for_stdout
+
+
+def show(data: Any, output: str, *, table: Callable[[], str], names: Callable[[], Sequence[str]]) -> None:
+    """Print data in the form that --output names; `table` and `names` make the two forms that are not general."""
+    if output == "json":
+        encoded = msgspec.json.format(msgspec.json.encode(_plain(data)), indent=2)
+        text = encoded.decode()
+    elif output == "yaml":
+        from dayfly.client.yaml_text import dump
+
+        text = dump(_plain(data)).rstrip("\n")
+    else:
+        text = for_stdout("\n".join(names()) if output == "name" else table())
+    if text:
+        click.echo(text, color=True)
+
+
+def columns(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> str:
+    """Return rows as lines, fields padded to their widths (or their longest) and parted by a tab, as faas-cli's are."""
+    wide = [max(width, *(len(row[at]) for row in rows)) for at, width in enumerate(widths)]
+    return "\n".join("\t".join(field.ljust(wide[at]) for at, field in enumerate(row)).rstrip() for row in rows)
+
+
+def sheet(fields: Sequence[tuple[str, str]]) -> str:
+    """Return names and values one below the other; a value of several lines is indented."""
+    wide = max(len(name) for name, _ in fields) + 1
+    return "\n".join(f"{name + ':':<{wide}} {_indented(value, wide + 1)}".rstrip() for name, value in fields)
+
+
+def _indented(value: str, by: int) -> str:
+    return value.replace("\n", "\n" + " " * by)
+
+
+def _plain(data: Any) -> Any:
+    """Builtins with every field in them, those that have their defaults too: programs want to find them."""
+    if isinstance(data, msgspec.Struct):
+        return {name: _plain(getattr(data, name)) for name in data.__struct_fields__}
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(item) for item in data]
+    return data

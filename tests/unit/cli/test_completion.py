@@ -1,0 +1,56 @@
+"""Completion: scripts for three shells, and live names asked for without ever failing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+import httpx2
+import pytest
+from click.shell_completion import ShellComplete
+
+from dayfly.cli.main import cli
+from dayfly.cli.session import Session
+
+Run = Callable[..., Any]
+
+
+def complete(platform: Any, *words: str) -> list[str]:
+    completion = ShellComplete(cli, {"obj": Session(httpx2.MockTransport(platform))}, "dayfly", "_DAYFLY_COMPLETE")
+    return [item.value for item in completion.get_completions(list(words[:-1]), words[-1])]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script(dayfly: Run, shell: str) -> None:
+    text = dayfly("completion", shell).stdout
+    assert "_DAYFLY_COMPLETE" in text
+    assert f"{shell}_complete" in text
+
+
+@pytest.mark.parametrize("command", ["describe", "invoke", "logs", "scale", "remove", "ready"])
+def test_names_come_from_the_platform(platform: Any, command: str) -> None:
+    platform.add("hello")
+    platform.add("help-desk")
+    platform.add("other")
+    assert complete(platform, command, "hel") == ["hello", "help-desk"]
+
+
+def test_the_namespace_that_was_typed_counts(platform: Any) -> None:
+    assert complete(platform, "describe", "--namespace", "team-a", "") == []
+    assert platform.requests[-1].url.path == "/v1/namespaces/team-a/functions"
+
+
+@pytest.mark.parametrize("answer", [httpx2.Response(500), httpx2.Response(200, text="<html>"), httpx2.Response(401)])
+def test_a_platform_that_does_not_answer_completes_nothing(platform: Any, answer: httpx2.Response) -> None:
+    platform.refuse = answer
+    assert complete(platform, "describe", "") == []
+
+
+def test_commands_and_options_are_completed(platform: Any) -> None:
+    assert complete(platform, "de") == ["deploy", "describe"]
+    assert "--output" in complete(platform, "list", "--")
+    assert platform.requests == []
+
+
+def test_every_command_is_there() -> None:
+    context = click.Context(cli)
+    assert all(cli.get_command(context, name) for name in cli.list_commands(context))
