@@ -1,0 +1,17 @@
+"""What can be measured, a module a group; each measures alone and starts what it needs itself."""
+
+from collections.abc import Callable
+
+from bench.book import Lab
+from bench.groups import bodies, cold, command, latency, memory, registered, startup, warm
+
+GROUPS: dict[str, Callable[[Lab], None]] = {
+    "warm": warm.measure,
+    "bodies": bodies.measure,
+    "latency": latency.measure,
+    "cold": cold.measure,
+    "memory": memory.measure,
+    "registered": registered.measure,
+    "start": startup.measure,
+    "help": command.measure,
+}

@@ -1,0 +1,37 @@
+"""OpenFaaS's chain is run only with programs that were named and can be run, and with the settings they read."""
+
+from pathlib import Path
+
+import pytest
+from bench.openfaas import ChainUnavailable, gateway_environ, programs_given, watchdog_environ
+
+
+def test_unset_variable_is_named() -> None:
+    with pytest.raises(ChainUnavailable, match="OPENFAAS_GATEWAY is not set"):
+        programs_given({})
+
+
+def test_file_that_cannot_be_run_is_named(tmp_path: Path) -> None:
+    gateway = tmp_path / "gateway"
+    gateway.write_text("")
+    with pytest.raises(ChainUnavailable, match=r"OPENFAAS_GATEWAY: .*gateway is no program"):
+        programs_given({"OPENFAAS_GATEWAY": str(gateway), "OPENFAAS_WATCHDOG": str(gateway)})
+
+
+def test_both_programs_are_found(tmp_path: Path) -> None:
+    paths = [tmp_path / "gateway", tmp_path / "watchdog"]
+    for path in paths:
+        path.write_text("")
+        path.chmod(0o755)
+    environ = {"OPENFAAS_GATEWAY": str(paths[0]), "OPENFAAS_WATCHDOG": str(paths[1])}
+    assert programs_given(environ) == (paths[0].resolve(), paths[1].resolve())
+
+
+def test_gateway_asks_our_provider() -> None:
+    assert gateway_environ(1234)["functions_provider_url"] == "http://127.0.0.1:1234/"
+
+
+def test_watchdog_command_survives_being_split_at_single_spaces() -> None:
+    settings = watchdog_environ(1, 2)
+    assert settings["upstream_url"] == "http://127.0.0.1:2"
+    assert settings["fprocess"].split(" ")[1:] == ["-m", "waitress", "--listen=127.0.0.1:2", "flask_app:app"]
