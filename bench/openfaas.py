@@ -2,8 +2,9 @@
 
 `OPENFAAS_GATEWAY` and `OPENFAAS_WATCHDOG` are paths to the two programs. The provider between them is a stub: nginx
 answers the gateway's lookups with a fixed status and passes calls on to the watchdog, which is less work than any real
-provider does, so the chain looks better here than in an installation, never worse. The gateway listens on 8080 and
-8082 of every address and the watchdog's metrics on 8081; no setting moves these ports.
+provider does, so the chain looks better here than in an installation, never worse. With the watchdog alone, the same
+nginx stands for gateway and provider both, one cheap hop instead of two, and the chain is named as what it is. The
+gateway listens on 8080 and 8082 of every address and the watchdog's metrics on 8081; no setting moves these ports.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from bench.proxies import run_nginx
 from bench.tools import Tools
 
 NAME = "OpenFaaS: gateway, watchdog, Flask on waitress"
+STYLE = "OpenFaaS-style: nginx as its gateway, its watchdog, Flask on waitress"
 _GATEWAY_PORT = 8080
 _FIXED_PORTS = (_GATEWAY_PORT, 8081, 8082)
 _STATUS = {
@@ -50,22 +52,24 @@ class ChainUnavailable(Exception):
     """The chain cannot be run here; the text says what is missing."""
 
 
-def programs_given(environ: Mapping[str, str]) -> tuple[Path, Path]:
-    """Return the paths of gateway and watchdog. Raises ChainUnavailable."""
-    found = []
-    for variable in ("OPENFAAS_GATEWAY", "OPENFAAS_WATCHDOG"):
-        path = environ.get(variable, "")
-        if not path:
-            raise ChainUnavailable(f"{variable} is not set: it takes the path of that program")
-        if not os.access(path, os.X_OK):
-            raise ChainUnavailable(f"{variable}: {path} is no program that can be run")
-        found.append(Path(path).resolve())
-    return found[0], found[1]
+def programs_given(environ: Mapping[str, str]) -> tuple[Path | None, Path]:
+    """Return the paths of gateway, None when it was not given, and watchdog. Raises ChainUnavailable."""
+    watchdog = _program_named("OPENFAAS_WATCHDOG", environ)
+    if watchdog is None:
+        raise ChainUnavailable("OPENFAAS_WATCHDOG is not set: it takes the path of that program")
+    return _program_named("OPENFAAS_GATEWAY", environ), watchdog
+
+
+def _program_named(variable: str, environ: Mapping[str, str]) -> Path | None:
+    path = environ.get(variable, "")
+    if path and not os.access(path, os.X_OK):
+        raise ChainUnavailable(f"{variable}: {path} is no program that can be run")
+    return Path(path).resolve() if path else None
 
 
 @contextlib.contextmanager
-def chain(tools: Tools, folder: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """Run the chain and give the URL of its no-op. Raises ChainUnavailable, ToolMissing, ProgramFailed."""
+def chain(tools: Tools, folder: Path, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Run the chain and give its name and the URL of its no-op. Raises ChainUnavailable, ToolMissing, ProgramFailed."""
     gateway, watchdog = programs_given(environ)
     taken = [str(port) for port in _FIXED_PORTS if not is_free(port)]
     if taken:
@@ -79,9 +83,12 @@ def chain(tools: Tools, folder: Path, environ: Mapping[str, str]) -> Iterator[st
         started.wait_for_port(flask_port)
         servers = _PROVIDER.format(watchdog=watchdog_port, port=provider_port, status=json.dumps(_STATUS))
         running.enter_context(run_nginx(tools, servers, provider_port, folder / "provider", environ))
+        if gateway is None:
+            yield STYLE, f"http://127.0.0.1:{provider_port}/function/noop"
+            return
         settings = {**environ, **gateway_environ(provider_port)}
         running.enter_context(_program("gateway", gateway, folder, settings)).wait_for_port(_GATEWAY_PORT)
-        yield f"http://127.0.0.1:{_GATEWAY_PORT}/function/noop"
+        yield NAME, f"http://127.0.0.1:{_GATEWAY_PORT}/function/noop"
 
 
 def gateway_environ(provider_port: int) -> dict[str, str]:

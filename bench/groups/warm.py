@@ -91,11 +91,11 @@ def _rivals(lab: Lab, running: contextlib.ExitStack) -> dict[str, Side]:
 
 def _chain(lab: Lab, running: contextlib.ExitStack) -> dict[str, Side]:
     try:
-        url = running.enter_context(openfaas.chain(lab.tools, lab.folder("openfaas"), lab.environ))
+        name, url = running.enter_context(openfaas.chain(lab.tools, lab.folder("openfaas"), lab.environ))
     except (openfaas.ChainUnavailable, ToolMissing, ProgramFailed) as failed:
         lab.gap(openfaas.NAME, f"{failed}; the stand-in is {_STAND_IN}")
         return {}
-    return {openfaas.NAME: _wrk(lab, url)}
+    return {name: _wrk(lab, url)}
 
 
 def _ceiling(lab: Lab, running: contextlib.ExitStack) -> dict[str, Side]:
@@ -115,14 +115,15 @@ def _write(lab: Lab, series: Series) -> None:
         return
     ours = series.rates(_GATEWAY)
     lab.figure("Dayfly, full gateway", ours, "req/s", note=_latency(series, _GATEWAY))
+    chains = {openfaas.NAME, openfaas.STYLE}
     for name in series.samples:
         if name == _GATEWAY:
             continue
         if name == _CEILING:
             lab.figure(f"{name}, wrk's ceiling here", series.rates(name), "req/s", note=_latency(series, name))
             continue
-        budget: Budget | None = budgets.GATEWAY_OVER_OPENFAAS if name == openfaas.NAME else None
-        stand_in = "stand-in for OpenFaaS's chain; " if name == _STAND_IN and openfaas.NAME not in series else ""
+        budget: Budget | None = budgets.GATEWAY_OVER_OPENFAAS if name in chains else None
+        stand_in = "stand-in for OpenFaaS's chain; " if name == _STAND_IN and not chains & series.samples.keys() else ""
         note = f"{stand_in}{series.rates(name).median:,.0f} req/s, {_latency(series, name)}"
         lab.figure(f"Dayfly ÷ {name}", ratio(ours, series.rates(name)), "×", budget=budget, note=note)
 

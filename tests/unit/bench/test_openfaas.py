@@ -7,15 +7,17 @@ from bench.openfaas import ChainUnavailable, gateway_environ, programs_given, wa
 
 
 def test_unset_variable_is_named() -> None:
-    with pytest.raises(ChainUnavailable, match="OPENFAAS_GATEWAY is not set"):
+    with pytest.raises(ChainUnavailable, match="OPENFAAS_WATCHDOG is not set"):
         programs_given({})
 
 
 def test_file_that_cannot_be_run_is_named(tmp_path: Path) -> None:
-    gateway = tmp_path / "gateway"
-    gateway.write_text("")
+    paths = [tmp_path / "gateway", tmp_path / "watchdog"]
+    paths[0].write_text("")
+    paths[1].write_text("")
+    paths[1].chmod(0o755)
     with pytest.raises(ChainUnavailable, match=r"OPENFAAS_GATEWAY: .*gateway is no program"):
-        programs_given({"OPENFAAS_GATEWAY": str(gateway), "OPENFAAS_WATCHDOG": str(gateway)})
+        programs_given({"OPENFAAS_GATEWAY": str(paths[0]), "OPENFAAS_WATCHDOG": str(paths[1])})
 
 
 def test_both_programs_are_found(tmp_path: Path) -> None:
@@ -25,6 +27,13 @@ def test_both_programs_are_found(tmp_path: Path) -> None:
         path.chmod(0o755)
     environ = {"OPENFAAS_GATEWAY": str(paths[0]), "OPENFAAS_WATCHDOG": str(paths[1])}
     assert programs_given(environ) == (paths[0].resolve(), paths[1].resolve())
+
+
+def test_the_watchdog_alone_will_do(tmp_path: Path) -> None:
+    watchdog = tmp_path / "watchdog"
+    watchdog.write_text("")
+    watchdog.chmod(0o755)
+    assert programs_given({"OPENFAAS_WATCHDOG": str(watchdog)}) == (None, watchdog.resolve())
 
 
 def test_gateway_asks_our_provider() -> None:
