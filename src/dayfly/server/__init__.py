@@ -1,0 +1,1 @@
+"""Composition: settings, wiring, the supervisor behind `dayfly start`, the processes' entry points."""

@@ -1,0 +1,30 @@
+"""What somebody sees once the platform is up: where it is, how to get in, and one line to paste."""
+
+from collections.abc import Mapping, Sequence
+
+
+def ready_text(instance: Mapping[str, str], *, password: str, notices: Sequence[str]) -> str:
+    """Return the text for a terminal; the login is in it only when `password` is not empty."""
+    lines = [*notices, ""] if notices else []
+    lines += [
+        f"Dayfly {instance['version']} is ready.",
+        "",
+        f"  gateway   {instance['gateway_url']}",
+        f"  console   {instance['console_url']}",
+        f"  metrics   {instance['metrics_url']}",
+        f"  data      {instance['data_dir']}",
+    ]
+    if password:
+        lines += [
+            "",
+            f"  login     admin / {password}",
+            "            Shown this once. This account on this machine needs no login.",
+        ]
+    insecure = " --insecure" if instance["gateway_url"].startswith("https:") else ""
+    lines += [
+        "",
+        "  dayfly new hello --lang python && dayfly deploy -f stack.yaml",
+        f"  curl{insecure} -d Dayfly {instance['gateway_url']}/function/hello",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,153 @@
+"""`dayfly start`, `stop` and `status`: what the command line calls when it is about this machine's own platform.
+
+`start` does everything that can be refused (settings, folders, lock, ports) while somebody watches, and then becomes
+the supervisor, which is small, or with `detach` starts it and waits until it serves.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+
+from dayfly.model.errors import ConfigError, InternalError, Unavailable
+from dayfly.server.folders import find_run_dir, prepare_data_dir, prepare_run_dir, write_private
+from dayfly.server.lock import holder, take_lock, wait_released
+from dayfly.server.ports import open_listeners
+from dayfly.server.settings import Settings, StartOptions, data_dir
+from dayfly.server.tree import ProcessStatus, processes_of
+from dayfly.server.wiring import make_plan
+
+STOP_TIMEOUT_S = 120.0
+
+
+class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs on a data folder; `pid` is 0 when nothing does, and the URLs are empty until it serves."""
+
+    data_dir: str
+    pid: int = 0
+    version: str = ""
+    gateway_url: str = ""
+    console_url: str = ""
+    metrics_url: str = ""
+    processes: tuple[ProcessStatus, ...] = ()
+
+
+def start(options: StartOptions) -> int:
+    """Start the platform. In the foreground this process becomes the supervisor and the call does not return.
+
+    With `detach` it returns 0 once the platform serves. Raises ConfigError, Conflict when one runs on this data folder
+    already, InternalError when it does not come up.
+    """
+    settings = Settings.resolve(options, os.environ)
+    argv, fds = _prepare(settings)
+    if not options.detach:
+        _become(argv, fds)
+    print(_detach(argv, fds, Path(settings.data_dir, "log", "platform.log")))  # noqa: T201 - the command's output
+    return 0
+
+
+def stop(given_data_dir: str | None = None, *, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+    """Stop the platform and wait until it is gone; return False when none runs.
+
+    Raises Unavailable when it takes longer than `timeout_s`.
+    """
+    folder = data_dir(given_data_dir, os.environ)
+    pid = holder(folder)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    if not wait_released(folder, timeout_s):
+        raise Unavailable(
+            f"process {pid} did not stop within {timeout_s:g} s", hint="a second `dayfly stop` makes it stop at once"
+        )
+    return True
+
+
+def status(given_data_dir: str | None = None) -> InstanceStatus:
+    """Return what runs on the data folder now."""
+    folder = data_dir(given_data_dir, os.environ)
+    pid = holder(folder)
+    if pid is None:
+        return InstanceStatus(data_dir=str(folder))
+    about = _instance(folder)
+    return InstanceStatus(
+        data_dir=str(folder),
+        pid=pid,
+        version=about.get("version", ""),
+        gateway_url=about.get("gateway_url", ""),
+        console_url=about.get("console_url", ""),
+        metrics_url=about.get("metrics_url", ""),
+        processes=processes_of(pid),
+    )
+
+
+def _prepare(settings: Settings) -> tuple[list[str], dict[str, int]]:
+    """Make folders, lock, listeners and the files for the children; return the supervisor's argv and descriptors."""
+    os.umask(0o077)
+    folder, as_root = Path(settings.data_dir), os.geteuid() == 0
+    prepare_data_dir(folder, as_root=as_root)
+    fds = {"lock": take_lock(folder)}
+    listeners = open_listeners(settings)
+    run_dir = prepare_run_dir(folder, os.environ, as_root=as_root)
+    place, plan = make_plan(settings, run_dir, listeners)
+    write_private(run_dir / "token", secrets.token_urlsafe(32).encode())
+    write_private(run_dir / "settings.json", msgspec.json.encode(place))
+    write_private(run_dir / "plan.json", plan.to_json())
+    for name in ("public", "console", "metrics"):
+        fds[name] = getattr(listeners, name).detach()
+    argv = [sys.executable, "-P", "-m", "dayfly.server.supervisor", str(run_dir / "plan.json")]
+    return [*argv, *(part for name, fd in fds.items() for part in (f"--{name}", str(fd)))], fds
+
+
+def _become(argv: list[str], fds: Mapping[str, int]) -> NoReturn:
+    for fd in fds.values():
+        os.set_inheritable(fd, True)
+    sys.stdout.flush()
+    os.execv(argv[0], argv)  # noqa: S606 - our own interpreter and module, no shell
+
+
+def _detach(argv: list[str], fds: Mapping[str, int], log: Path) -> str:
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "wb") as output:
+        supervisor = subprocess.Popen(
+            [*argv, "--report", str(writer)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[*fds.values(), writer],
+            start_new_session=True,
+        )
+    os.close(writer)
+    for fd in fds.values():
+        os.close(fd)
+    try:
+        with os.fdopen(reader, "rb") as pipe:
+            line = pipe.readline()
+    except BaseException:
+        supervisor.terminate()
+        raise
+    report: dict[str, Any] = json.loads(line) if line else {"error": "the platform ended while it started"}
+    if "error" in report:
+        supervisor.wait()
+        failure = ConfigError if report.get("exit_code") == ConfigError.exit_code else InternalError
+        raise failure(report["error"], hint=f"its log is {log}")
+    supervisor.returncode = 0  # it lives on without us, so there is nothing to wait for or to warn of
+    return str(report["text"])
+
+
+def _instance(folder: Path) -> dict[str, str]:
+    try:
+        about: dict[str, str] = json.loads((find_run_dir(folder) / "instance.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return about
+
+
+__all__ = ["InstanceStatus", "StartOptions", "start", "status", "stop"]

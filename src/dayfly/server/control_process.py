@@ -1,0 +1,181 @@
+"""The control plane as a process: the one place where its ports meet their adapters.
+
+    python -P -m dayfly.server.control_process RUN_DIR/settings.json --ready-fd FD
+
+It serves three apps on three unix sockets that only this account can open; the gateways are what faces the network. A
+kill leaves replicas and gateways at work, and the next life adopts them. SIGTERM ends the platform: the replicas stop.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from dayfly.api.app import Apps, InstanceInfo, build_apps
+from dayfly.api.credentials import Credentials
+from dayfly.build.prepare import Prepare
+from dayfly.control.clock import SystemClock
+from dayfly.control.plane import ControlPlane
+from dayfly.model.errors import DayflyError
+from dayfly.observe.logs import LogStore
+from dayfly.observe.meter import Meter
+from dayfly.providers.local.provider import LocalProvider
+from dayfly.server.reporting import Reporter, log_to_stderr
+from dayfly.server.wiring import Place, read_place
+from dayfly.storage.blobs import FileBlobs
+from dayfly.storage.sqlite import SqliteStore
+
+_BACKLOG = 1024
+_HTTP_GRACE_S = 2
+_log = logging.getLogger("dayfly.server")
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves the signals to us: there are three of them in this process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+class ControlProcess:
+    """Everything the control plane consists of, from start to stop."""
+
+    def __init__(self, place: Place) -> None:
+        settings = place.settings
+        token = place.run("token").read_text().strip()
+        self._place = place
+        self._logs = LogStore(place.data("records") / "logs.db")
+        self._meter = Meter()
+        self._blobs = FileBlobs(place.data("blobs"))
+        self._prepare = Prepare(
+            self._blobs,
+            place.data("code"),
+            place.data("layers"),
+            sys.executable,
+            allow_sdist=settings.allow_sdist,
+        )
+        self.credentials = Credentials(
+            place.data("credentials") / "admin.json", token, password=os.environ.get("DAYFLY_ADMIN_PASSWORD")
+        )
+        self._provider = LocalProvider(place.run("zygote.sock"), place.run("r"))
+        self._plane = ControlPlane(
+            store=SqliteStore(place.data("state.db")),
+            provider=self._provider,
+            blobs=self._blobs,
+            preparer=self._prepare,
+            meter=self._meter,
+            logs=self._logs,
+            link_socket=place.run("link.sock"),
+            gateway_url=place.gateway_url,
+            clock=SystemClock(),
+        )
+        self._servers: list[uvicorn.Server] = []
+        self._serving: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
+        await self._logs.open()
+        await self._plane.start()
+        apps = self._apps()
+        for name, app in (("api", apps.public), ("console", apps.console), ("metrics", apps.metrics)):
+            server = _Server(
+                uvicorn.Config(
+                    app,
+                    lifespan="off",
+                    ws="none",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    date_header=False,
+                    proxy_headers=False,
+                    timeout_graceful_shutdown=_HTTP_GRACE_S,
+                )
+            )
+            listener = _listen(self._place.run(f"{name}.sock"))
+            self._servers.append(server)
+            self._serving.append(asyncio.create_task(server.serve(sockets=[listener])))
+
+    async def stop(self) -> None:
+        """Answer what is being answered, stop every replica, close every file."""
+        for server in self._servers:
+            server.should_exit = True
+        await self._plane.shutdown(self._place.settings.drain_s)
+        await asyncio.gather(*self._serving)
+        await self._prepare.close()
+        await self._logs.close()
+
+    def _apps(self) -> Apps:
+        info = InstanceInfo(
+            provider=self._provider.name,
+            gateway_url=self._place.gateway_url,
+            console_url=self._place.console_url,
+            metrics_url=self._place.metrics_url,
+        )
+        return build_apps(
+            self._plane,
+            self._logs,
+            self._meter,
+            self._blobs,
+            self.credentials,
+            info,
+            build_log=self._prepare.build_log,
+        )
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+async def _run(place: Place, reporter: Reporter) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    process = ControlProcess(place)
+    await process.start()
+    reporter.ready(password=process.credentials.generated or "")
+    _log.info("control plane serves")
+    await stop.wait()
+    await process.stop()
+
+
+def main(argv: list[str]) -> int:
+    """Run until SIGTERM; return the exit code."""
+    parser = argparse.ArgumentParser(prog="dayfly.server.control_process")
+    parser.add_argument("settings")
+    parser.add_argument("--ready-fd", type=int, required=True)
+    given = parser.parse_args(argv)
+    place, reporter = read_place(given.settings), Reporter(given.ready_fd)
+    log_to_stderr("control", place.settings.log_level)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(place, reporter))
+    except DayflyError as error:
+        reporter.failed(error)
+        _log.error("control plane cannot run: %s", error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,93 @@
+"""A gateway as a process: it takes over the listeners the supervisor bound and serves until SIGTERM.
+
+python -P -m dayfly.server.gateway_process RUN_DIR/settings.json --name gw0 --ready-fd FD --public-fd FD
+                                           [--console-fd FD --metrics-fd FD]
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+import socket
+import ssl
+import sys
+
+import uvloop
+
+from dayfly.gateway.process import GatewaySettings, serve
+from dayfly.http1.limits import Limits
+from dayfly.model.errors import ConfigError, DayflyError
+from dayfly.server.reporting import Reporter, log_to_stderr
+from dayfly.server.settings import Settings
+from dayfly.server.wiring import Place, read_place
+
+_log = logging.getLogger("dayfly.server")
+
+
+async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    settings = GatewaySettings(
+        name=given.name,
+        api_socket=str(place.run("api.sock")),
+        console_socket=str(place.run("console.sock")),
+        metrics_socket=str(place.run("metrics.sock")),
+        link_socket=str(place.run("link.sock")),
+        limits=Limits(body_bytes=place.settings.max_body_bytes),
+    )
+    await serve(
+        settings,
+        public=_inherited(given.public_fd),
+        console=_inherited(given.console_fd) if given.console_fd is not None else None,
+        metrics=_inherited(given.metrics_fd) if given.metrics_fd is not None else None,
+        tls=_tls(place.settings),
+        stop=stop,
+        on_ready=reporter.ready,
+    )
+
+
+def _inherited(fd: int) -> socket.socket:
+    inherited = socket.socket(fileno=fd)
+    inherited.set_inheritable(False)
+    inherited.setblocking(False)
+    return inherited
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_cert:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as refused:
+        raise ConfigError(f"the certificate {settings.tls_cert} and its key cannot be used: {refused}") from refused
+    return context
+
+
+def main(argv: list[str]) -> int:
+    """Serve until SIGTERM and until the calls in flight are answered; return the exit code."""
+    parser = argparse.ArgumentParser(prog="dayfly.server.gateway_process")
+    parser.add_argument("settings")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--ready-fd", type=int, required=True)
+    parser.add_argument("--public-fd", type=int, required=True)
+    parser.add_argument("--console-fd", type=int)
+    parser.add_argument("--metrics-fd", type=int)
+    given = parser.parse_args(argv)
+    place, reporter = read_place(given.settings), Reporter(given.ready_fd)
+    log_to_stderr(given.name, place.settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(place, given, reporter))
+    except DayflyError as error:
+        reporter.failed(error)
+        _log.error("gateway cannot run: %s", error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,113 @@
+"""One supervised process: started with what it needs and no more, and started again with growing patience."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dayfly.server.plan import Child
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_EXIT_ORPHANED = 71
+_STEADY_S = 10.0
+"""A process that ran for this long is not counted as failing over and over."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 30.0
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Process:
+    """A child of the supervisor, over all its lives."""
+
+    def __init__(self, child: Child, sockets: Mapping[str, int]) -> None:
+        self.child = child
+        self.pid: int | None = None
+        self.ready_fd: int | None = None
+        self.restart_at = 0.0
+        self.failures = 0
+        self.is_ready = False
+        self._sockets = {name: sockets[name] for name in child.sockets}
+        self._started_at = 0.0
+
+    def start(self) -> None:
+        """Start the process; its first failure is answered at once, further ones after a wait that doubles."""
+        numbers = {name: str(fd) for name, fd in self._sockets.items()}
+        inherited, writer = list(self._sockets.values()), None
+        if self.child.reports:
+            self.ready_fd, writer = os.pipe2(os.O_CLOEXEC)
+            numbers["ready"] = str(writer)
+            inherited.append(writer)
+        # A session of its own: Ctrl-C on the terminal reaches the supervisor alone, which then stops all in order.
+        started = subprocess.Popen(
+            [part.format(**numbers) if part.startswith("{") else part for part in self.child.argv],
+            env={name: os.environ[name] for name in self.child.inherits if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            pass_fds=inherited,
+            start_new_session=True,
+            preexec_fn=_before_exec(os.getpid()),
+        )
+        # Its end is seen by the supervisor's one waitpid; Popen must neither wait for it nor warn that it did not.
+        self.pid, started.returncode = started.pid, 0
+        self._started_at = time.monotonic()
+        self.is_ready = not self.child.reports
+        if writer is not None:
+            os.close(writer)
+
+    def read_report(self) -> dict[str, str]:
+        """Return the line the process said on its pipe, and close the pipe; empty when it died without a word."""
+        assert self.ready_fd is not None
+        with os.fdopen(self.ready_fd, "rb") as pipe:
+            self.ready_fd = None
+            line = pipe.readline()
+        report: dict[str, str] = json.loads(line) if line else {}
+        self.is_ready = bool(line) and "error" not in report
+        return report
+
+    def ended(self) -> None:
+        """Note that the process is gone, and when to start it again."""
+        self.pid, self.is_ready = None, False
+        steady = time.monotonic() - self._started_at > _STEADY_S
+        self.failures = 1 if steady else self.failures + 1
+        wait_s = 0.0 if self.failures == 1 else min(_FIRST_WAIT_S * 2 ** (self.failures - 2), _LONGEST_WAIT_S)
+        self.restart_at = time.monotonic() + wait_s
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the signal if the process runs."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+
+def become_subreaper() -> None:
+    """Become the parent of every descendant whose own parent dies."""
+    if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
+
+
+def kill_descendants() -> None:
+    """Kill and reap until no descendant is left; as a subreaper's, the children of the killed come to us in turn."""
+    children = Path("/proc/thread-self/children")
+    while True:
+        for pid in children.read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _before_exec(parent: int) -> Callable[[], None]:
+    """Return what the child does between fork and exec; safe, as the supervisor has one thread."""
+
+    def die_with_parent() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(_EXIT_ORPHANED)
+
+    return die_with_parent

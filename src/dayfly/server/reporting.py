@@ -1,0 +1,40 @@
+"""How a child tells the supervisor that it serves, or why it cannot: one JSON line on the pipe it inherited."""
+
+import json
+import logging
+import os
+import sys
+
+from dayfly.model.errors import DayflyError
+
+
+class Reporter:
+    """The pipe to the supervisor. Only the first word counts; all later ones are dropped."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd: int | None = fd
+        os.set_inheritable(fd, False)
+
+    def ready(self, *, password: str = "") -> None:
+        """Say that this process serves, and hand over a password to be shown once."""
+        self._say({"password": password} if password else {"ready": "yes"})
+
+    def failed(self, error: DayflyError) -> None:
+        """Say why this process cannot serve."""
+        text = f"{error} ({error.hint})" if error.hint else str(error)
+        self._say({"error": text, "exit_code": str(error.exit_code)})
+
+    def _say(self, message: dict[str, str]) -> None:
+        if self._fd is not None:
+            os.write(self._fd, json.dumps(message).encode() + b"\n")
+            os.close(self._fd)
+            self._fd = None
+
+
+def log_to_stderr(process: str, level: str) -> None:
+    """Send this process's log to standard error, one event a line with the process's name in it."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=level.upper(),
+        format=f"%(asctime)s %(levelname)s {process} %(name)s %(message)s",
+    )

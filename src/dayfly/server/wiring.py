@@ -1,0 +1,120 @@
+"""Which processes an installation consists of, and what each of them is given.
+
+Every child gets an environment of its own, named variable by variable: the control plane the account's settings for
+package indexes and proxies, which installing dependencies needs; the gateways and the zygote, below which functions
+run, next to nothing.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from dayfly import __version__
+from dayfly.runtimes.python.command import zygote_argv
+from dayfly.server.plan import Child, Plan
+from dayfly.server.ports import Listeners
+from dayfly.server.settings import Settings
+
+_EVERYBODY = ("LANG", "LC_ALL", "PATH", "PYTHONPATH", "TZ")
+_ACCOUNT = (
+    "HOME",
+    "LOGNAME",
+    "NETRC",
+    "TMPDIR",
+    "USER",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+)
+_NETWORK = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+_CERTIFICATES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")
+_INSTALLERS = ("PIP_", "UV_")
+_STOP_MARGIN_S = 5.0
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where everything of one installation lies and how it is reached; `RUN_DIR/settings.json` holds it."""
+
+    settings: Settings
+    run_dir: str
+    gateway_url: str
+    console_url: str
+    metrics_url: str
+
+    def run(self, name: str) -> Path:
+        """Return the path of a file or socket in the run folder."""
+        return Path(self.run_dir, name)
+
+    def data(self, name: str) -> Path:
+        """Return the path of a file or folder in the data folder."""
+        return Path(self.settings.data_dir, name)
+
+
+def read_place(path: str) -> Place:
+    """Return what `settings.json` says."""
+    return msgspec.json.decode(Path(path).read_bytes(), type=Place)
+
+
+def make_plan(settings: Settings, run_dir: Path, listeners: Listeners) -> tuple[Place, Plan]:
+    """Return the place for the children and the plan for the supervisor."""
+    place = Place(
+        settings=settings,
+        run_dir=str(run_dir),
+        gateway_url=listeners.gateway_url,
+        console_url=listeners.console_url,
+        metrics_url=listeners.metrics_url,
+    )
+    instance = {
+        "gateway_url": place.gateway_url,
+        "console_url": place.console_url,
+        "metrics_url": place.metrics_url,
+        "version": __version__,
+        "data_dir": settings.data_dir,
+    }
+    children = [_zygote(place), _control(place), *(_gateway(place, number) for number in range(settings.gateways))]
+    return place, Plan(settings.data_dir, str(run_dir), children, instance, list(listeners.notices))
+
+
+def _zygote(place: Place) -> Child:
+    argv = zygote_argv(
+        interpreter=sys.executable,
+        socket=place.run("zygote.sock"),
+        template_budget_bytes=place.settings.template_budget_bytes,
+    )
+    return Child("zygote", argv, list(_EVERYBODY), [], reports=False, stage=2, stop_s=_STOP_MARGIN_S)
+
+
+def _control(place: Place) -> Child:
+    argv = [*_module("control_process", place), "--ready-fd", "{ready}"]
+    inherits = [
+        "DAYFLY_ADMIN_PASSWORD",
+        *_EVERYBODY,
+        *_ACCOUNT,
+        *_NETWORK,
+        *_CERTIFICATES,
+        *(name.lower() for name in _NETWORK),
+    ]
+    inherits += _prefixed(os.environ, _INSTALLERS)
+    stop_s = place.settings.drain_s + _STOP_MARGIN_S
+    return Child("control", argv, inherits, [], reports=True, stage=1, stop_s=stop_s)
+
+
+def _gateway(place: Place, number: int) -> Child:
+    name = f"gw{number}"
+    argv = [*_module("gateway_process", place), "--name", name, "--ready-fd", "{ready}", "--public-fd", "{public}"]
+    sockets = ["public"]
+    if number == 0:
+        argv += ["--console-fd", "{console}", "--metrics-fd", "{metrics}"]
+        sockets += ["console", "metrics"]
+    stop_s = place.settings.drain_s + _STOP_MARGIN_S
+    return Child(name, argv, list(_EVERYBODY), sockets, reports=True, stage=0, stop_s=stop_s)
+
+
+def _module(name: str, place: Place) -> list[str]:
+    return [sys.executable, "-P", "-m", f"dayfly.server.{name}", str(place.run("settings.json"))]
+
+
+def _prefixed(names: Iterable[str], prefixes: tuple[str, ...]) -> list[str]:
+    return sorted(name for name in names if name.startswith(prefixes))

@@ -1,0 +1,109 @@
+"""Settings: flags over environment over defaults, and what is refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dayfly.model.errors import ConfigError
+from dayfly.server.settings import Port, Settings, StartOptions, data_dir
+
+
+def resolve(*options: StartOptions, **environ: str) -> Settings:
+    return Settings.resolve(options[0] if options else StartOptions(data_dir="/data"), environ)
+
+
+def test_defaults_are_loopback_and_may_be_replaced() -> None:
+    settings = resolve()
+    assert settings.host == "127.0.0.1"
+    assert settings.is_loopback
+    assert (settings.port, settings.console_port, settings.metrics_port) == (
+        Port(8080, asked_for=False),
+        Port(8081, asked_for=False),
+        Port(8082, asked_for=False),
+    )
+    assert settings.gateways == 1
+
+
+def test_a_flag_beats_the_environment_and_the_environment_the_default() -> None:
+    environ = {"DAYFLY_PORT": "9000", "DAYFLY_GATEWAYS": "3", "DAYFLY_HOST": "127.0.0.9"}
+    settings = resolve(StartOptions(data_dir="/data", port=9001), **environ)
+    assert settings.port == Port(9001, asked_for=True)
+    assert resolve(**environ).port == Port(9000, asked_for=True)
+    assert (settings.gateways, settings.host) == (3, "127.0.0.9")
+
+
+def test_a_port_that_was_asked_for_as_the_default_is_asked_for() -> None:
+    assert resolve(StartOptions(data_dir="/data", port=8080)).port == Port(8080, asked_for=True)
+
+
+def test_quantities_are_read_as_people_write_them() -> None:
+    settings = resolve(DAYFLY_TEMPLATE_MEMORY="1Gi", DAYFLY_DRAIN_TIMEOUT="1m30s", DAYFLY_MAX_BODY="1Mi")
+    assert (settings.template_budget_bytes, settings.drain_s, settings.max_body_bytes) == (2**30, 90.0, 2**20)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DAYFLY_PORT", "http"),
+        ("DAYFLY_PORT", "65536"),
+        ("DAYFLY_PORT", "-1"),
+        ("DAYFLY_PORT", "٣"),
+        ("DAYFLY_GATEWAYS", "0"),
+        ("DAYFLY_GATEWAYS", "65"),
+        ("DAYFLY_ALLOW_SDIST", "perhaps"),
+        ("DAYFLY_INSECURE_HTTP", "yes"),
+        ("DAYFLY_TEMPLATE_MEMORY", "much"),
+        ("DAYFLY_DRAIN_TIMEOUT", "soon"),
+        ("DAYFLY_LOG_LEVEL", "loud"),
+        ("DAYFLY_HOST", "example.org"),
+        ("DAYFLY_TLS_CERT", "/no/such/file"),
+    ],
+)
+def test_a_malformed_variable_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        resolve(**{name: value})
+    known = name.removeprefix("DAYFLY_").lower().replace("_", "-")
+    assert name in str(refused.value) or known in str(refused.value)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1"])  # noqa: S104 - what is refused
+def test_another_address_needs_tls_or_the_flag(host: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="without encryption"):
+        resolve(DAYFLY_HOST=host)
+    assert resolve(DAYFLY_HOST=host, DAYFLY_INSECURE_HTTP="true").host == host
+    for name in ("cert", "key"):
+        (tmp_path / name).touch()
+    tls = {"DAYFLY_TLS_CERT": str(tmp_path / "cert"), "DAYFLY_TLS_KEY": str(tmp_path / "key")}
+    assert resolve(DAYFLY_HOST=host, **tls).tls_cert == str(tmp_path / "cert")
+
+
+@pytest.mark.parametrize(("host", "means"), [("localhost", "127.0.0.1"), ("[::1]", "::1"), ("127.1.2.3", "127.1.2.3")])
+def test_loopback_in_every_spelling_is_loopback(host: str, means: str) -> None:
+    settings = resolve(DAYFLY_HOST=host)
+    assert (settings.host, settings.is_loopback) == (means, True)
+
+
+def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cert").touch()
+    with pytest.raises(ConfigError, match="go together"):
+        resolve(DAYFLY_TLS_CERT=str(tmp_path / "cert"))
+
+
+def test_the_data_folder_is_the_one_given_else_the_environments_else_the_accounts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert data_dir("/given", {"DAYFLY_DATA_DIR": "/env"}) == Path("/given")
+    assert data_dir(None, {"DAYFLY_DATA_DIR": "/env"}) == Path("/env")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert data_dir(None, {}) == Path("/var/lib/dayfly")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert data_dir(None, {}) == Path("/home/ann/.local/share/dayfly")
+
+
+def test_client_and_server_look_for_the_same_folder() -> None:
+    from dayfly.client.local import default_data_dir
+
+    for environ in ({"DAYFLY_DATA_DIR": "/env"}, {}):
+        assert default_data_dir(environ) == data_dir(None, environ)
