@@ -1,0 +1,1 @@
+"""The Python runtime: zygote, templates, and the host that answers calls with a handler."""

@@ -1,0 +1,31 @@
+"""How a zygote is started: the one thing the supervisor has to know about the Python runtime."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+from dayfly.model.errors import ConfigError
+
+_PACKAGES = ("dayfly", "httptools", "uvloop", "msgspec")
+
+
+def zygote_argv(*, interpreter: str, socket: Path, template_budget_bytes: int) -> list[str]:
+    """Return the command line of a zygote that listens at `socket`.
+
+    Start it with a small explicit environment and no descriptors beyond 0, 1 and 2, from a thread that lives as long
+    as it should: it dies with the thread that started it. Templates together may keep about `template_budget_bytes`
+    of memory. Raises ConfigError when a package that the runtime needs is not installed.
+    """
+    program = Path(__file__).with_name("zygote.py")
+    argv = [interpreter, "-I", "-S", str(program), "--socket", str(socket)]
+    argv += ["--template-budget", str(template_budget_bytes)]
+    for folder in dict.fromkeys(map(_folder_of, _PACKAGES)):
+        argv += ["--path", folder]
+    return argv
+
+
+def _folder_of(package: str) -> str:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ConfigError(f"the package {package} is not installed; install dayfly anew")
+    return os.path.dirname(os.path.dirname(os.path.realpath(spec.origin)))

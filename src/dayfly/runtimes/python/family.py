@@ -1,0 +1,160 @@
+"""What the zygote knows of the processes it answers for: templates and their replicas.
+
+Nothing here comes from function code. Pids are what `fork` returned or what the kernel stamped on a message
+(SCM_CREDENTIALS), and a pidfd holds each one fast, so that a pid used again is never mistaken for the process meant.
+"""
+
+import array
+import contextlib
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+REPLICA_HELLO = b"R"
+"""Replica: the fork happened, the application has yet to start."""
+REPLICA_READY = b"r"
+"""Replica: the handler is imported and the socket answers."""
+REPLICA_FAILED = b"f"
+"""Replica: the application would not start."""
+TEMPLATE_IMPORTED = b"I"
+TEMPLATE_THREADED = b"T"
+"""Template: the import left threads running, so nobody may be forked from this process."""
+TEMPLATE_FAILED = b"F"
+TEMPLATE_BARRED = b"B"
+"""Template: it could not be confined and ran nothing."""
+NOT_FORKED = "-"
+"""Template, in place of a status: no process could be made for the replica."""
+DRAIN = b"d"
+"""Zygote to replica: finish the calls at hand and end."""
+
+PER_EVENT = 16
+"""Messages taken from one channel before others get their turn."""
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Replica:
+    """One replica, from the moment its start was taken on until its process is gone."""
+
+    def __init__(self, name: str, path: str, order: int) -> None:
+        self.name = name
+        self.path = path
+        self.template: Template
+        self.order = order
+        self.began = time.monotonic()
+        self.took_s = 0.0
+        self.listener = listen(path)
+        self.log, self.log_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.fchmod(self.log_writer, 0o666)  # so that the function's user may open /dev/stdout
+        self.channel, self.far_channel = channel_pair()
+        self.pid = 0
+        self.pidfd = -1
+        self.ready = False
+        self.failed = False
+        self.stopping = False
+        self.killed = False
+        self.status: int | None = None
+
+    def join(self, template: "Template") -> None:
+        """Belong to `template`, which will fork the process."""
+        self.template = template
+        template.replicas[self.name] = self
+
+    def hand_over(self) -> list[int]:
+        """Return what the process needs: socket, log and channel."""
+        return [self.listener, self.log_writer, self.far_channel.fileno()]
+
+    def handed_over(self) -> None:
+        """Close what only the replica's process may still hold, once it has it."""
+        if self.listener >= 0:
+            os.close(self.listener)
+            os.close(self.log_writer)
+            self.far_channel.close()
+            self.listener = self.log_writer = -1
+
+    def close(self) -> None:
+        """Close every descriptor but the order and the log, and remove the socket's file."""
+        self.handed_over()
+        self.channel.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+        self.pidfd = -1
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+    def close_papers(self) -> None:
+        """Close the order and the log."""
+        os.close(self.order)
+        os.close(self.log)
+
+
+class Template:
+    """One function's process to fork from. A threaded one forks nobody: it is its only replica itself."""
+
+    def __init__(self, name: str, pid: int, channel: socket.socket, *, solo: bool) -> None:
+        self.name = name
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+        self.channel = channel
+        self.solo = solo
+        self.replicas: dict[str, Replica] = {}
+        self.imported = False
+        self.verdict = b""
+        self.used = time.monotonic()
+        self.memory_bytes = 0
+        self.to_be_weighed = False
+        self.ended = False
+        self.junk = 0
+        """Messages that meant nothing: function code may have found the channel."""
+
+
+def listen(path: str) -> int:
+    """Return the descriptor of a socket that listens at `path`, mode 0600. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.bind(path)
+        os.chmod(path, 0o600)
+        sock.listen(1024)
+        sock.setblocking(False)
+        return sock.detach()
+
+
+def channel_pair() -> tuple[socket.socket, socket.socket]:
+    """Return our end, on which the kernel stamps the sender's pid, and the end to give away."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    near.setblocking(False)
+    return near, far
+
+
+def receive_stamped(channel: socket.socket) -> tuple[bytes, int]:
+    """Return the next message and its sender's pid, 0 when unknown; no bytes at the end. Raises BlockingIOError."""
+    size = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(16 * array.array("i").itemsize)
+    try:
+        data, ancillary, _flags, _address = channel.recvmsg(4096, size, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionResetError:
+        return b"", 0
+    pid = 0
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            pid = _CREDENTIALS.unpack(payload[: _CREDENTIALS.size])[0]
+        elif level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            unwanted = array.array("i")
+            unwanted.frombytes(payload[: len(payload) - len(payload) % unwanted.itemsize])
+            for fd in unwanted:  # function code may send descriptors to fill our table
+                os.close(fd)
+    return data, pid
+
+
+def heard(channel: socket.socket) -> Iterator[tuple[bytes, int]]:
+    """Return some of the messages that wait in `channel`, each with its sender's pid; no bytes for the end."""
+    for _ in range(PER_EVENT):
+        try:
+            data, pid = receive_stamped(channel)
+        except BlockingIOError:
+            return
+        yield data, pid
+        if not data:
+            return

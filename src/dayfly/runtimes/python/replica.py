@@ -1,0 +1,110 @@
+"""The life of one replica's process: take a berth, become oneself, serve.
+
+A replica is forked for a berth, or forked ahead of need as a spare that is given its berth later.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import uvloop
+
+from dayfly.model.replica import StartOrder
+from dayfly.runtimes.python import family, syscalls
+from dayfly.runtimes.python.handler import Handler
+from dayfly.runtimes.python.host import Host
+
+
+class Berth(NamedTuple):
+    """What one replica is made from: its name, its listening socket, its log and its channel to the zygote."""
+
+    name: str
+    listener: int
+    log: int
+    channel: int
+
+
+def receive(channel: socket.socket) -> Berth | None:
+    """Return the next berth that comes over `channel`, None when the other side is gone. Raises BlockingIOError."""
+    data, fds, _flags, _address = socket.recv_fds(channel, 256, 3, socket.MSG_CMSG_CLOEXEC)
+    if len(fds) != 3:
+        return None
+    return Berth(data.decode("ascii"), fds[0], fds[1], fds[2])
+
+
+def live(handler: Handler, order: StartOrder, berth: Berth) -> int:
+    """Serve in `berth` until drained; return the exit code."""
+    channel = _announce(handler, berth)
+    if channel is None:
+        return 0
+    _settle(berth)
+    loop = _new_loop()
+    return loop.run_until_complete(_serve(Host(loop, handler, order), berth, channel))
+
+
+def live_spare(handler: Handler, order: StartOrder, line: socket.socket) -> int:
+    """Make everything ready, wait for a berth on `line`, and serve in it; return the exit code."""
+    loop = _new_loop()
+    return loop.run_until_complete(_wait_and_serve(Host(loop, handler, order), handler, line))
+
+
+async def _wait_and_serve(host: Host, handler: Handler, line: socket.socket) -> int:
+    loop = asyncio.get_running_loop()
+    called = asyncio.Event()
+    await host.rehearse()
+    line.setblocking(False)
+    loop.add_reader(line.fileno(), called.set)
+    await called.wait()
+    loop.remove_reader(line.fileno())
+    with line:
+        berth = receive(line)
+    channel = _announce(handler, berth) if berth is not None else None
+    if berth is None or channel is None:
+        return 0
+    _settle(berth)
+    return await _serve(host, berth, channel)
+
+
+async def _serve(host: Host, berth: Berth, channel: socket.socket) -> int:
+    with socket.socket(fileno=berth.listener) as listener, channel:
+        return await host.serve(berth.name, listener, channel)
+
+
+def _announce(handler: Handler, berth: Berth) -> socket.socket | None:
+    """Tell the zygote that this process has the berth; None when the start was called off meanwhile."""
+    channel = socket.socket(fileno=berth.channel)
+    # The socket listens already, so calls may be sent while the loop is being made; only an application that still has
+    # to start up must be waited for.
+    word = family.REPLICA_HELLO if handler.application is not None else family.REPLICA_READY
+    try:
+        channel.send(word)
+    except OSError:
+        return None
+    return channel
+
+
+def _settle(berth: Berth) -> None:
+    """Take what is this replica's own: session, orphans, log, name and numpy's random numbers.
+
+    CPython sees to `random` itself at every fork.
+    """
+    if os.getpid() != os.getsid(0):
+        os.setsid()
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    for fd in (1, 2):
+        os.dup2(berth.log, fd)
+    os.close(berth.log)
+    os.environ["DAYFLY_REPLICA"] = os.environ["HOSTNAME"] = berth.name
+    numpy_random = sys.modules.get("numpy.random")
+    seed: Callable[[], None] | None = getattr(numpy_random, "seed", None)
+    if seed is not None:
+        seed()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop

@@ -1,0 +1,316 @@
+"""The zygote's work: make templates, have them fork replicas, know what became of each, and say so.
+
+    provider ──Start──► spawner ──fork──► template ──fork──► replica ──"ready"──► spawner ──Ready──► provider
+
+The spawner never runs or reads anything a function's author wrote. It binds the replica's socket, makes its log pipe
+and its channel, forks a template where there is none, and hands the three descriptors to the template. Everything
+about a process is taken from the kernel: a pid from the stamp on the replica's first message, its end from a pidfd.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+from dayfly.runtimes.python import endings, processes, wire
+from dayfly.runtimes.python.confine import children_apart
+from dayfly.runtimes.python.family import (
+    DRAIN,
+    NOT_FORKED,
+    REPLICA_FAILED,
+    REPLICA_HELLO,
+    REPLICA_READY,
+    TEMPLATE_BARRED,
+    TEMPLATE_FAILED,
+    TEMPLATE_IMPORTED,
+    TEMPLATE_THREADED,
+    Replica,
+    Template,
+    channel_pair,
+    heard,
+)
+from dayfly.runtimes.python.reactor import Reactor
+
+_log = logging.getLogger("dayfly.runtimes.zygote")
+
+_STATUS_WAIT_S = 0.25
+"""How long a template is given to tell a dead replica's exit status."""
+
+MAX_JUNK = 1000
+_WEIGH_AFTER_S = 0.3
+"""How long after a template was last needed its memory is measured."""
+
+Report = Callable[[wire.FromZygote, Sequence[int]], None]
+Body = Callable[[socket.socket, int, bool, bool], None]
+"""What a template process runs: its channel, the order, whether it may not fork, whether it has own pids."""
+
+
+class Spawner:
+    """Templates and replicas, and what happens to them."""
+
+    def __init__(self, reactor: Reactor, body: Body, *, template_budget_bytes: int) -> None:
+        self.replicas: dict[str, Replica] = {}
+        self.report: Report = lambda _message, _fds: None
+        self.on_gone: Callable[[Replica], None] = lambda _replica: None
+        self._reactor = reactor
+        self._body = body
+        self._budget = template_budget_bytes
+        self._templates: dict[str, Template] = {}
+        self._threaded: set[str] = set()
+        self._processes: set[int] = set()
+
+    def start(self, message: wire.Start, order: int) -> None:
+        """Begin to start a replica; `order` is ours from now on. Raises OSError, with nothing begun."""
+        if message.replica in self.replicas:
+            os.close(order)
+            self.report(wire.Taken(message.replica), ())
+            return
+        replica = Replica(message.replica, message.path, order)
+        try:
+            template = self._templates.get(message.template)
+            if template is None:
+                template = self._make_template(message.template, order, solo=message.template in self._threaded)
+        except OSError:
+            replica.close()
+            os.close(replica.log)
+            raise
+        replica.join(template)
+        self.replicas[replica.name] = replica
+        refusal = self._fork(replica)
+        self.report(wire.Taken(replica.name), (replica.log,))
+        if refusal:
+            self._gone(replica, "start_failed", refusal)
+
+    def stop(self, message: wire.Stop) -> None:
+        """Let a replica end, and kill it when it does not in time."""
+        replica = self.replicas.get(message.replica)
+        if replica is None:
+            return
+        replica.stopping = True
+        if not replica.pid:
+            self._cancel(replica)
+        elif message.grace_s <= 0:
+            self._kill(replica)
+        else:
+            with contextlib.suppress(OSError):  # its end is closed: the pidfd tells
+                replica.channel.send(DRAIN)
+            self._reactor.call_later(message.grace_s, lambda: self._kill(replica))
+
+    def _make_template(self, name: str, order: int, *, solo: bool) -> Template:
+        near, far = channel_pair()
+        with children_apart() as own_pids:
+            pid = os.fork()
+            if pid == 0:
+                self._body(far, order, solo, own_pids)
+                os._exit(0)
+        far.close()
+        template = Template(name, pid, near, solo=solo)
+        self._processes.add(pid)
+        if not solo:
+            self._templates[name] = template
+        self._reactor.on_readable(near.fileno(), lambda: self._template_speaks(template))
+        self._reactor.on_readable(template.pidfd, lambda: self._template_ended(template))
+        return template
+
+    def _fork(self, replica: Replica) -> str:
+        """Have the template fork the replica; return why it does not, or nothing."""
+        self._reactor.on_readable(replica.channel.fileno(), lambda: self._replica_speaks(replica))
+        replica.template.used = replica.began
+        try:
+            socket.send_fds(replica.template.channel, [replica.name.encode()], replica.hand_over())
+        except OSError as error:  # it is ending, or very many forks wait in its channel
+            return f"the function's template takes no order: {error.strerror}"
+        return ""
+
+    def _template_speaks(self, template: Template) -> None:
+        for data, pid in heard(template.channel):
+            if not data:
+                self._reactor.forget(template.channel.fileno())
+            elif pid != template.pid or not self._template_said(template, data):
+                self._junk(template)
+
+    def _template_said(self, template: Template, data: bytes) -> bool:
+        if data == TEMPLATE_IMPORTED:
+            template.imported = True
+            self._weigh_later(template)
+        elif data == TEMPLATE_THREADED:
+            self._split_up(template)
+        elif data in (TEMPLATE_FAILED, TEMPLATE_BARRED):
+            template.verdict = data
+        else:
+            name, _, status = data.decode("ascii", "replace").partition(" ")
+            if not status.isdigit() and status != NOT_FORKED:
+                return False
+            replica = template.replicas.get(name)
+            if replica is not None and status.isdigit():
+                replica.status = int(status[:9])
+            if replica is not None and not replica.pid:  # it never came to say who it is
+                self._gone(replica, *endings.never_met(replica))
+        return True
+
+    def _junk(self, template: Template) -> None:
+        """Bear some nonsense from function code that found a channel, and end a flood of it."""
+        template.junk += 1
+        if template.junk == MAX_JUNK:
+            _log.warning("template %s sends what means nothing and is ended", template.name[:12])
+            self._end_template(template)
+
+    def _split_up(self, template: Template) -> None:
+        """Give each waiting replica a process that imports for itself: this template has threads and may not fork."""
+        self._threaded.add(template.name)
+        self._templates.pop(template.name, None)
+        waiting = list(template.replicas.values())
+        template.replicas = {}
+        self._end_template(template)
+        for replica in waiting:
+            self._reactor.forget(replica.channel.fileno())
+            try:
+                replica.join(self._make_template(template.name, replica.order, solo=True))
+                refusal = self._fork(replica)
+            except OSError as error:
+                refusal = f"no process could be made: {error.strerror}"
+            if refusal:
+                self._gone(replica, "start_failed", refusal)
+
+    def _template_ended(self, template: Template) -> None:
+        self._template_speaks(template)
+        template.ended = True
+        self._reactor.forget(template.pidfd)
+        self._reactor.forget(template.channel.fileno())
+        _, status = os.waitpid(template.pid, 0)
+        self._processes.discard(template.pid)
+        os.close(template.pidfd)
+        template.channel.close()
+        if self._templates.get(template.name) is template:
+            del self._templates[template.name]
+        for replica in list(template.replicas.values()):
+            if replica.pid and template.solo:
+                replica.status = status
+                self._ended(replica)
+            elif not replica.pid:
+                self._gone(replica, *endings.never_forked(template, replica, status))
+        self._sweep()
+
+    def _replica_speaks(self, replica: Replica) -> None:
+        for data, pid in heard(replica.channel):
+            if self.replicas.get(replica.name) is not replica:
+                return
+            if not data:
+                self._reactor.forget(replica.channel.fileno())
+                return
+            if not replica.pid:
+                self._adopt(replica, pid)
+            if data == REPLICA_READY and replica.pid and not replica.ready:
+                self._ready(replica)
+            elif data == REPLICA_FAILED:
+                replica.failed = True
+            elif data != REPLICA_HELLO:
+                self._junk(replica.template)
+
+    def _adopt(self, replica: Replica, pid: int) -> None:
+        template = replica.template
+        if pid != template.pid if template.solo else processes.parent_of(pid) != template.pid:
+            return
+        try:
+            replica.pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._gone(replica, "crashed", "the process ended at once")
+            return
+        replica.pid = pid
+        replica.handed_over()
+        self._reactor.on_readable(replica.pidfd, lambda: self._ended(replica))
+        self.report(wire.Forked(replica.name, pid), ())
+        if replica.stopping:
+            self._kill(replica)
+
+    def _ready(self, replica: Replica) -> None:
+        # It has nothing more to say, and could only keep us busy: its pidfd tells its end.
+        self._reactor.forget(replica.channel.fileno())
+        if replica.stopping:
+            return
+        replica.ready = True
+        replica.took_s = time.monotonic() - replica.began
+        self.report(wire.Ready(replica.name, replica.took_s), ())
+
+    def _ended(self, replica: Replica) -> None:
+        if self.replicas.get(replica.name) is not replica:
+            return
+        self._reactor.forget(replica.pidfd)
+        self._replica_speaks(replica)
+        self._settle(replica, until=time.monotonic() + _STATUS_WAIT_S)
+
+    def _settle(self, replica: Replica, until: float) -> None:
+        """Report the end once its status is known: the template reaps the process within microseconds."""
+        if self.replicas.get(replica.name) is not replica:
+            return
+        living = not replica.template.ended
+        if replica.status is None and living and time.monotonic() < until:
+            self._reactor.call_later(0.002, lambda: self._settle(replica, until))
+        else:
+            self._gone(replica, *endings.ended(replica, template_lives=living))
+            self._weigh_later(replica.template)
+
+    def _cancel(self, replica: Replica) -> None:
+        """End a replica that has no process yet."""
+        self._gone(replica, "stopped", "stopped before it had started")
+        template = replica.template
+        if not template.replicas and (not template.imported or template.solo):
+            self._end_template(template)
+
+    def _kill(self, replica: Replica) -> None:
+        if self.replicas.get(replica.name) is replica and replica.pidfd >= 0:
+            replica.killed = True
+            processes.kill_tree(replica.pid, replica.pidfd)
+
+    def _gone(self, replica: Replica, reason: wire.ExitReason, detail: str) -> None:
+        del self.replicas[replica.name]
+        replica.template.replicas.pop(replica.name, None)
+        self._reactor.forget(replica.channel.fileno())
+        if replica.pidfd >= 0:
+            self._reactor.forget(replica.pidfd)
+        replica.close()
+        self.report(wire.Exited(replica.name, reason, detail), ())
+        self.on_gone(replica)
+
+    def _weigh_later(self, template: Template) -> None:
+        """Measure a template when nobody waits for us: adding up its pages takes the kernel milliseconds."""
+        if not template.to_be_weighed:
+            template.to_be_weighed = True
+            self._reactor.call_later(_WEIGH_AFTER_S, lambda: self._weigh(template))
+
+    def _weigh(self, template: Template) -> None:
+        template.to_be_weighed = False
+        if self._templates.get(template.name) is template:
+            weigh = processes.memory_of if template.replicas else processes.memory_of_tree
+            template.memory_bytes = weigh(template.pid)
+            self._evict()
+
+    def _evict(self) -> None:
+        """End idle templates, the one unused for longest first, until the rest is within the budget."""
+        held = sum(template.memory_bytes for template in self._templates.values())
+        for template in sorted(self._templates.values(), key=lambda template: template.used):
+            if held <= self._budget:
+                return
+            if template.imported and not template.replicas:
+                held -= template.memory_bytes
+                _log.info("template %s evicted, %d bytes", template.name[:12], template.memory_bytes)
+                self._end_template(template)
+
+    def _end_template(self, template: Template) -> None:
+        if self._templates.get(template.name) is template:
+            del self._templates[template.name]
+        if not template.ended:
+            processes.kill_below(template.pid)
+            signal.pidfd_send_signal(template.pidfd, signal.SIGKILL)
+
+    def _sweep(self) -> None:
+        """End what a dead template left behind: the spawner adopts it, and knows all its own children."""
+        for pid in processes.children_of(os.getpid()):
+            if pid not in self._processes:
+                processes.kill_below(pid)
+                with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)

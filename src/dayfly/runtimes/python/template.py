@@ -1,0 +1,244 @@
+"""A template: a function imported once and frozen, to fork replicas from.
+
+It begins as a copy of the zygote, reads its order, gives up every right, imports the handler, and then does nothing but
+fork when told and tell how its children ended. Its pages are shared with every replica until one writes to them.
+
+The output of the import goes to the log of the first replica that waits for it. An import that leaves threads running
+makes the process unfit to fork from, since a fork copies the locks and not the threads that hold them: the template
+says so, and each replica of that function imports for itself ("solo").
+"""
+
+import functools
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+
+from dayfly.model.replica import StartOrder
+from dayfly.runtimes.python import family, loader, output, processes, replica, syscalls, wire
+from dayfly.runtimes.python.confine import close_all_but, confine, die_with_parent
+from dayfly.runtimes.python.handler import Handler
+from dayfly.runtimes.python.replica import Berth, receive
+
+_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+SPARE_AFTER_S = 0.05
+"""How long nothing must be asked of a template before it forks its spare, in seconds."""
+MAX_FAILURE_LINES = 200
+MAX_FAILURE_CHARACTERS = 12_000
+
+
+def run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, root: str) -> None:
+    """Be the template, or with `solo` the only replica; never returns."""
+    code = 70
+    try:
+        code = _run(channel, order_fd, solo=solo, own_pids=own_pids, root=root)
+    except BaseException:  # nothing may unwind into the zygote's own stack; the log is all that can hear it
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, root: str) -> int:
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    close_all_but((0, 1, 2, channel.fileno(), order_fd))
+    first = receive(channel)
+    if first is None:
+        return 0
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    pipe = output.install(first.log)
+    order = wire.read_order(order_fd)
+    os.close(order_fd)
+    _surroundings(order)
+    try:
+        missing = confine(order, root=root, own_pids=own_pids)
+    except OSError as error:
+        _fail(channel, first, family.TEMPLATE_BARRED, [f"the function could not be confined: {error}"])
+        return 0
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    for sentence in missing:
+        pipe.line("p", "", f"sandbox: {sentence}")
+    try:
+        handler = loader.load(order)
+    except BaseException as error:  # whatever somebody's import raises, SystemExit too, is an answer to report
+        _fail(channel, first, family.TEMPLATE_FAILED, _explain(error, order))
+        return 0
+    gc.collect()
+    gc.freeze()
+    if solo:
+        return replica.live(handler, order, first)
+    if _has_threads():
+        channel.send(family.TEMPLATE_THREADED)
+        return 0
+    channel.send(family.TEMPLATE_IMPORTED)
+    for fd in (1, 2):
+        os.dup2(null, fd)
+    return _Template(channel, handler, order).serve(first)
+
+
+class _Template:
+    """The loop of a template after its import.
+
+    When nothing is asked of it, it forks one spare: a replica that has made its event loop and waits to be told who it
+    is. Most of what a fork costs is copying pages when they are first touched, and the spare has done so before the
+    call that needs it comes.
+    """
+
+    def __init__(self, channel: socket.socket, handler: Handler, order: StartOrder) -> None:
+        self._channel = channel
+        self._handler = handler
+        self._order = order
+        self._names: dict[int, str] = {}
+        """Children of ours by pid: a replica's name, or nothing for the spare."""
+        self._pidfds: dict[int, int] = {}
+        self._spare: tuple[int, socket.socket] | None = None
+        self._helpers = set(processes.children_of(os.getpid()))
+        self._poll = select.poll()
+
+    def serve(self, first: Berth) -> int:
+        """Make a replica for each berth that comes, until the zygote is gone."""
+        self._poll.register(self._channel.fileno(), select.POLLIN)
+        berth: Berth | None = first
+        while berth is not None:
+            if not self._give_to_spare(berth):
+                self._fork(functools.partial(replica.live, self._handler, self._order, berth), berth.name, berth[1:])
+            for fd in berth[1:]:
+                os.close(fd)
+            berth = self._wait()
+        return 0
+
+    def _wait(self) -> Berth | None:
+        while True:
+            ready = self._poll.poll(SPARE_AFTER_S * 1000 if self._spare is None else None)
+            if not ready:
+                self._make_spare()
+            for fd, _events in ready:
+                if fd == self._channel.fileno():
+                    return receive(self._channel)
+                self._reap()
+
+    def _make_spare(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = self._fork(lambda: replica.live_spare(self._handler, self._order, theirs), "", [theirs.fileno()])
+        theirs.close()
+        self._spare = (pid, ours)
+
+    def _give_to_spare(self, berth: Berth) -> bool:
+        if self._spare is None:
+            return False
+        pid, line = self._spare
+        self._spare = None
+        with line:
+            if pid not in self._names:  # it could not be made, or has died
+                return False
+            try:
+                socket.send_fds(line, [berth.name.encode()], berth[1:])
+            except OSError:
+                return False
+        self._names[pid] = berth.name
+        return True
+
+    def _fork(self, body: Callable[[], int], name: str, keep: Sequence[int]) -> int:
+        """Return the child's pid, -1 when none could be made, of which the zygote is told."""
+        template = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            if name:
+                self._channel.send(f"{name} {family.NOT_FORKED}".encode())
+            return -1
+        if pid == 0:
+            die_with_parent()
+            if os.getppid() == template:
+                close_all_but((0, 1, 2, *keep))
+                os._exit(body())
+            os._exit(70)
+        self._names[pid] = name
+        self._pidfds[pid] = os.pidfd_open(pid)
+        self._poll.register(self._pidfds[pid], select.POLLIN)
+        return pid
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            name = self._names.pop(pid, None)
+            if name is not None:
+                pidfd = self._pidfds.pop(pid)
+                self._poll.unregister(pidfd)
+                os.close(pidfd)
+                self._sweep()
+                self._channel.send(f"{name} {status}".encode())
+
+    def _sweep(self) -> None:
+        """End what a dead replica left running: its orphans came to us, for living replicas adopt their own."""
+        for pid in processes.children_of(os.getpid()):
+            if pid not in self._names and pid not in self._helpers:
+                processes.kill_below(pid)
+                os.kill(pid, signal.SIGKILL)
+
+
+def _fail(channel: socket.socket, first: Berth, verdict: bytes, lines: list[str]) -> None:
+    """Say why to the log of every replica that waits, then to the zygote."""
+    berth: Berth | None = first
+    channel.setblocking(False)
+    while berth is not None:
+        output.LogPipe(berth.log).line("x", "", output.failure_text(lines))
+        try:
+            berth = receive(channel)
+        except BlockingIOError:
+            break
+    channel.setblocking(True)
+    channel.send(verdict)
+
+
+def _explain(error: BaseException, order: StartOrder) -> list[str]:
+    """Return the traceback from the function's own frames on, cut to a size that fits one log frame."""
+    if isinstance(error, loader.HandlerUnfit):
+        return [str(error)]
+    frames = error.__traceback__
+    while frames is not None and not frames.tb_frame.f_code.co_filename.startswith(order.code_dir):
+        frames = frames.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))
+    return text[-MAX_FAILURE_CHARACTERS:].rstrip("\n").split("\n")[-MAX_FAILURE_LINES:]
+
+
+def _surroundings(order: StartOrder) -> None:
+    """Set the environment, the paths and the interpreter as the function will find them."""
+    os.environ.clear()
+    os.environ.update(
+        {
+            "PATH": f"{os.path.join(sys.base_exec_prefix, 'bin')}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": "/tmp",  # noqa: S108 - inside the new root it is the function's own
+            "TMPDIR": "/tmp",  # noqa: S108 - the function's own
+            "LANG": "C.UTF-8",
+            **dict.fromkeys(_ONE_THREAD, "1"),
+            **order.env,
+            "OPENFAAS_NAME": order.key.name,
+            "OPENFAAS_NAMESPACE": order.key.namespace,
+            "DAYFLY_FUNCTION": order.key.name,
+            "DAYFLY_NAMESPACE": order.key.namespace,
+            "DAYFLY_REVISION": str(order.revision),
+            "DAYFLY_TIMEOUT_SECONDS": f"{order.timeout_s:g}",
+        }
+    )
+    sys.path[:] = [order.code_dir, *sys.path, *order.layer_dirs]
+    sys.argv = [order.handler]
+    sys.executable = os.path.realpath(sys.executable)
+    sys.dont_write_bytecode = True  # the folders are read-only
+
+
+def _has_threads() -> bool:
+    try:
+        return len(os.listdir("/proc/self/task")) > 1
+    except OSError:  # no /proc in this root: only Python's own threads can be counted
+        return threading.active_count() > 1

@@ -1,0 +1,88 @@
+"""The zygote: a small, clean, single-threaded process that every Python function is forked from.
+
+Run as `python -I -S zygote.py --socket PATH --template-budget BYTES --path FOLDER …` with the folders that hold the
+platform's own packages. They are on `sys.path` only while the runtime is imported, and the modules are then taken out
+of `sys.modules` too: a function sees the standard library, its own code and its layers, and may bring its own versions
+of what the runtime uses. This file therefore runs with the standard library alone until `_load` has returned.
+
+It reads no order and no output of a function (see wire.py), because whatever it knows, every function could read.
+"""
+
+import argparse
+import faulthandler
+import gc
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dayfly.runtimes.python.reactor import Reactor
+
+OURS = ("dayfly", "httptools", "uvloop", "msgspec")
+
+
+def main(argv: list[str]) -> None:
+    """Serve until killed; the kernel kills us with the process that started us."""
+    arguments = _arguments(argv)
+    supervisor = os.getppid()
+    reactor = _load(arguments)
+    from_start = os.getppid()
+    if supervisor != from_start:  # it ended before we could ask to end with it
+        sys.exit(0)
+    gc.collect()
+    gc.freeze()
+    reactor.run()
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="dayfly-zygote")
+    parser.add_argument("--socket", required=True)
+    parser.add_argument("--template-budget", type=int, required=True)
+    parser.add_argument("--path", action="append", default=[])
+    return parser.parse_args(argv)
+
+
+def _load(arguments: argparse.Namespace) -> "Reactor":
+    sys.path += arguments.path
+    from dayfly.runtimes.python import confine, syscalls, template
+    from dayfly.runtimes.python.control_socket import ControlSocket
+    from dayfly.runtimes.python.reactor import Reactor
+    from dayfly.runtimes.python.spawner import Spawner
+
+    confine.die_with_parent()
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    _settle()
+    root = os.path.join(os.path.dirname(arguments.socket), "root")
+    os.makedirs(root, mode=0o700, exist_ok=True)
+
+    def body(channel: socket.socket, order: int, solo: bool, own_pids: bool) -> None:
+        template.run(channel, order, solo=solo, own_pids=own_pids, root=root)
+
+    reactor = Reactor()
+    spawner = Spawner(reactor, body, template_budget_bytes=arguments.template_budget)
+    ControlSocket(reactor, spawner, arguments.socket)
+    sys.path[:] = [entry for entry in sys.path if entry not in arguments.path]
+    sys.path_importer_cache.clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        del sys.modules[name]
+    return reactor
+
+
+def _settle() -> None:
+    """Give the process the surroundings that functions inherit: no input, no terminal's signals, many descriptors."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    faulthandler.enable(file=2)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
