@@ -1,0 +1,1 @@
+"""The data plane: the only thing between a caller and a function."""

@@ -1,0 +1,202 @@
+"""Admission: which replica takes a call, and which calls wait.
+
+Each function has a lane. A call takes the seat with the fewest calls outstanding; while no seat is free it waits, first
+come first served, bounded in number (`queue_limit`) and time (`hold_s`). Nothing here touches a socket: a
+seat only names the pool that a call is sent through.
+
+An endpoint that does not answer is left out until the control plane says something new about its function, or for
+`SUSPECT_S`, whichever is first: the control plane may believe the replica well, and then nothing else would bring the
+endpoint back.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+from dayfly.gateway.metering import Meters
+from dayfly.http1.pool import Pool
+from dayfly.model.table import Endpoint, Entry
+
+SUSPECT_S = 1.0
+_UNLIMITED = 1 << 30
+
+
+class Waiting(Protocol):
+    """A call that waits for a seat."""
+
+    def seated(self, seat: "Seat") -> None:
+        """A seat was taken for this call, which waits no longer."""
+
+    def turned_away(self, lane: "Lane") -> None:
+        """The function's replicas cannot be started (`lane.entry.failing`) or it is gone; the call waits no longer."""
+
+
+class Seat:
+    """One endpoint and what is on its way to it."""
+
+    __slots__ = ("endpoint", "outstanding", "pool", "suspect_until")
+
+    def __init__(self, endpoint: Endpoint, pool: Pool) -> None:
+        self.endpoint = endpoint
+        self.pool = pool
+        self.outstanding = 0
+        self.suspect_until = 0.0
+
+
+class Lane:
+    """One function: its entry, its seats and the calls that wait."""
+
+    __slots__ = (
+        "_make_pool",
+        "_seat_by_address",
+        "_turn",
+        "entry",
+        "limit",
+        "meter",
+        "name",
+        "removed",
+        "seats",
+        "waiting",
+    )
+
+    def __init__(self, entry: Entry, make_pool: Callable[[str], Pool], meters: Meters) -> None:
+        self.entry = entry
+        self.name = f"{entry.name}.{entry.namespace}"
+        self.meter = meters.of(self.name)
+        self.limit = _UNLIMITED
+        self.seats: list[Seat] = []
+        """Endpoints that may be used now."""
+        self.waiting: OrderedDict[Waiting, None] = OrderedDict()
+        self.removed = False
+        self._turn = 0
+        self._make_pool = make_pool
+        self._seat_by_address: dict[str, Seat] = {}
+        self.update(entry)
+
+    @property
+    def starving(self) -> bool:
+        """Whether calls wait and no endpoint is ready: the control plane must be told."""
+        return bool(self.waiting) and not self.seats
+
+    def update(self, entry: Entry) -> None:
+        """Take over what the control plane says now; suspects are trusted again."""
+        self.entry = entry
+        self.limit = entry.max_inflight or _UNLIMITED
+        known, self._seat_by_address = self._seat_by_address, {}
+        for endpoint in entry.endpoints:
+            seat = known.pop(endpoint.address, None)
+            if seat is None or seat.endpoint.replica != endpoint.replica:
+                if seat is not None:
+                    seat.pool.close()
+                seat = Seat(endpoint, self._make_pool(endpoint.address))
+            seat.suspect_until = 0.0
+            self._seat_by_address[endpoint.address] = seat
+        for seat in known.values():
+            seat.pool.close()
+        self.seats = list(self._seat_by_address.values())
+        self.serve()
+        if entry.failing and not self.seats:
+            self.turn_away()
+
+    def remove(self) -> None:
+        """The function is gone: let go of its connections, turn away what waits."""
+        self.removed = True
+        for seat in self._seat_by_address.values():
+            seat.pool.close()
+        self._seat_by_address.clear()
+        self.seats = []
+        self.turn_away()
+
+    def close(self) -> None:
+        """Let go of every connection as its call ends."""
+        for seat in self._seat_by_address.values():
+            seat.pool.close()
+
+    def turn_away(self) -> None:
+        """Tell every waiting call that it waits in vain."""
+        while self.waiting:
+            call, _ = self.waiting.popitem(last=False)
+            self._note_waiting()
+            call.turned_away(self)
+
+    def pick(self) -> Seat | None:
+        """Take the seat with the fewest calls outstanding; None when all are full or there is none.
+
+        Equal seats take turns. Every seat taken is given back by `leave`.
+        """
+        seats = self.seats
+        best: Seat | None = None
+        fewest = self.limit
+        count = len(seats)
+        if count == 1:
+            best = seats[0]
+            if best.outstanding >= fewest:
+                return None
+        else:
+            self._turn = turn = (self._turn + 1) % count if count else 0
+            for at in range(turn - count, turn):
+                seat = seats[at]
+                if seat.outstanding < fewest:
+                    best, fewest = seat, seat.outstanding
+                    if not fewest:
+                        break
+        if best is not None:
+            best.outstanding += 1
+        return best
+
+    def leave(self, seat: Seat) -> None:
+        """Give a seat back, to the call that has waited longest if there is one."""
+        seat.outstanding -= 1
+        if self.waiting:
+            self.serve()
+
+    def serve(self) -> None:
+        """Seat waiting calls while there are seats."""
+        while self.waiting:
+            seat = self.pick()
+            if seat is None:
+                return
+            call, _ = self.waiting.popitem(last=False)
+            self._note_waiting()
+            call.seated(seat)
+
+    def wait(self, call: Waiting) -> bool:
+        """Let a call wait; False when as many wait already as may."""
+        if len(self.waiting) >= self.entry.queue_limit:
+            return False
+        self.waiting[call] = None
+        self._note_waiting()
+        return True
+
+    def give_up(self, call: Waiting) -> None:
+        """Let a call wait no longer. Idempotent."""
+        if self.waiting.pop(call, _MISSING) is None:
+            self._note_waiting()
+
+    def suspect(self, seat: Seat, now: float) -> None:
+        """Leave an endpoint out for now: it does not answer."""
+        seat.suspect_until = now + SUSPECT_S
+        if seat in self.seats:
+            self.seats.remove(seat)
+
+    def reconsider(self, now: float) -> None:
+        """Use suspects again whose time is over."""
+        back = [seat for seat in self._seat_by_address.values() if 0 < seat.suspect_until <= now]
+        for seat in back:
+            seat.suspect_until = 0.0
+            self.seats.append(seat)
+        if back:
+            self.serve()
+
+    def trim(self) -> None:
+        """Let every endpoint's pool close what it does not need."""
+        for seat in self._seat_by_address.values():
+            seat.pool.trim()
+
+    def _note_waiting(self) -> None:
+        meter = self.meter
+        meter.waiting = len(self.waiting)
+        meter.touch()
+
+
+_MISSING = object()

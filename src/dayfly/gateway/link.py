@@ -1,0 +1,77 @@
+"""The link: the connection to the control plane over which the routing table comes and reports go.
+
+It is kept up for ever. While it is away the gateway serves with the last table it had.
+"""
+
+import asyncio
+import logging
+import struct
+import uuid
+
+import msgspec
+
+from dayfly.gateway.state import State, drop
+from dayfly.model.table import MAX_MESSAGE_BYTES, Hello, ToControl, ToGateway
+
+REPORT_S = 1.0
+BACKOFF_S = (0.05, 1.0)
+"""First and longest pause before connecting again."""
+_MAX_UNSENT = 4 * 1024 * 1024
+_LENGTH = struct.Struct(">I")
+_log = logging.getLogger("dayfly.gateway")
+
+
+class Link:
+    """Speaks `model.table` with the control plane on behalf of one gateway process."""
+
+    def __init__(self, path: str, gateway: str, state: State) -> None:
+        self._path = path
+        self._hello = Hello(gateway, uuid.uuid4().hex)
+        self._state = state
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder: msgspec.msgpack.Decoder[ToGateway] = msgspec.msgpack.Decoder(ToGateway)
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def run(self) -> None:
+        """Keep the connection up until cancelled."""
+        pause = BACKOFF_S[0]
+        while True:
+            try:
+                reader, self._writer = await asyncio.open_unix_connection(self._path)
+                self._state.tell = self.send
+                self.send(self._hello)
+                pause = BACKOFF_S[0]
+                await self._listen(reader)
+            except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError) as fault:
+                _log.debug("link is away reason=%s", fault)
+            finally:
+                self._hang_up()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, BACKOFF_S[1])
+
+    async def report(self) -> None:
+        """Report at intervals until cancelled."""
+        while True:
+            await asyncio.sleep(REPORT_S)
+            self._state.report()
+
+    def send(self, message: ToControl) -> None:
+        """Send a message, or drop it when the control plane has stopped reading."""
+        writer = self._writer
+        if writer is None or writer.transport.get_write_buffer_size() > _MAX_UNSENT:
+            return
+        data = self._encoder.encode(message)
+        writer.write(_LENGTH.pack(len(data)) + data)
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+            if size > MAX_MESSAGE_BYTES:
+                raise OSError(f"a message of {size} bytes")
+            self._state.receive(self._decoder.decode(await reader.readexactly(size)))
+
+    def _hang_up(self) -> None:
+        writer, self._writer = self._writer, None
+        self._state.tell = drop
+        if writer is not None:
+            writer.close()

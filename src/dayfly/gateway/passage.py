@@ -1,0 +1,72 @@
+"""A passage: a request that is for the control plane, handed to its unix socket."""
+
+from typing import TYPE_CHECKING
+
+from dayfly.gateway.headers import ClientHeaders
+from dayfly.gateway.ids import call_id
+from dayfly.gateway.plan import request_prefix
+from dayfly.gateway.problems import problem
+from dayfly.http1.answer import Answer
+from dayfly.http1.exchange import SAFE_METHODS, Exchange
+from dayfly.http1.head import RequestHead
+from dayfly.http1.pool import Pool
+from dayfly.http1.server import ServerConnection
+
+if TYPE_CHECKING:
+    from dayfly.gateway.listener import Listener
+
+
+class Passage(Exchange):
+    """One request to the control plane. It has no deadline: logs are followed for hours."""
+
+    __slots__ = ("_gateway", "_ident", "_to")
+
+    def __init__(self, connection: ServerConnection, head: RequestHead, gateway: "Listener", to: Pool) -> None:
+        super().__init__(connection, head)
+        self._gateway = gateway
+        self._to = to
+        self._ident = gateway.ids.take()
+
+    def admit(self) -> None:
+        """Send it."""
+        self.forward(self._to)
+
+    def request_head(self) -> bytes:
+        """Return the head to send to the control plane."""
+        head, connection = self.head, self.connection
+        headers = ClientHeaders(head.headers)
+        lines = b"X-Call-Id: %b\r\n" % headers.call_id if headers.call_id else self._ident[1]
+        prefix = request_prefix(head, head.target, headers.lines, connection.peer, self._gateway.secure)
+        return prefix + lines + b"\r\n"
+
+    def response_lines(self, answer: Answer) -> bytes:
+        """Return the control plane's headers."""
+        return answer.lines
+
+    def repeatable(self) -> bool:
+        """Whether it only reads: that does no harm when it is done twice."""
+        return self.head.method in SAFE_METHODS
+
+    def failed(self, why: str) -> None:
+        """Say that the control plane is away."""
+        if self.written:
+            status, code = 502, "control_plane_lost"
+            detail = f"The control plane took the request but gave no answer: {why}. It may have been carried out."
+        else:
+            status, code = 503, "control_plane_away"
+            detail = "The control plane does not answer at the moment. Calls of functions go on meanwhile."
+        keep = self.head.keep_alive and self.complete and not self._gateway.draining
+        response = problem(
+            status,
+            code,
+            detail,
+            call_id=call_id(self._ident),
+            hint="It is restarted by itself; try again in a moment.",
+            retry_after_s=1,
+            keep=keep,
+            bodiless=self.head.method == b"HEAD",
+        )
+        self.reply(status, response, keep=keep)
+
+    def finished(self, status: int, now: float) -> None:
+        """Nothing is counted."""

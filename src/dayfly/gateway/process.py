@@ -1,0 +1,110 @@
+"""The gateway process: its settings, and `serve`, which runs it from the first listener to the last byte."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+
+import msgspec
+
+from dayfly.gateway.headers import ends_from_control
+from dayfly.gateway.link import Link
+from dayfly.gateway.listener import Listener, PublicListener
+from dayfly.gateway.state import State
+from dayfly.http1.limits import Limits
+from dayfly.http1.pool import Pool
+from dayfly.http1.sieve import Sieve
+
+_BACKLOG = 4_096
+_FIRST_TABLE_S = 2.0
+_CONTROL_TRIM_S = 2.0
+"""The control plane's server closes connections that were idle for 5 s; ours are closed well before."""
+_TRIM_EVERY = 15
+_log = logging.getLogger("dayfly.gateway")
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one gateway process needs to know. Paths are those of unix sockets."""
+
+    name: str
+    api_socket: str
+    console_socket: str
+    metrics_socket: str
+    link_socket: str
+    limits: Limits = Limits()
+    control_body_bytes: int = 68_157_440
+    """Largest body passed to the control plane, 65 MiB: code bundles have up to 64 MiB. It has limits of its own."""
+    drain_s: float = 30.0
+    """How long calls under way may go on once the process is told to stop."""
+
+
+async def serve(
+    settings: GatewaySettings,
+    *,
+    public: socket.socket,
+    console: socket.socket | None,
+    metrics: socket.socket | None,
+    tls: ssl.SSLContext | None,
+    stop: asyncio.Event,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve until `stop` is set, then drain and return. The sockets are bound; `tls` is for the public one.
+
+    `on_ready` is called when all listeners accept, which waits for the first routing table, but not for long.
+    """
+    loop = asyncio.get_running_loop()
+    state = State(loop)
+    link = Link(settings.link_socket, settings.name, state)
+    sieve = Sieve(ends_from_control)
+    controls = [
+        Pool(f"unix:{path}", sieve) for path in (settings.api_socket, settings.console_socket, settings.metrics_socket)
+    ]
+    limits, size = settings.limits, settings.control_body_bytes
+    listeners: list[tuple[Listener, socket.socket, ssl.SSLContext | None]] = [
+        (PublicListener(loop, limits, controls[0], size, tls is not None, state), public, tls)
+    ]
+    for pool, sock in zip(controls[1:], (console, metrics), strict=True):
+        if sock is not None:
+            listeners.append((Listener(loop, limits, pool, size, False), sock, None))
+    async with _running(link.run(), link.report(), _trim(state, controls)):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_TABLE_S):
+                await state.ready.wait()
+        servers = [
+            await loop.create_server(listener.connection, sock=sock, ssl=context, backlog=_BACKLOG)
+            for listener, sock, context in listeners
+        ]
+        on_ready()
+        await stop.wait()
+        _log.info("draining seconds=%g", settings.drain_s)
+        for server in servers:
+            server.close()
+        await asyncio.gather(*(listener.drain(settings.drain_s) for listener, _, _ in listeners))
+        state.report()
+    for pool in controls:
+        pool.close()
+    state.close()
+
+
+@contextlib.asynccontextmanager
+async def _running(*jobs: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _trim(state: State, controls: list[Pool]) -> None:
+    turn = 0
+    while True:
+        await asyncio.sleep(_CONTROL_TRIM_S)
+        for pool in controls:
+            pool.trim()
+        turn += 1
+        if turn % _TRIM_EVERY == 0:
+            state.trim()

@@ -1,0 +1,102 @@
+"""Pools: connections to one address that wait for their next request."""
+
+import asyncio
+import errno
+
+from dayfly.http1.roles import Caller
+from dayfly.http1.sieve import Sieve
+from dayfly.http1.upstream import UpstreamConnection
+
+CONNECT_TIMEOUT_S = 5.0
+_BACKLOG_PAUSE_S = 0.005
+
+
+class Pool:
+    """Connections to `address`. The one used last is used next, so that what is not needed stays idle and is closed."""
+
+    __slots__ = ("_connecting", "_idle", "_least", "address", "closed", "sieve")
+
+    def __init__(self, address: str, sieve: Sieve) -> None:
+        self.address = address
+        self.sieve = sieve
+        """Which response headers pass."""
+        self.closed = False
+        self._idle: list[UpstreamConnection] = []
+        self._least = 0
+        self._connecting: dict[Caller, asyncio.Task[None]] = {}
+
+    def take(self) -> UpstreamConnection | None:
+        """Return an idle connection, or None; then `connect` makes one."""
+        idle = self._idle
+        if not idle:
+            return None
+        upstream = idle.pop()
+        if len(idle) < self._least:
+            self._least = len(idle)
+        return upstream
+
+    def put(self, upstream: UpstreamConnection) -> None:
+        """Take a connection back."""
+        if self.closed:
+            upstream.close()
+        else:
+            self._idle.append(upstream)
+
+    def forget(self, upstream: UpstreamConnection) -> None:
+        """Note that a connection is gone."""
+        if upstream in self._idle:
+            self._idle.remove(upstream)
+
+    def connect(self, caller: Caller) -> None:
+        """Make a connection and tell `caller`: `connected` or `unreachable`, never before this returns."""
+        self._connecting[caller] = asyncio.get_running_loop().create_task(self._connect(caller))
+
+    def cancel(self, caller: Caller) -> None:
+        """Forget that `caller` wants a connection; what is made anyway is kept for the next."""
+        self._connecting.pop(caller, None)
+
+    def trim(self) -> None:
+        """Close the connections that nobody needed since the last call."""
+        for upstream in self._idle[: self._least]:
+            upstream.close()
+        del self._idle[: self._least]
+        self._least = len(self._idle)
+
+    def close(self) -> None:
+        """Close what is idle now and the rest as it comes back."""
+        self.closed = True
+        for upstream in self._idle:
+            upstream.close()
+        self._idle.clear()
+
+    async def _connect(self, caller: Caller) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                upstream = await self._dial()
+        except OSError as fault:
+            if self._connecting.pop(caller, None) is not None:
+                caller.unreachable(fault)
+            return
+        if self._connecting.pop(caller, None) is not None:
+            caller.connected(upstream)
+        else:
+            self.put(upstream)
+
+    async def _dial(self) -> UpstreamConnection:
+        while True:
+            try:
+                return await self._open()
+            except BlockingIOError as fault:
+                # A unix socket whose queue of connections is full says "try again" at once instead of waiting.
+                if fault.errno != errno.EAGAIN:
+                    raise
+                await asyncio.sleep(_BACKLOG_PAUSE_S)
+
+    async def _open(self) -> UpstreamConnection:
+        loop = asyncio.get_running_loop()
+        if self.address.startswith("unix:"):
+            _, unix = await loop.create_unix_connection(lambda: UpstreamConnection(self), self.address[5:])
+            return unix
+        host, _, port = self.address.rpartition(":")
+        _, tcp = await loop.create_connection(lambda: UpstreamConnection(self), host.strip("[]"), int(port))
+        return tcp

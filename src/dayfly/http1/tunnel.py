@@ -1,0 +1,89 @@
+"""Tunnels: what an accepted upgrade turns a call into, bytes both ways until either side ends it."""
+
+from collections.abc import Callable
+
+from dayfly.http1.answer import Answer
+from dayfly.http1.server import ServerConnection
+from dayfly.http1.upstream import UpstreamConnection
+from dayfly.http1.wire import Data
+
+
+class Tunnel:
+    """Joins a client and an upstream that have both left HTTP. `ended` is called once, when both sides are closed."""
+
+    __slots__ = ("_client", "_ended", "_upstream")
+
+    def __init__(self, client: ServerConnection, upstream: UpstreamConnection, ended: Callable[[], None]) -> None:
+        self._client = client
+        self._upstream: UpstreamConnection | None = upstream
+        self._ended = ended
+
+    def begin(self, rest: bytes) -> None:
+        """Take over both connections; `rest` came from upstream after its head."""
+        assert self._upstream is not None
+        self._upstream.caller = self
+        if rest:
+            self._client.write(rest)
+        self._client.tunnel(self)
+
+    def start(self, first: bytes, complete: bool) -> None:
+        """Never called: a tunnel takes over a request that has started."""
+
+    def body(self, data: Data, _complete: bool) -> None:
+        """Pass the client's bytes on."""
+        upstream = self._upstream
+        if upstream is not None:
+            upstream.spill(data)
+
+    def cut(self, _status: int) -> bool:
+        """End the tunnel because the client is gone."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.caller = None
+            upstream.close()
+            self._ended()
+        return True
+
+    def client_pace(self, writable: bool) -> None:
+        """Let the upstream wait for the client."""
+        if self._upstream is not None:
+            if writable:
+                self._upstream.resume()
+            else:
+                self._upstream.pause()
+
+    def expired(self) -> None:
+        """Never due: a tunnel has no deadline."""
+
+    def answer(self, data: Data, _complete: bool) -> None:
+        """Pass the upstream's bytes on."""
+        self._client.spill(data)
+
+    def upstream_lost(self, _why: str) -> None:
+        """End the tunnel because the upstream is gone, after the client has had what came before."""
+        self._upstream = None
+        self._client.receiver = None
+        self._client.close()
+        self._ended()
+
+    def upstream_pace(self, writable: bool) -> None:
+        """Let the client wait for the upstream."""
+        if writable:
+            self._client.resume()
+        else:
+            self._client.pause()
+
+    def connected(self, upstream: UpstreamConnection) -> None:
+        """Never called: the connection is there."""
+
+    def unreachable(self, fault: OSError) -> None:
+        """Never called: the connection is there."""
+
+    def interim(self, status: int, lines: bytes) -> None:
+        """Never called: HTTP is over."""
+
+    def switched(self, upstream: UpstreamConnection, rest: bytes) -> None:
+        """Never called: HTTP is over."""
+
+    def answered(self, answer: Answer, first: Data, complete: bool) -> None:
+        """Never called: HTTP is over."""

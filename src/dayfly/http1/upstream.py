@@ -1,0 +1,188 @@
+"""The client's side of a connection: one request out, one response in, then the next.
+
+The body of a response whose length is known is counted and handed on unread; the rest is `answer`'s.
+"""
+
+from typing import TYPE_CHECKING
+
+from dayfly.http1.answer import MAX_ANSWER_HEAD, UNTIL_CLOSE, Answer, BadAnswer, Switched
+from dayfly.http1.flood import FLOOD_BYTES
+from dayfly.http1.head import CHUNKED
+from dayfly.http1.parser import HEAD_END
+from dayfly.http1.roles import Caller
+from dayfly.http1.wire import Data, Wire
+
+if TYPE_CHECKING:
+    from dayfly.http1.pool import Pool
+
+_PARSED = -4
+"""`left` while the answer is parsed: in the head, or in a chunked body."""
+_RAW = -3
+_PARSED_BYTES = 4_096
+"""What is read at once beyond this is mostly body."""
+
+
+class UpstreamConnection(Wire):
+    """A connection to one upstream address, owned by a pool."""
+
+    __slots__ = ("_passing", "_pool", "_read", "answer", "caller", "left", "reused")
+
+    def __init__(self, pool: "Pool") -> None:
+        super().__init__()
+        self._pool = pool
+        self.caller: Caller | None = None
+        self.answer = Answer(pool.sieve)
+        self.reused = False
+        """Whether it has carried a response before."""
+        self.left = _PARSED
+        self._passing = False
+        self._read = 0
+
+    def begin(self, caller: Caller, method: bytes) -> None:
+        """Expect the response to a `method` request, for `caller`, who then writes the request."""
+        self.caller = caller
+        self.left = _PARSED
+        self._passing = False
+        self.answer.begin(method)
+
+    def release(self) -> None:
+        """Give the connection back after a complete response, to be used again if it can be."""
+        self.caller = None
+        if self.answer.spoiled:
+            self.close()
+            return
+        self.reused = True
+        if not self.reading:
+            self.resume()
+        self._pool.put(self)
+
+    def drop(self) -> None:
+        """Close without a word to the caller."""
+        self.caller = None
+        self.answer.spoiled = True
+        self.abort()
+
+    def break_off(self, why: str) -> None:
+        """Close now and tell the caller."""
+        caller = self.caller
+        self.drop()
+        if caller is not None:
+            caller.upstream_lost(why)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a body that ends with its connection; any other response is broken off."""
+        self.transport = None
+        self.answer.spoiled = True
+        self.answer.leave()
+        self._pool.forget(self)
+        caller, self.caller = self.caller, None
+        if caller is None:
+            return
+        if self.left == UNTIL_CLOSE and exc is None:
+            caller.answer(b"", True)
+        else:
+            caller.upstream_lost(str(exc) if exc else "it closed the connection")
+
+    def pause_writing(self) -> None:
+        """Tell the caller that the upstream takes less than it is sent."""
+        self.writable = False
+        if self.caller is not None:
+            self.caller.upstream_pace(False)
+
+    def resume_writing(self) -> None:
+        """Tell the caller that the upstream has caught up."""
+        self.writable = True
+        if self.caller is not None:
+            self.caller.upstream_pace(True)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was read."""
+        caller = self.caller
+        if caller is None:
+            # Bytes that answer no request: whatever they are, the next response could not be told from them.
+            self.drop()
+        elif self.left == _PARSED:
+            self._parse(caller, data)
+        elif self.left > 0:
+            self._take_counted(caller, data)
+        else:
+            caller.answer(data, False)
+
+    def take_flood(self, data: memoryview) -> None:
+        """Take a piece of a large body."""
+        if self.caller is not None:
+            self._take_counted(self.caller, data)
+
+    def _take_counted(self, caller: Caller, data: Data) -> None:
+        data = self._count(self.left, data)
+        complete = self.left == 0
+        if complete and self.flooding:
+            self.end_flood()
+        caller.answer(data, complete)
+
+    def _count(self, expected: int, data: Data) -> Data:
+        left = expected - len(data)
+        if left < 0:
+            self.answer.spoiled = True
+            data = data[:left]
+            left = 0
+        self.left = left
+        return data
+
+    def _parse(self, caller: Caller, data: bytes) -> None:
+        answer = self.answer
+        try:
+            if len(data) > _PARSED_BYTES and not answer.status:
+                # The parser would copy the body that came along. It gets the head only.
+                end = data.find(HEAD_END) + len(HEAD_END)
+                if len(HEAD_END) <= end < len(data):
+                    answer.feed(data[:end])
+                    body = answer.take_body()
+                    if answer.status and not answer.complete and answer.length > 0 and not body:
+                        answer.leave()
+                        self._begin_counted(caller, memoryview(data)[end:])
+                        return
+                    answer.feed(data[end:])
+                    self._act(caller, body + answer.take_body(), len(data))
+                    return
+            answer.feed(data)
+        except BadAnswer as fault:
+            self.break_off(f"what it answered cannot be passed on: {fault}")
+        except Switched as switch:
+            self.left = _RAW
+            caller.switched(self, switch.rest)
+        else:
+            self._act(caller, answer.take_body(), len(data))
+
+    def _act(self, caller: Caller, body: bytes, nbytes: int) -> None:
+        answer = self.answer
+        if answer.interims:
+            interims, answer.interims = answer.interims, []
+            for status, lines in interims:
+                caller.interim(status, lines)
+        if not answer.status:
+            self._read += nbytes
+            if self._read > MAX_ANSWER_HEAD:
+                self.break_off(f"what it answered cannot be passed on: its headers exceed {MAX_ANSWER_HEAD} bytes")
+        elif self._passing:
+            if body or answer.complete:
+                caller.answer(body, answer.complete)
+        elif answer.complete or answer.length == CHUNKED:
+            self._passing = True
+            self._read = 0
+            caller.answered(answer, body, answer.complete)
+        else:
+            # From here the parser would only copy.
+            answer.leave()
+            self._begin_counted(caller, body)
+
+    def _begin_counted(self, caller: Caller, body: Data) -> None:
+        self._read = 0
+        if self.answer.length == UNTIL_CLOSE:
+            self.left = UNTIL_CLOSE
+            caller.answered(self.answer, body, False)
+            return
+        body = self._count(self.answer.length, body)
+        if self.left >= FLOOD_BYTES:
+            self.begin_flood()
+        caller.answered(self.answer, body, self.left == 0)
