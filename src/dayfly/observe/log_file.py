@@ -123,13 +123,13 @@ class LogFile:
         """Return the number before the first line wanted, so that `tail` newest ones up to `upto` follow it."""
         if query.tail < 0:
             return 0
-        sql = f"SELECT number FROM lines WHERE {_MATCH} AND number <= ? ORDER BY number DESC LIMIT 1 OFFSET ?"  # noqa: S608
+        sql = f"SELECT number FROM lines WHERE {_MATCH} AND number <= ? ORDER BY number DESC LIMIT 1 OFFSET ?"  # noqa: S608 - constants of this module
         found = self._read(sql, (*query.match(), upto, min(query.tail, 2**62)))
         return found[0][0] if found else 0
 
     def page(self, query: LogQuery, after: int, upto: int, limit: int) -> list[Row]:
         """Return up to `limit` of the lines wanted whose numbers are above `after` and not above `upto`."""
-        sql = f"SELECT {_COLUMNS} FROM lines WHERE {_MATCH} AND number > ? AND number <= ? ORDER BY number LIMIT ?"  # noqa: S608
+        sql = f"SELECT {_COLUMNS} FROM lines WHERE {_MATCH} AND number > ? AND number <= ? ORDER BY number LIMIT ?"  # noqa: S608 - as above
         return [_to_row(values) for values in self._read(sql, (*query.match(), after, upto, limit))]
 
     def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:

@@ -1,0 +1,48 @@
+# The front door. `make run` shows the platform, `make test` checks everything; both need Python 3.11 and make only.
+
+BIN := .venv/bin
+PYTHON_FILES := src tests examples bench scripts
+
+.PHONY: run test check fix bench lock clean help
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+run: .venv/runtime.stamp ## start the platform in the foreground and deploy the examples
+	@$(BIN)/python scripts/run.py
+
+test: check ## everything CI runs
+	@$(BIN)/python scripts/left_out.py
+	$(BIN)/pytest
+
+check: .venv/test.stamp ## format, lint, types, import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+fix: .venv/test.stamp ## let ruff repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/bench.stamp ## measure the budgets side by side
+	$(BIN)/python -m bench
+
+lock: .venv/test.stamp ## write locks/ anew from pyproject.toml
+	scripts/lock.sh
+
+clean: ## remove what was made here; deployed functions are not touched
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .dayfly dist
+	find src tests examples bench scripts -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/runtime.stamp: locks/runtime.txt locks/tools.txt pyproject.toml scripts/setup.sh
+	@scripts/setup.sh runtime
+	@touch $@
+
+.venv/bench.stamp: locks/bench.txt locks/test.txt pyproject.toml scripts/setup.sh
+	@scripts/setup.sh bench
+	@touch $@
+
+.venv/test.stamp: locks/test.txt pyproject.toml scripts/setup.sh
+	@scripts/setup.sh test
+	@touch $@ .venv/runtime.stamp

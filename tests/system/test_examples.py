@@ -1,0 +1,114 @@
+"""Every example is deployed as it is and called as its README says."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.system.driver import EXAMPLES, Platform
+
+NAMES = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def examples(shared_platform: Platform) -> Platform:
+    shared_platform.ok("deploy", "-f", str(EXAMPLES / "stack.yaml"))
+    return shared_platform
+
+
+def test_the_stack_names_every_folder(examples: Platform) -> None:
+    assert sorted(examples.ok("list", "--output", "name").split()) == NAMES
+
+
+def test_the_readme_tells_how_to_call_every_one() -> None:
+    text = (EXAMPLES / "README.md").read_text()
+    assert [name for name in NAMES if f"/function/{name}" not in text] == []
+
+
+def test_slugify(examples: Platform) -> None:
+    reply = examples.ask("POST", "/function/slugify", "Crème brûlée, twice".encode())
+    assert reply.json()["slug"] == "creme-brulee-twice"
+    assert reply.json()["words"] == 3
+
+
+def test_todo(examples: Platform) -> None:
+    created = examples.ask("POST", "/function/todo/items", b'{"text": "buy milk"}')
+    assert created.status == 201
+    path = f"/function/todo/{created.headers['location']}"
+    assert examples.ask("PUT", path).json()["done"] is True
+    assert examples.ask("GET", path).json() == {"number": created.json()["number"], "text": "buy milk", "done": True}
+    assert examples.ask("DELETE", path).status == 204
+    assert examples.ask("GET", path).status == 404
+    assert examples.ask("POST", "/function/todo/items", b"nonsense").status == 400
+
+
+def test_thumbnail(examples: Platform) -> None:
+    reply = examples.ask("POST", "/function/thumbnail?width=64", png(640, 480))
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "image/webp"
+    assert (reply.body[:4], reply.body[8:12]) == (b"RIFF", b"WEBP")
+    assert examples.ask("POST", "/function/thumbnail", b"no image").status == 415
+
+
+def test_sales_report(examples: Platform) -> None:
+    csv = (EXAMPLES / "sales-report" / "sales.csv").read_bytes()
+    report = examples.ask("POST", "/function/sales-report", csv).json()
+    assert report["revenue"] == 201.75
+    assert list(report["by_product"]) == ["coffee", "tea", "cocoa"]
+    assert report["by_month"] == {"2026-01": 81.0, "2026-02": 120.75}
+
+
+def test_countdown_comes_piece_by_piece(examples: Platform) -> None:
+    connection = examples.connect()
+    connection.request("GET", "/function/countdown?from=3")
+    answer = connection.getresponse()
+    came: list[tuple[str, float]] = []
+    while line := answer.readline():
+        came.append((line.decode().strip(), time.monotonic()))
+    connection.close()
+    assert [text for text, _ in came] == ["3", "2", "1", "lift-off"]
+    assert came[-1][1] - came[0][1] > 0.3
+
+
+def test_bookshop(examples: Platform) -> None:
+    assert examples.ask("GET", "/function/bookshop/books/1984").json()["author"] == "George Orwell"
+    assert examples.ask("GET", "/function/bookshop/books/nothing").status == 404
+    book = json.dumps({"title": "T", "author": "A", "price": "much"}).encode()
+    json_type = {"Content-Type": "application/json"}
+    assert examples.ask("PUT", "/function/bookshop/books/t", book, headers=json_type).status == 422
+
+
+def test_loan(examples: Platform) -> None:
+    wish = {"principal": 200000, "rate_percent": 3.5, "years": 25}
+    reply = examples.ask("POST", "/function/loan", json.dumps(wish).encode())
+    assert reply.json() == {"monthly": 1001.25, "payments": 300, "interest": 100374.14}
+    assert examples.ask("POST", "/function/loan", b'{"principal": "much"}').status in (400, 422)
+
+
+def test_the_function_that_new_writes_passes_its_own_test(scratch: Path, shared_platform: Platform) -> None:
+    shared_platform.ok("new", "fresh", "--lang", "python", cwd=scratch)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(scratch / "fresh")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=scratch)
+    shutil.rmtree(scratch / "fresh")
+    assert done.returncode == 0, done.stdout
+
+
+def png(width: int, height: int) -> bytes:
+    """Return a grey image."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes([row % 256]) * width for row in range(height))
+    out = io.BytesIO(b"")
+    out.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)))
+    out.write(chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return out.getvalue()
