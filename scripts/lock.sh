@@ -12,3 +12,4 @@ mkdir -p locks
 compile runtime pyproject.toml
 compile tools --group tools
 compile test pyproject.toml --group test
+compile bench pyproject.toml --group bench --constraint locks/runtime.txt

@@ -14,16 +14,16 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
-from dayfly.api.app import Apps, InstanceInfo, build_apps
 from dayfly.api.asgi import ListenerApp
 from dayfly.api.credentials import Credentials
-from dayfly.api.services import DeployMode
+from dayfly.api.services import DeployMode, InstanceInfo
 from dayfly.model.errors import Conflict, InvalidRequest, NotFound, PayloadTooLarge
 from dayfly.model.function import FunctionSpec, Revision
 from dayfly.model.names import DEFAULT_NAMESPACE, BundleDigest, FunctionKey, NamespaceName
 from dayfly.model.status import FunctionStatus, ReplicaStatus
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
+from dayfly.server.apps import Apps, build_apps
 
 DEADLINE_S = 10.0
 TOKEN = "t" * 43

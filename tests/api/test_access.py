@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dayfly.api.admin_file import AdminRecord
-from dayfly.api.app import CONSOLE_ROUTES, METRICS_ROUTES, PUBLIC_ROUTES
+from dayfly.server.apps import CONSOLE_ROUTES, METRICS_ROUTES, PUBLIC_ROUTES
 
 if TYPE_CHECKING:
     from tests.api.conftest import Play, Stage

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from dayfly.api.app import PUBLIC_ROUTES
+from dayfly.server.apps import PUBLIC_ROUTES
 
 if TYPE_CHECKING:
     from tests.api.conftest import Play, Stage

@@ -12,8 +12,8 @@ import httpx2
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from dayfly.api.app import InstanceInfo, build_apps
 from dayfly.api.credentials import Credentials
+from dayfly.api.services import InstanceInfo
 from dayfly.control.clock import SystemClock
 from dayfly.control.plane import ControlPlane
 from dayfly.model.function import FunctionSpec
@@ -23,6 +23,7 @@ from dayfly.model.table import FunctionLoad, Load
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.providers.fake import FakePlan, FakeProvider
+from dayfly.server.apps import build_apps
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.memory import MemoryStore
 

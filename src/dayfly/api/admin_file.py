@@ -4,7 +4,6 @@ The platform starts with a valid record or not at all: an empty, damaged or read
 operator, never a reason to run open (threats T1 and T3).
 """
 
-import base64
 import contextlib
 import hashlib
 import hmac
@@ -92,7 +91,7 @@ def save(path: Path, record: AdminRecord) -> None:
 
 def generate_password() -> str:
     """Return a password of 256 random bits."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    return secrets.token_hex(32)
 
 
 def _sync_folder(folder: Path) -> None:

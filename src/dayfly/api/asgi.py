@@ -10,10 +10,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from dayfly.api.credentials import Credentials
 from dayfly.api.guard import admit
-from dayfly.api.problems import MethodNotAllowed, refuse
+from dayfly.api.problems import refuse
 from dayfly.api.routes import ErrorForm, Found, Method, Route, Router
 from dayfly.api.services import Services
-from dayfly.model.errors import DayflyError, InternalError, NotFound
+from dayfly.model.errors import DayflyError, InternalError, MethodNotAllowed, NotFound
 
 _METHODS = {*get_args(Method), "OPTIONS", "PATCH", "TRACE"}
 _log = logging.getLogger("dayfly.api")

@@ -11,27 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfly.api.routes import ErrorForm
-from dayfly.model.errors import DayflyError, Unauthenticated
+from dayfly.model.errors import DayflyError, MethodNotAllowed, Unauthenticated
 from dayfly.model.status import Problem
 
 PROBLEM_JSON = "application/problem+json"
 CHALLENGE = 'Basic realm="Restricted"'
-
-
-class MethodNotAllowed(DayflyError):
-    """The path is known, but not with this method."""
-
-    code, status, exit_code = "method_not_allowed", 405, 64
-
-    def __init__(self, message: str, *, allow: str) -> None:
-        super().__init__(message)
-        self.allow = allow
-
-
-class Unprocessable(DayflyError):
-    """A parameter of the OpenFaaS log endpoint does not parse: its clients expect 422 where ours expect 400."""
-
-    code, status, exit_code = "unprocessable", 422, 64
 
 
 def refuse(error: DayflyError, request: Request, form: ErrorForm) -> Response:

@@ -5,6 +5,8 @@
     │   ├─ InvalidName              a name, id or path is not well formed
     │   ├─ InvalidSpec              a field of a deployment is wrong
     │   └─ PayloadTooLarge     413
+    ├─ MethodNotAllowed        405  the address exists, but not with this method
+    ├─ Unprocessable           422  a parameter does not parse, where OpenFaaS's clients expect this status
     ├─ Unauthenticated         401  no credential, or a wrong one
     ├─ Forbidden               403  the credential is good, but not for this
     ├─ NotFound                404
@@ -63,6 +65,22 @@ class PayloadTooLarge(InvalidRequest):
     """A body, bundle or file is larger than its limit."""
 
     code, status = "payload_too_large", 413
+
+
+class MethodNotAllowed(DayflyError):
+    """The path is known, but not with this method; `allow` lists those it has, as the Allow header wants them."""
+
+    code, status, exit_code = "method_not_allowed", 405, 64
+
+    def __init__(self, message: str, *, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class Unprocessable(DayflyError):
+    """A parameter of OpenFaaS's log endpoint does not parse: its clients expect 422 where ours expect 400."""
+
+    code, status, exit_code = "unprocessable", 422, 64
 
 
 class Unauthenticated(DayflyError):

@@ -20,8 +20,8 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
-from dayfly.api.app import Apps, InstanceInfo, build_apps
 from dayfly.api.credentials import Credentials
+from dayfly.api.services import InstanceInfo
 from dayfly.build.prepare import Prepare
 from dayfly.control.clock import SystemClock
 from dayfly.control.plane import ControlPlane
@@ -29,6 +29,7 @@ from dayfly.model.errors import DayflyError
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.providers.local.provider import LocalProvider
+from dayfly.server.apps import Apps, build_apps
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.wiring import Place, read_place
 from dayfly.storage.blobs import FileBlobs
@@ -108,6 +109,7 @@ class ControlProcess:
 
     async def stop(self) -> None:
         """Answer what is being answered, stop every replica, close every file."""
+        self._logs.end_followers()
         for server in self._servers:
             server.should_exit = True
         await self._plane.shutdown(self._place.settings.drain_s)

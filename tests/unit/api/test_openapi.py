@@ -5,9 +5,9 @@ import json
 import msgspec
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from dayfly.api.app import DOCUMENT as STRUCTURES
-from dayfly.api.app import NATIVE
 from dayfly.api.functions import DeployRequest
+from dayfly.api.native import DOCUMENT as STRUCTURES
+from dayfly.api.native import ROUTES
 from dayfly.model.function import FunctionSpec
 
 DOCUMENT = json.loads(msgspec.json.encode(STRUCTURES))
@@ -19,7 +19,7 @@ def test_it_is_valid() -> None:
 
 def test_it_has_every_native_route_and_none_of_the_other_face() -> None:
     described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert {(route.method, route.path) for route in NATIVE} <= described
+    assert {(route.method, route.path) for route in ROUTES} <= described
     assert not [path for _, path in described if path.startswith("/system")]
     operations = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
     assert len(operations) == len(set(operations))

@@ -5,13 +5,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfly.api.logs import parse_rfc3339, stream
-from dayfly.api.problems import Unprocessable
 from dayfly.api.routes import Routes
 from dayfly.api.services import Services
 from dayfly.dialects.openfaas.functions import query_namespace
 from dayfly.dialects.openfaas.mapping import to_key, to_log_message
 from dayfly.dialects.openfaas.wire import LogMessage
-from dayfly.model.errors import InvalidRequest
+from dayfly.model.errors import InvalidRequest, Unprocessable
 from dayfly.model.log import LogLine
 from dayfly.model.names import parse_replica_id
 from dayfly.observe.logs import LogQuery
