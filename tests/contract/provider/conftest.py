@@ -99,7 +99,10 @@ class LocalStage:
         argv = zygote_argv(
             interpreter=sys.executable, socket=self.run / "zygote.sock", template_budget_bytes=self._budget
         )
-        self.zygote = subprocess.Popen(argv, env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL)
+        groups = [12_345] if os.geteuid() == 0 else None  # one that functions must not keep
+        self.zygote = subprocess.Popen(
+            argv, env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, extra_groups=groups
+        )
         return self.zygote
 
     def provider(self) -> Provider:

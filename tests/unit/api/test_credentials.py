@@ -48,7 +48,7 @@ def test_the_first_start_generates_a_password_and_later_ones_keep_it(tmp_path: P
     path = tmp_path / "credentials" / "admin.json"
     first = Credentials(path, TOKEN)
     assert first.generated is not None
-    assert len(base64.urlsafe_b64decode(first.generated + "=")) == 32
+    assert len(bytes.fromhex(first.generated)) == 32
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert first.generated not in path.read_text()
     before = path.read_bytes()

@@ -50,6 +50,69 @@ def test_a_slow_call_blocks_neither_another_nor_the_health_check(
         assert old.getresponse().read() == b"third"
 
 
+TWO_GATES = """
+import threading
+gates = {b"one": threading.Event(), b"two": threading.Event()}
+begun = threading.Semaphore(0)
+def handle(event, context):
+    if event.body in gates:
+        begun.release()
+        gates[event.body].wait(20)
+    return event.body
+"""
+
+
+def test_a_call_helped_along_outlasts_the_one_that_held_the_loop(serve: Any) -> None:
+    served = serve(TWO_GATES)
+    with contextlib.closing(served.connect()) as old:
+        for _ in range(20):
+            old.request("POST", "/", b"quick")
+            assert old.getresponse().read() == b"quick"
+        first: list[bytes] = []
+        caller = threading.Thread(target=lambda: first.append(served.call(b"one").body))
+        caller.start()
+        assert served.module.begun.acquire(timeout=20)
+        old.request("POST", "/", b"two")
+        assert served.module.begun.acquire(timeout=20)
+        served.module.gates[b"one"].set()
+        caller.join(20)
+        assert first == [b"one"]
+        # The loop is back while the old connection is still borrowed: what comes on it now must wait its turn.
+        assert old.sock is not None
+        old.sock.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nthird")
+        assert served.call(b"other").body == b"other"
+        served.module.gates[b"two"].set()
+        data = b""
+        while not data.endswith(b"third"):
+            piece = old.sock.recv(4096)
+            assert piece
+            data += piece
+        assert data.index(b"two") < data.index(b"third")
+
+
+def test_a_request_half_read_beside_the_loop_is_read_to_its_end_there(serve: Any) -> None:
+    served = serve(TWO_GATES)
+    with served.socket() as old:
+        for _ in range(20):
+            old.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nquick")
+            assert old.recv(4096).endswith(b"quick")
+        caller = threading.Thread(target=lambda: served.call(b"one"))
+        caller.start()
+        assert served.module.begun.acquire(timeout=20)
+        old.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf")
+        deadline = time.monotonic() + 20
+        while not any(thread.name == "dayfly-rescued" for thread in threading.enumerate()):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        served.module.gates[b"one"].set()
+        caller.join(20)
+        assert served.call(b"other").body == b"other"
+        old.sendall(b"half")
+        assert old.recv(4096).endswith(b"halfhalf")
+        old.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nafter")
+        assert old.recv(4096).endswith(b"after")
+
+
 def test_quick_calls_move_to_the_loop_and_stay_there(serve: Any) -> None:
     source = "import threading\ndef handle(event, context):\n    return threading.current_thread().name\n"
     served = serve(source)
