@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.system.driver import DEADLINE_S, Platform, eventually
 
-LOGIN = re.compile(r"login +admin / (\S{43})")
+LOGIN = re.compile(r"login +admin / ([0-9a-f]{64})")
 
 SLOW = """
 import time

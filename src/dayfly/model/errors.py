@@ -72,8 +72,8 @@ class MethodNotAllowed(DayflyError):
 
     code, status, exit_code = "method_not_allowed", 405, 64
 
-    def __init__(self, message: str, *, allow: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, allow: str = "", hint: str = "", retry_after_s: float = 0) -> None:
+        super().__init__(message, hint=hint, retry_after_s=retry_after_s)
         self.allow = allow
 
 

@@ -220,6 +220,11 @@ class Stories(RuleBasedStateMachine):
             for name in sorted(self.stopping):
                 self.gone(name)
                 self.tell(ev.Exited(name, "stopped"))
+        # The last of these turns may have been the one that put an idle function to rest: its replicas drain.
+        self.time_passes(1.0)
+        for name in sorted(self.stopping):
+            self.gone(name)
+            self.tell(ev.Exited(name, "stopped"))
         if self.known:
             assert len(self.machine.current(READY)) == self.machine.scale.wanted == len(self.alive)
         else:

@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 REPLICA_HELLO = b"R"
 """Replica: the fork happened, the application has yet to start."""
@@ -158,3 +158,15 @@ def heard(channel: socket.socket) -> Iterator[tuple[bytes, int]]:
         yield data, pid
         if not data:
             return
+
+
+def over_budget(templates: Iterable[Template], budget_bytes: int) -> Iterator[Template]:
+    """Yield idle templates, the one unused for longest first, until the rest is within the budget."""
+    oldest_first = sorted(templates, key=lambda template: template.used)
+    held = sum(template.memory_bytes for template in oldest_first)
+    for template in oldest_first:
+        if held <= budget_bytes:
+            return
+        if template.imported and not template.replicas:
+            held -= template.memory_bytes
+            yield template

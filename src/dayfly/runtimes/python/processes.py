@@ -5,8 +5,10 @@ leaves no parent behind. So a replica adopts its own orphans (PR_SET_CHILD_SUBRE
 it for as long as it lives, and the tree is stopped from the top and killed from the bottom.
 """
 
+import contextlib
 import os
 import signal
+from collections.abc import Collection
 
 _ROUNDS = 64
 
@@ -114,3 +116,13 @@ def _stat(pid: int) -> list[bytes]:
             return file.read().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def end_strangers(known: Collection[int]) -> None:
+    """Kill and reap the children of this process that are not `known`: what a dead child of ours left behind."""
+    for pid in children_of(os.getpid()):
+        if pid not in known:
+            kill_below(pid)
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)

@@ -15,23 +15,9 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-from dayfly.runtimes.python import endings, processes, wire
+from dayfly.runtimes.python import endings, family, processes, wire
 from dayfly.runtimes.python.confine import children_apart
-from dayfly.runtimes.python.family import (
-    DRAIN,
-    NOT_FORKED,
-    REPLICA_FAILED,
-    REPLICA_HELLO,
-    REPLICA_READY,
-    TEMPLATE_BARRED,
-    TEMPLATE_FAILED,
-    TEMPLATE_IMPORTED,
-    TEMPLATE_THREADED,
-    Replica,
-    Template,
-    channel_pair,
-    heard,
-)
+from dayfly.runtimes.python.family import Replica, Template, channel_pair, heard, over_budget
 from dayfly.runtimes.python.reactor import Reactor
 
 _log = logging.getLogger("dayfly.runtimes.zygote")
@@ -96,7 +82,7 @@ class Spawner:
             self._kill(replica)
         else:
             with contextlib.suppress(OSError):  # its end is closed: the pidfd tells
-                replica.channel.send(DRAIN)
+                replica.channel.send(family.DRAIN)
             self._reactor.call_later(message.grace_s, lambda: self._kill(replica))
 
     def _make_template(self, name: str, order: int, *, solo: bool) -> Template:
@@ -133,16 +119,16 @@ class Spawner:
                 self._junk(template)
 
     def _template_said(self, template: Template, data: bytes) -> bool:
-        if data == TEMPLATE_IMPORTED:
+        if data == family.TEMPLATE_IMPORTED:
             template.imported = True
             self._weigh_later(template)
-        elif data == TEMPLATE_THREADED:
+        elif data == family.TEMPLATE_THREADED:
             self._split_up(template)
-        elif data in (TEMPLATE_FAILED, TEMPLATE_BARRED):
+        elif data in (family.TEMPLATE_FAILED, family.TEMPLATE_BARRED):
             template.verdict = data
         else:
             name, _, status = data.decode("ascii", "replace").partition(" ")
-            if not status.isdigit() and status != NOT_FORKED:
+            if not status.isdigit() and status != family.NOT_FORKED:
                 return False
             replica = template.replicas.get(name)
             if replica is not None and status.isdigit():
@@ -192,7 +178,7 @@ class Spawner:
                 self._ended(replica)
             elif not replica.pid:
                 self._gone(replica, *endings.never_forked(template, replica, status))
-        self._sweep()
+        processes.end_strangers(self._processes)
 
     def _replica_speaks(self, replica: Replica) -> None:
         for data, pid in heard(replica.channel):
@@ -203,11 +189,11 @@ class Spawner:
                 return
             if not replica.pid:
                 self._adopt(replica, pid)
-            if data == REPLICA_READY and replica.pid and not replica.ready:
+            if data == family.REPLICA_READY and replica.pid and not replica.ready:
                 self._ready(replica)
-            elif data == REPLICA_FAILED:
+            elif data == family.REPLICA_FAILED:
                 replica.failed = True
-            elif data != REPLICA_HELLO:
+            elif data != family.REPLICA_HELLO:
                 self._junk(replica.template)
 
     def _adopt(self, replica: Replica, pid: int) -> None:
@@ -290,14 +276,9 @@ class Spawner:
 
     def _evict(self) -> None:
         """End idle templates, the one unused for longest first, until the rest is within the budget."""
-        held = sum(template.memory_bytes for template in self._templates.values())
-        for template in sorted(self._templates.values(), key=lambda template: template.used):
-            if held <= self._budget:
-                return
-            if template.imported and not template.replicas:
-                held -= template.memory_bytes
-                _log.info("template %s evicted, %d bytes", template.name[:12], template.memory_bytes)
-                self._end_template(template)
+        for template in over_budget(self._templates.values(), self._budget):
+            _log.info("template %s evicted, %d bytes", template.name[:12], template.memory_bytes)
+            self._end_template(template)
 
     def _end_template(self, template: Template) -> None:
         if self._templates.get(template.name) is template:
@@ -305,12 +286,3 @@ class Spawner:
         if not template.ended:
             processes.kill_below(template.pid)
             signal.pidfd_send_signal(template.pidfd, signal.SIGKILL)
-
-    def _sweep(self) -> None:
-        """End what a dead template left behind: the spawner adopts it, and knows all its own children."""
-        for pid in processes.children_of(os.getpid()):
-            if pid not in self._processes:
-                processes.kill_below(pid)
-                with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                    os.kill(pid, signal.SIGKILL)
-                    os.waitpid(pid, 0)
