@@ -26,7 +26,17 @@ class FunctionCall(Exchange):
     __slots__ = ("_began", "_gateway", "_hold_until", "_ident", "_lane", "_plan", "_seat", "_start_line")
 
     def __init__(self, connection: ServerConnection, head: RequestHead, gateway: "PublicListener", plan: Plan) -> None:
-        super().__init__(connection, head)
+        # Written out instead of calling up, as this is done for every call.
+        self.connection = connection
+        self.head = head
+        self.upstream = None
+        self.pool = None
+        self.early = b""
+        self.complete = True
+        self.written = False
+        self.status = 0
+        self.chunked = False
+        self.keep = False
         self._gateway = gateway
         self._plan = plan
         self._lane: Lane | None = None
@@ -52,7 +62,10 @@ class FunctionCall(Exchange):
 
     def _go(self, lane: Lane, seat: Seat, now: float) -> None:
         self._seat = seat
-        lane.meter.inflight += 1
+        meter = lane.meter
+        meter.inflight += 1
+        if not meter.changed:
+            meter.touch()
         self.connection.due(now + lane.entry.timeout_s)
         self.forward(seat.pool)
 
@@ -68,7 +81,7 @@ class FunctionCall(Exchange):
                 429,
                 "queue_full",
                 f"{entry.queue_limit} calls of {lane.name} wait already for a free replica"
-                f"{self._inflight_text(lane)}; no more may wait.",
+                f"{self._inflight_text(lane)}; no more may wait (queue_limit).",
                 hint="Try again, or raise com.openfaas.scale.max or max_inflight of the function.",
                 retry_after_s=1,
             )
@@ -121,7 +134,10 @@ class FunctionCall(Exchange):
         connection = self.connection
         now = time.monotonic()
         seconds = now - self._began
-        connection.write(
+        transport = connection.transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(
             b"%b%b%b%bX-Duration-Seconds: %.6f\r\nContent-Length: %b\r\n\r\n%b"
             % (
                 STATUS_LINES[status],

@@ -23,7 +23,7 @@ class _Cell:
 class Meter:
     """One function's figures."""
 
-    __slots__ = ("_cells", "_changed", "_touched", "cold", "function", "inflight", "started", "waiting")
+    __slots__ = ("_cells", "_touched", "changed", "cold", "function", "inflight", "started", "waiting")
 
     def __init__(self, function: str, touched: list["Meter"]) -> None:
         self.function = function
@@ -32,13 +32,14 @@ class Meter:
         self.started = 0
         self.cold = 0
         self._cells: dict[int, _Cell] = {}
-        self._changed = False
+        self.changed = False
+        """Whether the next report includes this function."""
         self._touched = touched
 
     def touch(self) -> None:
         """Have the next report include this function."""
-        if not self._changed:
-            self._changed = True
+        if not self.changed:
+            self.changed = True
             self._touched.append(self)
 
     def finish(self, status: int, seconds: float) -> None:
@@ -49,13 +50,13 @@ class Meter:
         cell.count += 1
         cell.seconds += seconds
         cell.buckets[bisect_left(LATENCY_BUCKETS_S, seconds)] += 1
-        if not self._changed:
-            self._changed = True
+        if not self.changed:
+            self.changed = True
             self._touched.append(self)
 
     def load(self) -> FunctionLoad:
         """Return the figures and begin to watch for the next change."""
-        self._changed = False
+        self.changed = False
         return FunctionLoad(
             function=self.function,
             inflight=self.inflight,
@@ -90,5 +91,7 @@ class Meters:
 
     def all(self, report: int) -> Load:
         """Return the figures of every function that was ever called, as the answer to `report`."""
+        for meter in self._touched:
+            meter.load()
         self._touched.clear()
         return Load(tuple(meter.load() for meter in self._meters.values() if meter.started), report)

@@ -18,3 +18,13 @@ class Refusal(Exception):
 def malformed(text: str, hint: str = "") -> Refusal:
     """Return the refusal of a request that breaks HTTP/1.1's rules or could be read in two ways."""
     return Refusal(400, "invalid_request", text, hint)
+
+
+def late(limit_s: float) -> Refusal:
+    """Return the refusal of a request whose headers did not end in time."""
+    return Refusal(
+        408,
+        "header_timeout",
+        f"The request's headers did not end within {limit_s:g} s.",
+        "The operator can raise the gateway's limit header_timeout_s.",
+    )

@@ -15,6 +15,8 @@ from dayfly.http1.wire import Data, Wire
 if TYPE_CHECKING:
     from dayfly.http1.pool import Pool
 
+_FRESH = -5
+"""`left` before the first byte of an answer."""
 _PARSED = -4
 """`left` while the answer is parsed: in the head, or in a chunked body."""
 _RAW = -3
@@ -25,7 +27,7 @@ _PARSED_BYTES = 4_096
 class UpstreamConnection(Wire):
     """A connection to one upstream address, owned by a pool."""
 
-    __slots__ = ("_passing", "_pool", "_read", "answer", "caller", "left", "reused")
+    __slots__ = ("_method", "_passing", "_pool", "_read", "answer", "caller", "left", "reused")
 
     def __init__(self, pool: "Pool") -> None:
         super().__init__()
@@ -35,15 +37,15 @@ class UpstreamConnection(Wire):
         self.reused = False
         """Whether it has carried a response before."""
         self.left = _PARSED
+        self._method = b""
         self._passing = False
         self._read = 0
 
     def begin(self, caller: Caller, method: bytes) -> None:
         """Expect the response to a `method` request, for `caller`, who then writes the request."""
         self.caller = caller
-        self.left = _PARSED
-        self._passing = False
-        self.answer.begin(method)
+        self.left = _FRESH
+        self._method = method
 
     def release(self) -> None:
         """Give the connection back after a complete response, to be used again if it can be."""
@@ -98,12 +100,24 @@ class UpstreamConnection(Wire):
     def data_received(self, data: bytes) -> None:
         """Take what was read."""
         caller = self.caller
+        left = self.left
         if caller is None:
             # Bytes that answer no request: whatever they are, the next response could not be told from them.
             self.drop()
-        elif self.left == _PARSED:
-            self._parse(caller, data)
-        elif self.left > 0:
+        elif left == _FRESH:
+            answer = self.answer
+            known = answer.known
+            if known and data.startswith(known) and len(data) - len(known) == answer.length and self._method != b"HEAD":
+                # The warm path: a whole answer with the same head as the one before.
+                caller.answered(answer, data[len(known) :], True)
+            else:
+                self.left = _PARSED
+                self._passing = False
+                answer.begin(self._method)
+                self._parse(caller, data, True)
+        elif left == _PARSED:
+            self._parse(caller, data, False)
+        elif left > 0:
             self._take_counted(caller, data)
         else:
             caller.answer(data, False)
@@ -129,7 +143,7 @@ class UpstreamConnection(Wire):
         self.left = left
         return data
 
-    def _parse(self, caller: Caller, data: bytes) -> None:
+    def _parse(self, caller: Caller, data: bytes, first: bool) -> None:
         answer = self.answer
         try:
             if len(data) > _PARSED_BYTES and not answer.status:
@@ -146,6 +160,8 @@ class UpstreamConnection(Wire):
                     self._act(caller, body + answer.take_body(), len(data))
                     return
             answer.feed(data)
+            if first and answer.complete and answer.length > 0 and not answer.interims:
+                answer.remember(data, len(data) - answer.length)
         except BadAnswer as fault:
             self.break_off(f"what it answered cannot be passed on: {fault}")
         except Switched as switch:

@@ -14,21 +14,19 @@ class Call:
     def __init__(self) -> None:
         self.seat: Seat | None = None
         self.turned = 0
+        self.turned_from: Lane | None = None
 
     def seated(self, seat: Seat) -> None:
         self.seat = seat
 
     def turned_away(self, lane: Lane) -> None:
         self.turned += 1
+        self.turned_from = lane
 
 
-def entry(
-    *replicas: str, limit: int = 0, queue: int = 10, failing: str = "", address: str = "unix:/{}"
-) -> Entry:
+def entry(*replicas: str, limit: int = 0, queue: int = 10, failing: str = "", address: str = "unix:/{}") -> Entry:
     endpoints = tuple(Endpoint(replica, address.format(replica), 1) for replica in replicas)
-    return Entry(
-        name="a", namespace="ns", max_inflight=limit, queue_limit=queue, endpoints=endpoints, failing=failing
-    )
+    return Entry(name="a", namespace="ns", max_inflight=limit, queue_limit=queue, endpoints=endpoints, failing=failing)
 
 
 def lane(given: Entry) -> Lane:

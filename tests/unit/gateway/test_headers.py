@@ -25,7 +25,9 @@ def test_what_only_the_gateway_may_say_ends() -> None:
         assert ClientHeaders(headers).lines == b"Authorization: Bearer a\r\nCookie: a=b\r\nx-Custom: 1\r\n"
 
 
-@pytest.mark.parametrize(("brought", "taken"), [(b"abc-1.2_3", True), (b"a" * 64, True), (b"a" * 65, False), (b"a b", False)])
+@pytest.mark.parametrize(
+    ("brought", "taken"), [(b"abc-1.2_3", True), (b"a" * 64, True), (b"a" * 65, False), (b"a b", False)]
+)
 def test_call_ids(brought: bytes, taken: bool) -> None:
     headers = ClientHeaders([(b"X-Call-ID", brought)])
     assert headers.call_id == (brought if taken else b"")

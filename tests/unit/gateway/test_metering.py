@@ -50,3 +50,12 @@ def test_all_leaves_out_what_was_never_called() -> None:
 def test_a_function_that_comes_back_goes_on_counting() -> None:
     meters = Meters()
     assert meters.of("a.ns") is meters.of("a.ns")
+
+
+def test_a_report_of_all_loses_no_later_change() -> None:
+    meters = Meters()
+    meter = meters.of("a.ns")
+    meter.touch()
+    meters.all(1)
+    meter.touch()
+    assert meters.changed() is not None

@@ -27,7 +27,23 @@ def test_functions(target: bytes, name: bytes, tail: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [b"", b"?x", b"Echo", b"a_b", b"-a", b"a-", b"a.b.c", b"a.", b".a", b"a" * 64, b"a%20", b"%c3%a9", b"a:b", b"a%zz~"]
+    "part",
+    [
+        b"",
+        b"?x",
+        b"Echo",
+        b"a_b",
+        b"-a",
+        b"a-",
+        b"a.b.c",
+        b"a.",
+        b".a",
+        b"a" * 64,
+        b"a%20",
+        b"%c3%a9",
+        b"a:b",
+        b"a%zz~",
+    ],
 )
 def test_what_can_be_nobodys_name(part: bytes) -> None:
     try:
@@ -68,7 +84,8 @@ def test_what_could_be_read_in_two_ways(part: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", [b"/", b"/function", b"/functions/a", b"/async-function/a", b"//function/a", b"/Function/a", b"/system/functions"]
+    "target",
+    [b"/", b"/function", b"/functions/a", b"/async-function/a", b"//function/a", b"/Function/a", b"/system/functions"],
 )
 def test_what_is_not_a_functions(target: bytes) -> None:
     assert route(target) is None

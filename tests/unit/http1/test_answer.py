@@ -23,7 +23,9 @@ def test_an_answer() -> None:
 
 
 def test_every_cut_gives_the_same() -> None:
-    raw = b"HTTP/1.1 201 Created\r\nX-A: 1\r\nX-B: two\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: x\r\n\r\n"
+    raw = (
+        b"HTTP/1.1 201 Created\r\nX-A: 1\r\nX-B: two\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: x\r\n\r\n"
+    )
     for at in range(1, len(raw)):
         answer = Answer(Sieve(lambda _: False))
         answer.begin(b"GET")
@@ -71,7 +73,8 @@ def test_without_a_length_the_body_ends_with_the_connection() -> None:
 
 
 def test_interim_answers_come_first() -> None:
-    raw = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    raw = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"
+    raw += b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     answer = fed(raw)
     assert answer.interims == [(103, b"Link: a\r\n")]
     assert (answer.status, answer.lines, answer.complete) == (200, b"", True)
@@ -115,3 +118,16 @@ def test_what_cannot_be_passed_on(raw: bytes) -> None:
 def test_what_follows_a_complete_answer_spoils_the_connection_only() -> None:
     answer = fed(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     assert (answer.complete, answer.spoiled, answer.take_body()) == (True, True, b"a")
+
+
+def test_a_head_is_remembered_only_where_it_may_be() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 1\r\n\r\na"
+    answer = fed(raw)
+    answer.remember(raw, len(raw) - 1)
+    assert answer.known == raw[:-1]
+    answer.begin(b"GET")
+    assert answer.known == b""
+    closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na"
+    answer = fed(closing)
+    answer.remember(closing, len(closing) - 1)
+    assert answer.known == b""

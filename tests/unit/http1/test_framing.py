@@ -94,7 +94,11 @@ class Witness:
         self.done = True
 
 
-@given(st.lists(st.sampled_from([b"1", b"3", b"0", b"\r\n", b"\n", b"\r", b"a", b"abc", b";x", b" ", b"X: y"]), max_size=12))
+@given(
+    st.lists(
+        st.sampled_from([b"1", b"3", b"0", b"\r\n", b"\n", b"\r", b"a", b"abc", b";x", b" ", b"X: y"]), max_size=12
+    )
+)
 def test_what_we_accept_llhttp_reads_the_same(parts: list[bytes]) -> None:
     coded = b"".join(parts)
     try:

@@ -100,7 +100,9 @@ def test_hosts_that_are_refused(host: bytes) -> None:
     assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("host", [b"a", b"A.example.org", b"a:80", b"127.0.0.1:8080", b"[::1]", b"[::1]:8080", b"a_b.c"])
+@pytest.mark.parametrize(
+    "host", [b"a", b"A.example.org", b"a:80", b"127.0.0.1:8080", b"[::1]", b"[::1]:8080", b"a_b.c"]
+)
 def test_hosts_that_pass(host: bytes) -> None:
     assert judge(b"GET", b"/", b"HTTP/1.1", [(b"Host", host)]).host == host
 
@@ -229,9 +231,7 @@ def test_hop_by_hop_headers_and_those_named_in_connection_end_here() -> None:
         (b"websocket, h2c", [(b"Connection", b"Upgrade")], {}, b""),
     ],
 )
-def test_upgrade(
-    protocol: bytes, headers: list[tuple[bytes, bytes]], line: dict[str, bytes], upgrade: bytes
-) -> None:
+def test_upgrade(protocol: bytes, headers: list[tuple[bytes, bytes]], line: dict[str, bytes], upgrade: bytes) -> None:
     assert judged((b"Upgrade", protocol), *headers, **line).upgrade == upgrade
 
 
@@ -245,7 +245,15 @@ def test_expectations() -> None:
 names = st.from_regex(rb"[A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
 values = st.binary(max_size=20)
 framing_names = st.sampled_from(
-    [b"Host", b"Content-Length", b"content_length", b"Transfer-Encoding", b"TRANSFER_ENCODING", b"Connection", b"Upgrade"]
+    [
+        b"Host",
+        b"Content-Length",
+        b"content_length",
+        b"Transfer-Encoding",
+        b"TRANSFER_ENCODING",
+        b"Connection",
+        b"Upgrade",
+    ]
 )
 framing_values = st.sampled_from([b"a", b"3", b"chunked", b"close", b"3,3", b"x-a", b"", b"websocket", b"host"])
 
@@ -260,9 +268,11 @@ def test_what_is_accepted_has_one_meaning(headers: list[tuple[bytes, bytes]], mi
     assert not (b"content-length" in lower and b"transfer-encoding" in lower)
     for single in (b"content-length", b"transfer-encoding", b"host"):
         assert lower.count(single) <= 1
-    assert not any(b"_" in name and name.replace(b"_", b"-") in (b"content-length", b"transfer-encoding") for name in lower)
+    assert not any(
+        b"_" in name and name.replace(b"_", b"-") in (b"content-length", b"transfer-encoding") for name in lower
+    )
     assert (head.length == CHUNKED) == (b"transfer-encoding" in lower)
     for name, value in head.headers:
         assert b"_" not in name
         assert name.lower() not in (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade")
-        assert not any(byte < 32 and byte != 9 or byte == 127 for byte in value)
+        assert not any((byte < 32 and byte != 9) or byte == 127 for byte in value)

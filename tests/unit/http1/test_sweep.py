@@ -37,6 +37,7 @@ def test_it_ticks_while_it_has_members() -> None:
 
         class Ticking(Member):
             def expired(self, now: float) -> None:
+                super().expired(now)
                 ticked.set()
 
         now = 100.0
