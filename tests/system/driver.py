@@ -80,14 +80,15 @@ class Platform:
         eventually("the platform serves", lambda: self.status().get("gateway_url"))
         return process
 
-    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start in the foreground with the output in a file, and wait for nothing."""
-        log = (self.data_dir.parent / "foreground.log").open("w")
+    def begin(self, *arguments: str, output: int | None = None) -> "subprocess.Popen[str]":
+        """Start in the foreground with the output in a file, or in `output`, which is closed; wait for nothing."""
+        if output is None:
+            output = os.open(self.data_dir.parent / "foreground.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         command = [*self._prefix, *program("start", "--port", "0", "--console-port", "0", "--metrics-port", "0")]
         self._foreground = subprocess.Popen(
-            [*command, *arguments], env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True
+            [*command, *arguments], env=self._environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output, text=True
         )
-        log.close()
+        os.close(output)
         return self._foreground
 
     def stop(self) -> None:

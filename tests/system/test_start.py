@@ -1,6 +1,7 @@
 """Starting and stopping: what is said, what is refused, what is left."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -177,3 +178,14 @@ def test_functions_are_there_again_after_a_restart(platform: Platform, scratch: 
     platform.start()
     assert platform.ok("invoke", "kept") == "still here"
     assert json.loads(platform.ok("list", "--output", "json"))[0]["spec"]["name"] == "kept"
+
+
+def test_a_stop_leaves_nothing_behind_although_nobody_reads_the_output_any_more(platform: Platform) -> None:
+    reader, writer = os.pipe()
+    process = platform.begin(output=writer)
+    eventually("the platform serves", lambda: platform.status().get("gateway_url"))
+    os.close(reader)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(DEADLINE_S) == 0
+    assert not (platform.data_dir / "run").exists()
+    assert not list(platform.data_dir.glob("state.db-*"))

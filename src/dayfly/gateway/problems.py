@@ -29,7 +29,7 @@ def problem(
     text = call_id.decode()
     body = msgspec.json.encode(
         Problem(
-            type="about:blank",
+            type=f"urn:dayfly:problem:{code}",
             title=http.HTTPStatus(status).phrase,
             status=status,
             detail=detail,

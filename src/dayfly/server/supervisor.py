@@ -98,7 +98,7 @@ class Supervisor:
         text = ready_text(self._plan.instance, password=self._password, notices=self._plan.notices)
         self._password = ""
         if self._report_fd is None:
-            print(text, flush=True)  # noqa: T201 - the banner is for the terminal that started us
+            _write(1, text + "\n")
         self._report({"text": text})
 
     def _fail(self, why: str, exit_code: int) -> None:
@@ -208,7 +208,14 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"dayfly: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the log of a process without logging
+    _write(2, f"dayfly: {text}\n")
+
+
+def _write(fd: int, text: str) -> None:
+    # Who read this may be gone, with the terminal or the other end of a pipe. That is no reason to stop serving, nor to
+    # leave sockets and processes behind when it happens on the way down.
+    with contextlib.suppress(OSError):
+        os.write(fd, text.encode())
 
 
 def _sign(lock_fd: int) -> None:

@@ -122,7 +122,7 @@ def piece(value: Any) -> tuple[bytes, bytes]:
 def problem(status: int, code: str, detail: str, call_id: str) -> Answer:
     """Return an error as RFC 9457 tells it."""
     told = {
-        "type": f"urn:dayfly:error:{code}",
+        "type": f"urn:dayfly:problem:{code}",
         "title": http.HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
