@@ -8,7 +8,6 @@ import msgspec
 from dayfly.model.function import Concurrency, Dialect
 from dayfly.model.names import FunctionKey, ReplicaId
 
-
 ExitReason = Literal["stopped", "crashed", "killed", "import_failed", "start_failed", "lost"]
 
 
