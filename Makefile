@@ -1,7 +1,6 @@
 # The front door. `make run` shows the platform, `make test` checks everything; both need Python 3.11 and make only.
 
 BIN := .venv/bin
-PYTHON_FILES := src tests examples bench scripts
 
 .PHONY: run test check fix bench lock clean help
 

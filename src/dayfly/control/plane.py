@@ -14,6 +14,7 @@ from typing import Literal
 from dayfly.control.clock import Clock
 from dayfly.control.link import LinkServer
 from dayfly.control.ports import LogSink, Meter, Preparer
+from dayfly.control.processor import Processor
 from dayfly.control.reconciler import Reconciler
 from dayfly.control.recovery import adopt, dismiss
 from dayfly.control.scaler import Scaler
@@ -70,7 +71,8 @@ class ControlPlane:
             on_gone=lambda gateway: self._scaler.gone(gateway),
         )
         self._reconciler = Reconciler(provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link)
-        self._scaler = Scaler(self._reconciler, meter)
+        self._processor = Processor(self._reconciler, provider, clock)
+        self._scaler = Scaler(self._reconciler, meter, self._processor)
         self._totals = Totals(store, meter, clock, lambda: {str(key) for key in self._reconciler.machines})
         self._changes = Sequence()
         self._early: list[ReplicaEvent] | None = []
@@ -104,6 +106,7 @@ class ControlPlane:
             self._dismissals.cancel()
             await asyncio.wait([self._dismissals])
         await self._link.refresh()
+        await self._processor.stop()
         await self._reconciler.close()
         await self._link.stop()
         await self._totals.stop()

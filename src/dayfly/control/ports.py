@@ -51,6 +51,9 @@ class Meter(Protocol):
     def invocations(self, key: FunctionKey) -> int:
         """Calls ever finished."""
 
+    def begun(self, key: FunctionKey) -> int:
+        """Calls seen to begin since this meter was made; only what it grows by means something."""
+
     def forget(self, key: FunctionKey) -> None:
         """The function was removed; one deployed later under its name begins at zero."""
 

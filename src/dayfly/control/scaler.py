@@ -1,13 +1,14 @@
 """From the gateways' figures to the lifecycles.
 
 Every report is added up by the meter, and the functions it names hear at once what all gateways together see. Nothing
-is polled: a function whose figures do not change is not looked at, and what only time brings about (going to zero,
-scaling down) its lifecycle asks to be woken for.
+is polled but the processor time of functions that scale on it: a function whose figures do not change is not looked at,
+and what only time brings about (going to zero, scaling down) its lifecycle asks to be woken for.
 """
 
 import logging
 
 from dayfly.control.ports import Meter
+from dayfly.control.processor import Processor
 from dayfly.control.reconciler import Reconciler
 from dayfly.decide import events as ev
 from dayfly.model.errors import InvalidName
@@ -20,9 +21,10 @@ log = logging.getLogger("dayfly.control")
 class Scaler:
     """Tells lifecycles what calls there are."""
 
-    def __init__(self, reconciler: Reconciler, meter: Meter) -> None:
+    def __init__(self, reconciler: Reconciler, meter: Meter, processor: Processor) -> None:
         self._reconciler = reconciler
         self._meter = meter
+        self._processor = processor
 
     def demand(self, function: str, waiting: int) -> None:
         """A gateway has calls waiting for `name.namespace` and knows of no replica."""
@@ -46,7 +48,9 @@ class Scaler:
 
     def _observe(self, key: FunctionKey) -> None:
         meter = self._meter
-        self._reconciler.tell(key, ev.LoadObserved(meter.inflight(key), meter.waiting(key), meter.invocations(key)))
+        inflight, waiting = meter.inflight(key), meter.waiting(key)
+        self._reconciler.tell(key, ev.LoadObserved(inflight, waiting, meter.invocations(key), meter.begun(key)))
+        self._processor.watch(key)
 
 
 def _key(function: str) -> FunctionKey | None:

@@ -41,11 +41,18 @@ class Demanded(msgspec.Struct, frozen=True):
 
 
 class LoadObserved(msgspec.Struct, frozen=True):
-    """What all gateways together see: calls worked on, calls waiting, calls ever finished."""
+    """What all gateways together see: calls worked on, calls waiting, calls ever finished and ever begun."""
 
     inflight: int
     waiting: int
     finished: int
+    started: int
+
+
+class CpuObserved(msgspec.Struct, frozen=True):
+    """What the function's replicas, also those that are gone, have used of processors ever since they are watched."""
+
+    cpu_s: float
 
 
 class PrepareDone(msgspec.Struct, frozen=True):
@@ -95,6 +102,7 @@ Event = (
     | Recovered
     | Demanded
     | LoadObserved
+    | CpuObserved
     | PrepareDone
     | PrepareFailed
     | Ready

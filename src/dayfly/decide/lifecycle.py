@@ -61,10 +61,8 @@ class Lifecycle:
         self.replicas = Replicas()
         self.scale = scaling.Scaling()
         self.trouble: Trouble | None = None
-        self.failing = False
+        self.failing = self.preparing = self.removed = False
         self.prepared: Prepared | None = None
-        self.preparing = False
-        self.removed = False
         self.wake_at: float | None = None
         self._new_id = new_id
         self._dirty = False
@@ -133,9 +131,12 @@ class Lifecycle:
             self._dirty = self._dirty or self.failing
 
     def _load_observed(self, event: ev.LoadObserved, now: float, _out: list[ev.Instruction]) -> None:
-        scaling.observe(self.scale, event.inflight + event.waiting, event.finished, now)
+        scaling.observe(self.scale, self.policy, event, now)
         if event.waiting and not self.ready and not self.removed:
             scaling.demand(self.scale, self.policy, self.function.replicas, now)
+
+    def _cpu_observed(self, event: ev.CpuObserved, now: float, _out: list[ev.Instruction]) -> None:
+        scaling.observe_cpu(self.scale, self.policy, event.cpu_s, now)
 
     def _prepare_done(self, event: ev.PrepareDone, _now: float, _out: list[ev.Instruction]) -> None:
         if self.preparing and event.revision == self.function.revision.number:
@@ -255,9 +256,7 @@ class Lifecycle:
         """Return when time alone will have an effect; None for never."""
         times = [replica.act_at for replica in self.replicas if replica.act_at is not None]
         if not self.removed:
-            change = scaling.next_change(self.scale, self.policy, self.function.replicas)
-            if change is not None:
-                times.append(change)
+            times.extend(scaling.next_changes(self.scale, self.policy, self.function.replicas))
             if self.trouble is not None:
                 times.extend(at for at in (self.trouble.retry_at, self.trouble.retry_at + HEALTHY_AFTER_S) if at > now)
         return min(times, default=None)
@@ -275,7 +274,7 @@ class Lifecycle:
         out.append(ev.Tell(f"revision {number} failed, {count} in a row: {SENTENCES[reason]}", detail))
 
     def _remember(self, event: ev.Event, now: float) -> None:
-        if isinstance(event, ev.Tick | ev.LoadObserved):
+        if isinstance(event, ev.Tick | ev.LoadObserved | ev.CpuObserved):
             return
         if self._story is None or (self.scale.wanted == 0 and not self.replicas):
             self._story = []
@@ -290,6 +289,7 @@ _HANDLERS: dict[type[ev.Event], Callable[[Lifecycle, Any, float, list[ev.Instruc
     ev.Recovered: Lifecycle._recovered,
     ev.Demanded: Lifecycle._demanded,
     ev.LoadObserved: Lifecycle._load_observed,
+    ev.CpuObserved: Lifecycle._cpu_observed,
     ev.PrepareDone: Lifecycle._prepare_done,
     ev.PrepareFailed: Lifecycle._prepare_failed,
     ev.Ready: Lifecycle._is_ready,

@@ -1,11 +1,11 @@
 """How many replicas a function should have, from the calls it has.
 
-Load is calls worked on plus calls waiting, and a replica is meant to carry `target` of them. More replicas are wanted
-the moment the load asks for them; fewer only after the load has asked for fewer during the whole of DOWN_WINDOW_S, and
-then as many as its highest moment in that window needed, so that a load that swings does not start and stop replicas
-all the time. A function without a call for `idle_s` goes to zero when its policy allows that, and comes back on demand
-with `max(min, 1)` replicas: one burst of waiting calls says nothing yet about how long they take, and the first replica
-is there in milliseconds; the next load report says whether it is enough.
+While it is awake a function has the replicas its load asks for (see `pressure`), within the policy's bounds. Between
+what the load asks for and what it would ask for with a little more there is room in which the number stays as it is, so
+that a load near a threshold does not start and stop a replica all the time. A function without a call for `idle_s`
+goes to zero when its policy allows that, and comes back on demand with `max(min, 1)` replicas: one burst of waiting
+calls says nothing yet about how long they take, and the first replica is there in milliseconds; the next load report
+says whether it is enough.
 
 A number set by hand stands until a deployment or until it is given back, but a call to a function set to zero still
 wakes one replica, which goes again after `idle_s`.
@@ -13,11 +13,9 @@ wakes one replica, which goes again after `idle_s`.
 
 import msgspec
 
+from dayfly.decide.events import LoadObserved
+from dayfly.decide.pressure import REPORT_S, SLACK, Pressure, whole
 from dayfly.model.scaling import ScalingPolicy
-
-DOWN_WINDOW_S = 60.0
-"""How long the load must ask for fewer replicas before there are fewer. A replica too many costs a few MiB, one too
-few costs callers; a minute outlasts the pauses between the polls and batches that make load swing."""
 
 
 class Scaling(msgspec.Struct, gc=False):
@@ -26,14 +24,18 @@ class Scaling(msgspec.Struct, gc=False):
     wanted: int = 0
     """Replicas wanted now."""
     load: int = 0
+    """Calls worked on and waiting, as last seen."""
+    started: int = 0
     finished: int = 0
-    """Calls ever finished, as last seen."""
+    """Calls ever begun and ever finished, as last seen."""
+    cpu_s: float = 0.0
+    """Processor time ever used, as last seen."""
+    read_at: float | None = None
+    """When the counter that is the signal was last read; None for never."""
     busy_at: float = 0.0
     """When a call was last seen to run, wait or have finished."""
-    low_since: float | None = None
-    """Since when the load asks for fewer than `wanted`."""
-    low_peak: int = 0
-    """The most it asked for since then."""
+    pressure: Pressure | None = None
+    """None while there is no load to remember."""
 
 
 def awake(policy: ScalingPolicy) -> int:
@@ -41,89 +43,127 @@ def awake(policy: ScalingPolicy) -> int:
     return max(policy.minimum, 1)
 
 
-def needed(policy: ScalingPolicy, load: int) -> int:
-    """Return the replicas that carry `load` calls, within the policy's bounds."""
-    return min(max(-(-load // policy.target), awake(policy)), policy.maximum)
+def needed(policy: ScalingPolicy, load: float) -> int:
+    """Return the replicas that carry `load` of the policy's signal, within its bounds."""
+    return _within(policy, whole(load / policy.share))
 
 
 def deploy(state: Scaling, policy: ScalingPolicy, now: float) -> None:
     """A new revision serves: begin with the policy's number, or with what the present load needs."""
-    _set(state, needed(policy, state.load))
     state.busy_at = now
+    present = needed(policy, state.load) if policy.signal == "capacity" else awake(policy)
+    if state.pressure is not None and state.pressure.signal == policy.signal:
+        state.pressure.under(policy, now)
+        present = max(present, _asked_for(state, policy, now)[0])
+    elif state.pressure is not None:
+        # What was seen of another signal says nothing of this one, so that the number stays until this one is known.
+        present, state.pressure = max(present, state.wanted), None
+        if policy.signal == "capacity" and state.load:
+            _pressure(state, policy, now).level(state.load, 0, now)
+    _keep(state, policy, present, now)
 
 
 def resume(state: Scaling, policy: ScalingPolicy, asked: int | None, running: int, now: float) -> None:
     """The control plane is back and found `running` replicas: keep them; start none that may be at zero."""
     state.busy_at = now
     if asked is not None:
-        _set(state, asked or min(running, 1))
+        state.wanted = asked or min(running, 1)
     elif running or not policy.to_zero:
-        _set(state, min(max(running, awake(policy)), policy.maximum))
+        _keep(state, policy, running, now)
 
 
 def by_hand(state: Scaling, policy: ScalingPolicy, asked: int | None, now: float) -> None:
     """Somebody asked for a number of replicas, or gave it back (None), from which moment the load decides."""
     state.busy_at = now
     if asked is not None:
-        _set(state, asked)
+        state.wanted = asked
     elif state.wanted or not policy.to_zero or state.load:
-        _set(state, max(state.wanted, needed(policy, state.load)))
+        _keep(state, policy, state.wanted, now)
 
 
 def demand(state: Scaling, policy: ScalingPolicy, asked: int | None, now: float) -> None:
     """Calls wait: a function at zero wakes."""
     state.busy_at = now
     if state.wanted == 0:
-        _set(state, 1 if asked is not None else awake(policy))
+        state.wanted = 1 if asked is not None else awake(policy)
 
 
-def observe(state: Scaling, load: int, finished: int, now: float) -> None:
+def observe(state: Scaling, policy: ScalingPolicy, seen: LoadObserved, now: float) -> None:
     """Take in what the gateways count; `settle` draws the conclusion."""
-    if load or state.load or finished != state.finished:
+    load = seen.inflight + seen.waiting
+    if load or state.load or seen.finished != state.finished or seen.started != state.started:
         state.busy_at = now
-    state.load = load
-    state.finished = finished
+    # A counter that fell has begun anew, and says nothing of what was before.
+    begun = max(0, seen.started - state.started)
+    state.load, state.started, state.finished = load, seen.started, seen.finished
+    if policy.signal == "capacity" and (load or state.pressure is not None):
+        _pressure(state, policy, now).level(seen.inflight, seen.waiting, now)
+    elif policy.signal == "rps" and begun:
+        # Gateways report every second if anything changed, so that calls are never older than that.
+        since = now - REPORT_S if state.read_at is None else max(state.read_at, now - REPORT_S)
+        _pressure(state, policy, now).count(begun, since, now)
+    if policy.signal == "rps":
+        state.read_at = now
+
+
+def observe_cpu(state: Scaling, policy: ScalingPolicy, cpu_s: float, now: float) -> None:
+    """Take in the processor time ever used by the function's replicas, in seconds."""
+    used_s = cpu_s - state.cpu_s
+    if policy.signal == "cpu" and used_s > 0 and state.read_at is not None:
+        _pressure(state, policy, now).count(used_s * 1000, state.read_at, now)
+    state.cpu_s, state.read_at = cpu_s, now
 
 
 def settle(state: Scaling, policy: ScalingPolicy, asked: int | None, now: float) -> None:
     """Bring `wanted` up to date."""
     if asked:
-        _set(state, asked)
-    elif state.wanted == 0:
-        return
-    elif _may_rest(policy, asked) and state.load == 0 and now >= state.busy_at + policy.idle_s:
-        _set(state, 0)
-    elif asked is None:
-        _follow_load(state, policy, now)
+        state.wanted = asked
+    elif state.wanted and _may_rest(policy, asked) and state.load == 0 and now >= state.busy_at + policy.idle_s:
+        state.wanted = 0
+    elif state.wanted and asked is None:
+        least, most = _asked_for(state, policy, now)
+        state.wanted = min(max(state.wanted, least), most)
+    if state.pressure is not None and state.pressure.is_spent(now):
+        state.pressure = None
 
 
-def next_change(state: Scaling, policy: ScalingPolicy, asked: int | None) -> float | None:
-    """Return when `settle` would change `wanted` if nothing else happened; None for never."""
+def next_changes(state: Scaling, policy: ScalingPolicy, asked: int | None) -> list[float]:
+    """Return when `settle` could change `wanted` if nothing else happened; empty for never."""
     times = []
     if state.wanted and state.load == 0 and _may_rest(policy, asked):
         times.append(state.busy_at + policy.idle_s)
-    if state.low_since is not None:
-        times.append(state.low_since + DOWN_WINDOW_S)
-    return min(times, default=None)
+    if asked is None and state.wanted and state.pressure is not None:
+        look = state.pressure.next_change()
+        rises = _within(policy, whole(state.pressure.bound(policy) * (1 + SLACK))) > state.wanted
+        if look is not None and (rises or state.wanted > awake(policy)):
+            times.append(look)
+    return times
 
 
 def _may_rest(policy: ScalingPolicy, asked: int | None) -> bool:
     return asked == 0 if asked is not None else policy.to_zero
 
 
-def _follow_load(state: Scaling, policy: ScalingPolicy, now: float) -> None:
-    number = needed(policy, state.load)
-    if number >= state.wanted:
-        _set(state, number)
-    elif state.low_since is None:
-        state.low_since, state.low_peak = now, number
-    elif now >= state.low_since + DOWN_WINDOW_S:
-        _set(state, max(state.low_peak, number))
-        settle(state, policy, None, now)
-    else:
-        state.low_peak = max(state.low_peak, number)
+def _asked_for(state: Scaling, policy: ScalingPolicy, now: float) -> tuple[int, int]:
+    """Return the fewest replicas that are enough for the load, and the most that may stay for it."""
+    if state.pressure is None:
+        return awake(policy), awake(policy)
+    replicas = state.pressure.settle(policy, now)
+    return _within(policy, whole(replicas)), _within(policy, whole(replicas * (1 + SLACK)))
 
 
-def _set(state: Scaling, wanted: int) -> None:
-    state.wanted = wanted
-    state.low_since = None
+def _keep(state: Scaling, policy: ScalingPolicy, replicas: int, now: float) -> None:
+    """Have this many replicas, within bounds, for a down window at least."""
+    state.wanted = _within(policy, replicas)
+    if state.wanted > awake(policy):
+        _pressure(state, policy, now).hold(state.wanted, policy, now)
+
+
+def _pressure(state: Scaling, policy: ScalingPolicy, now: float) -> Pressure:
+    if state.pressure is None:
+        state.pressure = Pressure(policy, now)
+    return state.pressure
+
+
+def _within(policy: ScalingPolicy, replicas: int) -> int:
+    return min(max(replicas, awake(policy)), policy.maximum)

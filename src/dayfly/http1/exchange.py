@@ -91,16 +91,17 @@ class Exchange:
         if upstream.write_parts(self.request_head(), first):
             self.written = True
             if not self.complete:
-                self._let_body_come()
+                self._let_body_come(upstream)
         else:
             # It was closed while it was idle, or has been this moment: not a byte was taken.
             self._lost(upstream.reused, "it closed the connection")
 
-    def _let_body_come(self) -> None:
+    def _let_body_come(self, upstream: UpstreamConnection) -> None:
         if self.head.expects and not self.early:
             self.connection.write(CONTINUE)
         self.early = b""
-        self.connection.resume()
+        if upstream.writable:
+            self.connection.resume()
 
     def _encoded(self, data: Data, complete: bool) -> bytes:
         if self.head.length != CHUNKED:
@@ -118,8 +119,6 @@ class Exchange:
                 self.connection.pause()
             return
         upstream.spill(data if self.head.length != CHUNKED else self._encoded(data, complete))
-        if not upstream.writable and not complete:
-            self.connection.pause()
 
     def cut(self, status: int) -> bool:
         """Give up, because of the client."""

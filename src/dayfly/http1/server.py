@@ -163,7 +163,7 @@ class ServerConnection(Wire):
             # What is wrong with the bytes themselves is a better reason than what the parser made of them.
             check_beginning(raw, self.limits)
             raise
-        if not skipped and len(raw) <= _REMEMBERED_BYTES:
+        if len(raw) <= _REMEMBERED_BYTES:
             self._known_raw, self._known_head = raw, head
         return head
 

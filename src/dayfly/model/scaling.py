@@ -1,25 +1,37 @@
 """How many replicas a function may and should have, read from OpenFaaS's labels.
 
-| label | default | meaning |
+| label `com.openfaas.scale.` | default | meaning |
 |---|---|---|
-| com.openfaas.scale.min | 1 | replicas kept while the function is awake, and the number a deployment starts with |
-| com.openfaas.scale.max | 20 | replicas at most |
-| com.openfaas.scale.target | 10 | calls in flight that one replica is meant to carry |
-| com.openfaas.scale.zero | true | whether an idle function goes to no replica at all |
-| com.openfaas.scale.zero-duration | 15m | how long it must have been idle for that |
+| min | 1 | replicas kept while the function is awake, and the number a deployment starts with |
+| max | 20 | replicas at most |
+| type | capacity | what is measured: `capacity` calls in flight, `rps` calls a second, `cpu` thousandths of a core |
+| target | 10, 50, 500 | how much of that one replica is meant to carry, by type |
+| target-proportion | 0.90 | the part of the target that is aimed at; the rest is headroom |
+| down.window | 1m | how long less must have been needed before there are fewer replicas; 5m at most, 0s not to wait |
+| zero | true | whether an idle function goes to no replica at all |
+| zero-duration | 15m | how long it must have been idle for that |
+| factor | 10 | the step of OpenFaaS's alert handler in percent of `max`; 0 leaves alerts without effect |
 
 Scale to zero is on by default, unlike OpenFaaS: waking takes milliseconds here. `min` equal to `max` fixes the number.
 """
 
+import re
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 from dayfly.model.errors import InvalidSpec
-from dayfly.model.quantities import parse_duration
+from dayfly.model.quantities import format_duration, parse_duration
 
 PREFIX = "com.openfaas.scale."
 MAX_REPLICAS = 1000
+MAX_TARGET = 1_000_000
+MAX_DOWN_WINDOW_S = 300.0
+
+Signal = Literal["capacity", "rps", "cpu"]
+"""What scaling measures: calls in flight, calls begun a second, or processor time in thousandths of a core."""
+DEFAULT_TARGETS: dict[Signal, int] = {"capacity": 10, "rps": 50, "cpu": 500}
 
 
 class ScalingPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +39,21 @@ class ScalingPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     minimum: int = 1
     maximum: int = 20
+    signal: Signal = "capacity"
     target: int = 10
+    """In the signal's unit."""
+    proportion: float = 0.9
+    """More than 0, at most 1."""
+    down_window_s: float = 60.0
     to_zero: bool = True
     idle_s: float = 900.0
+    factor: int = 10
+    """Percent, 0 to 100."""
+
+    @property
+    def share(self) -> float:
+        """How much one replica is meant to carry, in the signal's unit, its headroom left out."""
+        return self.target * self.proportion
 
     @classmethod
     def from_labels(cls, labels: Mapping[str, str]) -> "ScalingPolicy":
@@ -39,21 +63,26 @@ class ScalingPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if minimum > maximum:
             raise InvalidSpec(f"{PREFIX}min is {minimum}, more than {PREFIX}max, which is {maximum}")
         fixed = minimum == maximum
+        signal = _signal(labels)
         return cls(
             minimum=minimum,
             maximum=maximum,
-            target=_number(labels, "target", 10, lowest=1),
+            signal=signal,
+            target=_number(labels, "target", DEFAULT_TARGETS[signal], lowest=1, highest=MAX_TARGET),
+            proportion=_proportion(labels),
+            down_window_s=_down_window(labels),
             to_zero=_truth(labels, "zero", default=not fixed),
-            idle_s=_idle(labels),
+            idle_s=_span(labels, "zero-duration", ScalingPolicy().idle_s),
+            factor=_number(labels, "factor", 10, lowest=0, highest=100),
         )
 
 
-def _number(labels: Mapping[str, str], key: str, default: int, *, lowest: int) -> int:
+def _number(labels: Mapping[str, str], key: str, default: int, *, lowest: int, highest: int = MAX_REPLICAS) -> int:
     text = labels.get(PREFIX + key, "")
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not lowest <= int(text[:9]) <= MAX_REPLICAS:
-        raise InvalidSpec(f"{PREFIX}{key}: {text[:40]!r} must be a whole number from {lowest} to {MAX_REPLICAS}")
+    if not text.isascii() or not text.isdigit() or not lowest <= int(text[:9]) <= highest:
+        raise InvalidSpec(f"{PREFIX}{key}: {text[:40]!r} must be a whole number from {lowest} to {highest}")
     return int(text)
 
 
@@ -64,6 +93,36 @@ def _truth(labels: Mapping[str, str], key: str, *, default: bool) -> bool:
     raise InvalidSpec(f"{PREFIX}{key}: {text[:40]!r} must be true or false")
 
 
-def _idle(labels: Mapping[str, str]) -> float:
-    text = labels.get(PREFIX + "zero-duration", "")
-    return parse_duration(text) if text else ScalingPolicy().idle_s
+def _signal(labels: Mapping[str, str]) -> Signal:
+    text = labels.get(PREFIX + "type", "") or "capacity"
+    for signal in DEFAULT_TARGETS:
+        if text == signal:
+            return signal
+    raise InvalidSpec(
+        f"{PREFIX}type: {text[:40]!r} is not measured here; write capacity (calls in flight),"
+        " rps (calls a second) or cpu (thousandths of a core)"
+    )
+
+
+def _proportion(labels: Mapping[str, str]) -> float:
+    text = labels.get(PREFIX + "target-proportion", "")
+    if not text:
+        return ScalingPolicy().proportion
+    if not re.fullmatch(r"[01](\.[0-9]{1,6})?", text, re.ASCII) or not 0.01 <= float(text) <= 1:
+        raise InvalidSpec(f"{PREFIX}target-proportion: {text[:40]!r} must be a number from 0.01 to 1, for example 0.9")
+    return float(text)
+
+
+def _down_window(labels: Mapping[str, str]) -> float:
+    window_s = _span(labels, "down.window", ScalingPolicy().down_window_s)
+    if window_s > MAX_DOWN_WINDOW_S:
+        raise InvalidSpec(f"{PREFIX}down.window must be at most {format_duration(MAX_DOWN_WINDOW_S)}")
+    return window_s
+
+
+def _span(labels: Mapping[str, str], key: str, default_s: float) -> float:
+    text = labels.get(PREFIX + key, "")
+    try:
+        return parse_duration(text) if text else default_s
+    except InvalidSpec as error:
+        raise InvalidSpec(f"{PREFIX}{key}: {error}") from error

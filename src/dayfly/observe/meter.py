@@ -58,6 +58,7 @@ class Meter:
         self._lives: dict[str, _Life] = {}
         self._former: dict[str, Figures] = {}
         self._ever: dict[str, int] = {}
+        self._begun: dict[str, int] = {}
 
     def merge(self, gateway: str, boot: str, load: Load) -> None:
         """Take in a gateway's report; one life of a gateway is told from the next by `boot`."""
@@ -72,6 +73,10 @@ class Meter:
             before = life.loads.get(report.function)
             if before is not None and report.started < before.started:
                 self._bury(before)
+                before = None
+            # A gateway first heard of may have counted for days: only the calls it has now are known to be new.
+            begun = report.started - before.started if before is not None else report.inflight + report.waiting
+            self._begun[report.function] = self._begun.get(report.function, 0) + begun
             life.loads[report.function] = report
             self._ever[report.function] = self._ever.get(report.function, 0) + life.count(report)
 
@@ -83,6 +88,7 @@ class Meter:
     def forget(self, key: FunctionKey) -> None:
         """Let a function deployed later under the name of this removed one start at zero calls."""
         self._ever.pop(str(key), None)
+        self._begun.pop(str(key), None)
 
     def inflight(self, key: FunctionKey) -> int:
         """Calls being worked on now, in all gateways."""
@@ -95,6 +101,10 @@ class Meter:
     def invocations(self, key: FunctionKey) -> int:
         """Calls ever finished."""
         return self._ever.get(str(key), 0)
+
+    def begun(self, key: FunctionKey) -> int:
+        """Calls seen to begin since this meter was made; only what it grows by means something."""
+        return self._begun.get(str(key), 0)
 
     def figures(self, key: FunctionKey) -> Figures:
         """What was counted since the gateways alive started; never falls while the control plane runs."""

@@ -96,6 +96,9 @@ class SimpleMeter:
     def invocations(self, key: FunctionKey) -> int:
         return self.base.get(str(key), 0) + sum(row[0] for figures in self._of(key) for row in figures.codes.values())
 
+    def begun(self, key: FunctionKey) -> int:
+        return sum(figures.started for figures in self._of(key))
+
     def forget(self, key: FunctionKey) -> None:
         self.forgotten.append(key)
         self.base.pop(str(key), None)
@@ -172,7 +175,7 @@ class ScriptedGateway:
 
     def count(self, function: str, *, inflight: int = 0, waiting: int = 0, finished: int = 0) -> None:
         codes: dict[int, tuple[int, float, tuple[int, ...]]] = {200: (finished, 0.1, (finished,))} if finished else {}
-        self.figures[function] = FunctionLoad(function, inflight, waiting, finished + inflight, codes)
+        self.figures[function] = FunctionLoad(function, inflight, waiting, finished + inflight + waiting, codes)
 
     def endpoints(self, function: str) -> list[str]:
         return [e.replica for e in self.table[function].endpoints] if function in self.table else []

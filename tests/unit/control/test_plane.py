@@ -291,6 +291,7 @@ def test_a_number_set_by_hand_stands_until_the_next_deployment(play: Play) -> No
         assert (await rig.plane.status(key)).desired_replicas == 4
         gateway.report(HELLO)
         await rig.until(lambda: rig.meter.inflight(key) == 0)
+        rig.clock.advance(130)
         assert (await rig.plane.deploy(spec_of(), mode="update")).desired_replicas == 1
 
     play(story)

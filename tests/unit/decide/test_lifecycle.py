@@ -1,6 +1,7 @@
 """The lifecycle of a function, told as events and expected instructions."""
 
 import itertools
+import tracemalloc
 from collections.abc import Iterator
 
 import msgspec
@@ -171,7 +172,7 @@ def test_a_removal_retracts_drains_and_forgets() -> None:
     assert kinds(stage.tell(ev.Removed())) == [ev.Retract]
     assert kinds(stage.tell(ev.Removed())) == []
     assert stage.tell(ev.Demanded(1)) == []
-    assert stage.tell(ev.LoadObserved(0, 5, 0)) == []
+    assert stage.tell(ev.LoadObserved(0, 5, 0, 5)) == []
     assert kinds(stage.tick(1)) == [ev.StopReplica]
     assert kinds(stage.exited(reason="stopped")) == [ev.Forget]
 
@@ -420,3 +421,20 @@ def test_an_idle_lifecycle_keeps_no_story() -> None:
     assert stage.machine._story is not None
     assert len(stage.machine._story) <= 1
     assert [replica.phase for replica in stage.machine.replicas if replica.phase in (READY, DRAINING)] == []
+
+
+def test_ten_thousand_functions_fit_busy_or_idle() -> None:
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        machines = [Stage().at_zero().machine for _ in range(200)]
+        idle_bytes = (tracemalloc.get_traced_memory()[0] - before) / len(machines)
+        for machine in machines:
+            for second in range(100):
+                machine.handle(ev.LoadObserved(second, 0, second, 2 * second), 5000.0 + second)
+        assert all(machine.scale.pressure is not None for machine in machines)
+        busy_bytes = (tracemalloc.get_traced_memory()[0] - before) / len(machines)
+    finally:
+        tracemalloc.stop()
+    assert idle_bytes < 8 * 1024
+    assert busy_bytes < 12 * 1024

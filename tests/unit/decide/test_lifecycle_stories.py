@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from dayfly.decide import events as ev
 from dayfly.decide.invariants import validate
 from dayfly.decide.lifecycle import Lifecycle
-from dayfly.decide.replicas import DRAIN_DELAY_S, READY
+from dayfly.decide.replicas import DRAIN_DELAY_S, DRAINING, READY
 from dayfly.decide.routing import entry
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import ReplicaId
@@ -29,6 +29,8 @@ POLICIES: list[dict[str, str]] = [
     {"zero": "false"},
     {"min": "0", "zero-duration": "5s"},
     {"zero": "true", "min": "3", "max": "3", "zero-duration": "2s"},
+    {"type": "rps", "target": "2", "down.window": "0s"},
+    {"type": "cpu", "target": "100", "down.window": "5m"},
 ]
 REASONS = st.sampled_from(["stopped", "crashed", "killed", "import_failed", "start_failed", "lost"])
 
@@ -50,6 +52,7 @@ class Stories(RuleBasedStateMachine):
         self.unpublished_at: dict[ReplicaId, float] = {}
         self.known = True
         self.finished = 0
+        self.cpu_s = 0.0
         self.tell(ev.Deployed(self.function))
 
     def make(self, policy: dict[str, str], replicas: int | None) -> Function:
@@ -129,7 +132,12 @@ class Stories(RuleBasedStateMachine):
     @rule(inflight=st.integers(0, 60), waiting=st.integers(0, 60), more=st.integers(0, 3))
     def load(self, inflight: int, waiting: int, more: int) -> None:
         self.finished += more
-        self.tell(ev.LoadObserved(inflight, waiting, self.finished))
+        self.tell(ev.LoadObserved(inflight, waiting, self.finished, self.finished + inflight + waiting))
+
+    @rule(used_s=st.floats(0, 5))
+    def processor_time(self, used_s: float) -> None:
+        self.cpu_s += used_s
+        self.tell(ev.CpuObserved(self.cpu_s))
 
     @precondition(lambda self: self.preparing)
     @rule(works=st.booleans(), data=st.data())
@@ -165,7 +173,8 @@ class Stories(RuleBasedStateMachine):
     @rule(seconds=st.one_of(st.floats(0, 2), st.sampled_from([1.0, 60.0, 61.0, 130.0, 900.0])))
     def time_passes(self, seconds: float) -> None:
         until = self.now + seconds
-        for _ in range(1000):
+        # Each replica that will not stop is asked again every few seconds; a load is looked at for some minutes.
+        for _ in range(1000 + 300 * len(self.machine.replicas)):
             if self.wake is None or self.wake > until:
                 break
             self.now, self.wake = max(self.now, self.wake), None
@@ -226,7 +235,10 @@ class Stories(RuleBasedStateMachine):
             self.gone(name)
             self.tell(ev.Exited(name, "stopped"))
         if self.known:
-            assert len(self.machine.current(READY)) == self.machine.scale.wanted == len(self.alive)
+            # A replica given up at this very moment is told to stop a moment later.
+            leaving = [r for r in self.machine.replicas.within(DRAINING) if r.act_at and r.act_at > self.now]
+            serving = len(self.machine.current(READY))
+            assert serving == self.machine.scale.wanted == len(self.alive) - len(leaving)
         else:
             assert not self.alive
 

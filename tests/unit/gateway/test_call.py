@@ -282,6 +282,62 @@ def test_equal_heads_do_not_hide_what_differs(play: "Play") -> None:
     play(scenario)
 
 
+def test_equal_heads_do_not_hide_where_a_body_ends(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        more = asyncio.Event()
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
+
+        async def script(conversation: "Conversation") -> None:
+            while await conversation.request():
+                if conversation.line.startswith("GET /parts"):
+                    conversation.send(head + b"abc")
+                    await more.wait()
+                    conversation.send(b"def")
+                else:
+                    conversation.send(head + b"abcdef")
+
+        replica = await rig.replica(script)
+        await rig.serve(rig.entry(replica))
+        async with rig.client() as client:
+            assert (await client.ask("/function/f")).body == b"abcdef"
+            client.send(b"GET /function/f/parts HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert b"Content-Length: 6" in await client.reader.readuntil(b"\r\n\r\n")
+            assert await client.reader.readexactly(3) == b"abc"
+            more.set()
+            assert await client.reader.readexactly(3) == b"def"
+            assert (await client.ask("/function/f")).body == b"abcdef"
+            # The script sends a body in answer to HEAD as well, which is wrong and must not reach the client.
+            assert (await client.ask("/function/f", method="HEAD")).headers["content-length"] == "6"
+            assert (await client.ask("/function/f")).body == b"abcdef"
+        assert replica.connections == 2
+
+    play(scenario)
+
+
+def test_what_is_pipelined_while_a_call_runs_waits(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        go = asyncio.Event()
+
+        async def script(conversation: "Conversation") -> None:
+            while await conversation.request():
+                if conversation.line.startswith("GET /slow"):
+                    await go.wait()
+                conversation.reply(conversation.line.encode())
+
+        await rig.serve(rig.entry(await rig.replica(script)))
+        async with rig.client() as client:
+            client.send(b"GET /function/f/slow HTTP/1.1\r\nHost: h\r\n\r\n")
+            await rig.load(lambda load: load.functions[0].inflight == 1)
+            for _ in range(2):
+                client.send(b"GET /function/f/quick HTTP/1.1\r\nHost: h\r\n\r\n")
+                await rig.load(lambda load: load.functions[0].started == 1)
+            go.set()
+            bodies = [(await client.answer()).body for _ in range(3)]
+            assert bodies == [b"GET /slow HTTP/1.1", b"GET /quick HTTP/1.1", b"GET /quick HTTP/1.1"]
+
+    play(scenario)
+
+
 def test_old_clients(play: "Play") -> None:
     async def scenario(rig: "Rig") -> None:
         async def script(conversation: "Conversation") -> None:
@@ -810,28 +866,24 @@ def test_a_slow_replica_holds_its_client_back(play: "Play") -> None:
         await rig.serve(rig.entry(await rig.replica(script)))
         async with rig.client() as client:
             client.send(b"POST /function/f HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size)
-            taken, before = 0, -1
+            taken, before, fed = 0, -1, [0]
             client.writer.transport.set_write_buffer_limits(1)
-            feed = asyncio.create_task(self_feeding(client.writer, size))
+            feeding = asyncio.create_task(feed(client.writer, size, fed))
             while taken != before or not taken:
                 before = taken
                 await asyncio.sleep(0.2)
-                taken = FED[0]
+                taken = fed[0]
             assert taken < size // 2
             go.set()
-            await feed
+            await feeding
             assert (await client.answer()).body == str(size).encode()
 
     play(scenario, limits=Limits(body_bytes=64 << 20))
 
 
-FED = [0]
-
-
-async def self_feeding(writer: asyncio.StreamWriter, size: int) -> None:
-    """Send `size` bytes and keep count in FED."""
-    FED[0] = 0
-    while FED[0] < size:
+async def feed(writer: asyncio.StreamWriter, size: int, fed: list[int]) -> None:
+    """Send `size` bytes and keep count in `fed`."""
+    while fed[0] < size:
         writer.write(b"a" * 65_536)
         await writer.drain()
-        FED[0] += 65_536
+        fed[0] += 65_536

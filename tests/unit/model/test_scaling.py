@@ -13,8 +13,36 @@ def test_without_labels_a_function_scales_between_one_and_twenty_and_sleeps_when
 
 
 def test_labels_are_read() -> None:
-    policy = ScalingPolicy.from_labels(labels(min="2", max="4", target="7", zero="false", zero_duration="1m30s"))
-    assert policy == ScalingPolicy(minimum=2, maximum=4, target=7, to_zero=False, idle_s=90)
+    policy = ScalingPolicy.from_labels(
+        labels(min="2", max="4", target="7", zero="false", zero_duration="1m30s", type="rps", factor="50",
+               target_proportion="0.7") | {PREFIX + "down.window": "2m"}
+    )  # fmt: skip
+    assert policy == ScalingPolicy(
+        minimum=2, maximum=4, target=7, to_zero=False, idle_s=90, signal="rps", factor=50, proportion=0.7,
+        down_window_s=120,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("signal", "target"), [("capacity", 10), ("rps", 50), ("cpu", 500), ("", 10)])
+def test_the_target_left_out_is_the_types(signal: str, target: int) -> None:
+    policy = ScalingPolicy.from_labels(labels(type=signal))
+    assert (policy.signal, policy.target) == (signal or "capacity", target)
+    assert policy.share == pytest.approx(target * 0.9)
+
+
+def test_a_target_may_be_more_than_there_may_be_replicas() -> None:
+    assert ScalingPolicy.from_labels(labels(type="rps", target="25000")).target == 25_000
+
+
+def test_a_type_that_is_not_measured_is_refused_with_those_that_are() -> None:
+    with pytest.raises(InvalidSpec, match=r"scale\.type: 'queue' .* capacity .* rps .* cpu"):
+        ScalingPolicy.from_labels(labels(type="queue"))
+
+
+def test_the_bounds_of_the_finer_labels_are_allowed() -> None:
+    for key, value in (("factor", "0"), ("factor", "100"), ("target-proportion", "1"), ("down.window", "5m"),
+                       ("down.window", "0s"), ("target-proportion", "0.01"), ("target", "1000000")):  # fmt: skip
+        ScalingPolicy.from_labels({PREFIX + key: value})
 
 
 def test_equal_bounds_fix_the_number_and_keep_the_function_awake() -> None:
@@ -29,12 +57,15 @@ def test_a_minimum_above_the_default_maximum_lifts_it() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [("min", "-1"), ("min", "x"), ("min", "1.5"), ("min", "1001"), ("max", "0"), ("max", "1" * 30), ("target", "0"),
-     ("zero", "yes"), ("zero_duration", "soon"), ("min", "٣")],
+     ("zero", "yes"), ("zero_duration", "soon"), ("min", "٣"), ("factor", "101"), ("factor", "-1"),
+     ("target_proportion", "0"), ("target_proportion", "1.1"), ("target_proportion", "nan"), ("type", "RPS"),
+     ("target_proportion", "٠.٩"), ("target", "1000001"), ("down.window", "5m1s"), ("down.window", "-1s")],
 )  # fmt: skip
 def test_nonsense_is_refused_and_names_the_label(key: str, value: str) -> None:
     with pytest.raises(InvalidSpec) as caught:
         ScalingPolicy.from_labels(labels(**{key: value}))
-    assert key == "zero_duration" or PREFIX + key in str(caught.value)
+    name = PREFIX + key.replace("_", "-")
+    assert name in str(caught.value)
 
 
 def test_a_minimum_above_the_maximum_is_refused() -> None:

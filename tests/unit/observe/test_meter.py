@@ -142,3 +142,18 @@ class Gateways(RuleBasedStateMachine):
 
 TestGateways = Gateways.TestCase
 TestGateways.settings = settings(max_examples=60, stateful_step_count=30)
+
+
+def test_calls_begun_count_only_what_was_seen_to_begin() -> None:
+    meter = Meter()
+    meter.merge("gw0", "a", load(1_000_000, inflight=2, waiting=1))
+    assert meter.begun(HELLO) == 3, "the million may be days old: only the calls there are now are new"
+    meter.merge("gw0", "a", load(1_000_010, inflight=4))
+    assert meter.begun(HELLO) == 3 + 12
+    meter.merge("gw1", "b", load(5))
+    assert meter.begun(HELLO) == 15
+    meter.gone("gw0")
+    meter.merge("gw0", "c", load(7, inflight=1))
+    assert meter.begun(HELLO) == 16, "another life of the gateway"
+    meter.forget(HELLO)
+    assert meter.begun(HELLO) == 0
