@@ -44,8 +44,9 @@ case $wanted in
         # What users would run otherwise, and what makes the load.
         $pip install --require-hashes --requirement locks/test.txt
         $pip install --require-hashes --requirement locks/bench.txt
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v wrk >/dev/null; then
-            apt-get update -qq && apt-get install -y -qq wrk
+        if ! { command -v wrk && command -v h2load && command -v nginx; } >/dev/null &&
+            [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            apt-get update -qq && apt-get install -y -qq wrk nghttp2-client nginx-light
         fi
         ;;
     *) echo "setup.sh: runtime, test or bench?" >&2; exit 2 ;;

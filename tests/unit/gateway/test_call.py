@@ -1,6 +1,7 @@
 """Calls of functions through a real gateway: what passes, what is added, what is held, what fails and how."""
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -758,6 +759,52 @@ def test_a_client_that_goes_cancels_its_call(play: "Play") -> None:
 
         await rig.load(lambda load: over(load) and any(each.function.startswith("f.") for each in load.functions))
         await rig.load(lambda load: over(load) and any(each.function.startswith("g.") for each in load.functions))
+
+    play(scenario)
+
+
+def test_a_call_that_is_given_up_before_it_is_connected_is_never_sent(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        loop = asyncio.get_running_loop()
+        path = str(rig.folder / "full")
+        fillers: list[socket.socket] = []
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.setblocking(False)
+            listener.bind(path)
+            listener.listen(0)
+            # Once its queue is full nobody can connect, until somebody accepts.
+            while True:
+                filler = socket.socket(socket.AF_UNIX)
+                filler.setblocking(False)
+                fillers.append(filler)
+                try:
+                    filler.connect(path)
+                except BlockingIOError:
+                    break
+            await rig.serve(rig.entry(f"unix:{path}"))
+            async with rig.client() as client, rig.client() as other:
+                client.send(b"GET /function/f/first HTTP/1.1\r\nHost: h\r\n\r\n")
+                await rig.load(lambda load: load.functions[0].inflight == 1)
+                client.writer.transport.abort()
+                await rig.load(lambda load: 499 in load.functions[0].codes)
+                for _ in fillers[:-1]:
+                    (await loop.sock_accept(listener))[0].close()
+                asked = asyncio.create_task(other.ask("/function/f/second"))
+                seen, accepted = b"", []
+                while b"\r\n\r\n" not in seen:
+                    connection, _ = await loop.sock_accept(listener)
+                    accepted.append(connection)
+                    connection.setblocking(False)
+                    try:
+                        async with asyncio.timeout(0.3):
+                            seen = await loop.sock_recv(connection, 65_536)
+                    except TimeoutError:
+                        continue
+                assert seen.startswith(b"GET /second ")
+                await loop.sock_sendall(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                assert (await asked).status == 200
+            for each in [*fillers, *accepted]:
+                each.close()
 
     play(scenario)
 
