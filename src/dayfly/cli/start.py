@@ -43,9 +43,19 @@ def command(**options: Any) -> None:
       dayfly start --detach --port 9000 --gateways 2
       dayfly start --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
     """
+    from dayfly.cli.terminal import Progress
     from dayfly.server.commands import start
     from dayfly.server.settings import StartOptions
 
-    code = start(StartOptions(**options))
+    if not options["detach"]:
+        code = start(StartOptions(**options))
+    else:
+        with Progress("Starting the platform") as progress:
+
+            def say(text: str) -> None:
+                progress.clear()
+                click.echo(text)
+
+            code = start(StartOptions(**options), say=say)
     if code:
         raise click.exceptions.Exit(code)

@@ -10,7 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,17 +39,17 @@ class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
     processes: tuple[ProcessStatus, ...] = ()
 
 
-def start(options: StartOptions) -> int:
+def start(options: StartOptions, *, say: Callable[[str], None] = print) -> int:
     """Start the platform. In the foreground this process becomes the supervisor and the call does not return.
 
-    With `detach` it returns 0 once the platform serves. Raises ConfigError, Conflict when one runs on this data folder
-    already, InternalError when it does not come up.
+    With `detach` it returns 0 once the platform serves, and `say` was told where and how. Raises ConfigError, Conflict
+    when one runs on this data folder already, InternalError when it does not come up.
     """
     settings = Settings.resolve(options, os.environ)
     argv, fds = _prepare(settings)
     if not options.detach:
         _become(argv, fds)
-    print(_detach(argv, fds, Path(settings.data_dir, "log", "platform.log")))  # noqa: T201 - the command's output
+    say(_detach(argv, fds, Path(settings.data_dir, "log", "platform.log")))
     return 0
 
 

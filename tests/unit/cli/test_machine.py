@@ -19,14 +19,16 @@ RUNNING = InstanceStatus(
 def test_start_hands_over_what_was_given_and_nothing_else(dayfly: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[StartOptions] = []
 
-    def start(options: StartOptions) -> int:
+    def start(options: StartOptions, *, say: Callable[[str], None] | None = None) -> int:
         seen.append(options)
+        if say is not None:
+            say("it serves")
         return 0
 
     monkeypatch.setattr("dayfly.server.commands.start", start)
     assert dayfly("start").exit_code == 0
     assert seen.pop() == StartOptions()
-    dayfly(
+    detached = dayfly(
         "start", "--host", "::1", "--port", "0", "--console-port", "1", "--metrics-port", "2", "--data-dir", "/d",
         "--gateways", "3", "--tls-cert", "c", "--tls-key", "k", "--insecure-http", "--detach",
     )  # fmt: skip
@@ -34,6 +36,7 @@ def test_start_hands_over_what_was_given_and_nothing_else(dayfly: Run, monkeypat
         host="::1", port=0, console_port=1, metrics_port=2, data_dir="/d", gateways=3, tls_cert="c", tls_key="k",
         insecure_http=True, detach=True,
     )  # fmt: skip
+    assert detached.stdout == "it serves\n"
 
 
 def test_start_ends_with_the_code_it_is_told(dayfly: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from dayfly.model.table import Demand, Hello, Load, Report
 
 if TYPE_CHECKING:
-    from tests.unit.gateway.conftest import Play, Rig
+    from tests.unit.gateway.conftest import Conversation, Play, Rig
 
 
 def test_reports_come_by_themselves_and_when_asked(play: "Play") -> None:
@@ -31,6 +31,25 @@ def test_reports_come_by_themselves_and_when_asked(play: "Play") -> None:
             await client.ask("/function/f")
             unasked = await rig.hear(Load, lambda load: load.id == 0 and load.functions[0].started == 4)
             assert [each.function for each in unasked.functions] == ["f.openfaas-fn"]
+
+    play(scenario)
+
+
+def test_a_call_that_runs_is_reported_before_it_ends(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        go = asyncio.Event()
+
+        async def script(conversation: "Conversation") -> None:
+            while await conversation.request():
+                await go.wait()
+                conversation.reply()
+
+        await rig.serve(rig.entry(await rig.replica(script)))
+        async with rig.client() as client:
+            asked = asyncio.create_task(client.ask("/function/f"))
+            await rig.hear(Load, lambda load: load.id == 0 and load.functions[0].inflight == 1)
+            go.set()
+            assert (await asked).status == 200
 
     play(scenario)
 

@@ -37,6 +37,19 @@ def test_everything_else_goes_to_the_control_plane(play: "Play") -> None:
     play(scenario)
 
 
+def test_a_larger_body_may_go_to_the_control_plane_only(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        await rig.serve(rig.entry(await rig.replica(rig.echo)))
+        await rig.replica(rig.echo, "api")
+        async with rig.client() as client:
+            assert (await client.ask("/v1/bundles/a", method="PUT", body=b"a" * 2000)).status == 200
+            assert (await client.ask("/function/f", method="POST", body=b"a" * 2000)).status == 413
+        async with rig.client() as client:
+            assert (await client.ask("/v1/bundles/a", method="PUT", body=b"a" * 3001)).status == 413
+
+    play(scenario, limits=Limits(body_bytes=1000), control_body_bytes=3000)
+
+
 def test_the_console_has_its_own_socket(play: "Play") -> None:
     async def scenario(rig: "Rig") -> None:
         replica = await rig.replica(rig.echo)
@@ -215,7 +228,7 @@ def test_connections_are_bounded(play: "Play") -> None:
                 if await again.reader.read(12) == b"HTTP/1.1 200":
                     break
 
-    play(scenario, limits=Limits(connections=2))
+    play(scenario, limits=Limits(connections=2, header_timeout_s=60, idle_s=60))
 
 
 def test_draining_finishes_what_is_under_way(play: "Play") -> None:
