@@ -10,7 +10,7 @@ from dayfly.http1.flood import FLOOD_BYTES
 from dayfly.http1.head import CHUNKED
 from dayfly.http1.parser import HEAD_END
 from dayfly.http1.roles import Caller
-from dayfly.http1.wire import Data, Wire
+from dayfly.http1.wire import JOINED_BYTES, Data, Wire
 
 if TYPE_CHECKING:
     from dayfly.http1.pool import Pool
@@ -107,14 +107,19 @@ class UpstreamConnection(Wire):
         elif left == _FRESH:
             answer = self.answer
             known = answer.known
-            if known and data.startswith(known) and len(data) - len(known) == answer.length and self._method != b"HEAD":
-                # The warm path: a whole answer with the same head as the one before.
-                caller.answered(answer, data[len(known) :], True)
-            else:
-                self.left = _PARSED
-                self._passing = False
-                answer.begin(self._method)
-                self._parse(caller, data, True)
+            if known and data.startswith(known) and self._method != b"HEAD":
+                # The warm path: the same head as the one before.
+                left = answer.length - len(data) + len(known)
+                if left == 0 and answer.length < JOINED_BYTES:
+                    caller.answered(answer, data[len(known) :], True)
+                    return
+                if left >= 0:
+                    self._begin_counted(caller, memoryview(data)[len(known) :])
+                    return
+            self.left = _PARSED
+            self._passing = False
+            answer.begin(self._method)
+            self._parse(caller, data, True)
         elif left == _PARSED:
             self._parse(caller, data, False)
         elif left > 0:
@@ -154,6 +159,8 @@ class UpstreamConnection(Wire):
                     body = answer.take_body()
                     if answer.status and not answer.complete and answer.length > 0 and not body:
                         answer.leave()
+                        if first and not answer.interims:
+                            answer.remember(data, end)
                         self._begin_counted(caller, memoryview(data)[end:])
                         return
                     answer.feed(data[end:])

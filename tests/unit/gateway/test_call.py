@@ -433,6 +433,8 @@ def test_large_bodies_both_ways(play: "Play", size: int) -> None:
             )
             assert (await client.answer()).body == body
             assert (await client.ask("/function/f")).body == b"empty"
+            client.send(b"POST /function/f HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+            assert (await client.answer()).body == b"empty"
 
     play(scenario)
 
