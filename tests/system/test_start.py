@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 from pathlib import Path
@@ -189,3 +190,16 @@ def test_a_stop_leaves_nothing_behind_although_nobody_reads_the_output_any_more(
     assert process.wait(DEADLINE_S) == 0
     assert not (platform.data_dir / "run").exists()
     assert not list(platform.data_dir.glob("state.db-*"))
+
+
+def test_a_gateway_may_open_as_many_connections_as_the_account_allows(platform: Platform) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = min(soft, 512)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        platform.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    limits = Path(f"/proc/{platform.pids('gateway')[0]}/limits").read_text()
+    allowed = next(line.split() for line in limits.splitlines() if line.startswith("Max open files"))
+    assert (few < hard, allowed[3:5]) == (True, [str(hard), str(hard)])

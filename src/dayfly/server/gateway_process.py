@@ -7,6 +7,7 @@ python -P -m dayfly.server.gateway_process RUN_DIR/settings.json --name gw0 --re
 import argparse
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -35,6 +36,7 @@ async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> N
         metrics_socket=str(place.run("metrics.sock")),
         link_socket=str(place.run("link.sock")),
         limits=Limits(body_bytes=place.settings.max_body_bytes),
+        drain_s=place.settings.drain_s,
     )
     await serve(
         settings,
@@ -45,6 +47,12 @@ async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> N
         stop=stop,
         on_ready=reporter.ready,
     )
+
+
+def _allow_many_connections() -> None:
+    """Use as many descriptors as this account may: the customary 1,024 would mean some 400 callers at a time."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _inherited(fd: int) -> socket.socket:
@@ -79,6 +87,7 @@ def main(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     place, reporter = read_place(given.settings), Reporter(given.ready_fd)
     log_to_stderr(given.name, place.settings.log_level)
+    _allow_many_connections()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(place, given, reporter))
