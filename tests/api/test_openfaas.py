@@ -170,3 +170,57 @@ def test_info_and_namespaces_have_every_part_that_clients_dereference(play: Play
         assert (await stage.ask("GET", "/system/namespaces")).json() == ["openfaas-fn"]
 
     play(story)
+
+
+@pytest.mark.parametrize(
+    ("labels", "before", "after"),
+    [
+        ({}, 1, 3),
+        ({"com.openfaas.scale.factor": "25"}, 2, 7),
+        ({"com.openfaas.scale.factor": "33", "com.openfaas.scale.max": "10"}, 1, 5),
+        ({"com.openfaas.scale.max": "2"}, 2, 2),
+        ({"com.openfaas.scale.factor": "100", "com.openfaas.scale.max": "9"}, 1, 9),
+        ({"com.openfaas.scale.factor": "0"}, 1, 1),
+    ],
+)
+def test_a_firing_alert_adds_a_step_and_a_resolved_one_goes_back(
+    play: Play, labels: dict[str, str], before: int, after: int
+) -> None:
+    async def story(stage: Stage) -> None:
+        status = await stage.deploy(labels=labels)
+        await stage.plane.scale(status.spec.key, before)
+        for state, expected in (("firing", after), ("resolved", 1)):
+            alerts = [{"status": state, "labels": {"alertname": "High", "function_name": "hello.openfaas-fn"}}]
+            message = {"receiver": "scale-up", "status": state, "version": "4", "alerts": alerts}
+            answer = await stage.ask("POST", "/system/alert", data=message)
+            assert (answer.status, answer.body) == (200, b"")
+            assert (await stage.plane.status(status.spec.key)).desired_replicas == expected
+        assert stage.plane.changes[-1] == "scale hello.openfaas-fn None", "the scaler decides again"
+
+    play(story)
+
+
+def test_an_alert_that_cannot_act_does_not_keep_the_others_from_it(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy()
+        names = [{"function_name": "nobody"}, {"function_name": "hello"}, {}, {"function_name": "../x"}]
+        message = {"alerts": [{"status": "firing", "labels": labels} for labels in names]}
+        answer = await stage.ask("POST", "/system/alert", data=message)
+        assert answer.status == 500
+        assert [line[:4] for line in answer.body.decode().splitlines()] == ["[0] ", "[2] ", "[3] "]
+        assert stage.plane.changes[1:] == ["scale hello.openfaas-fn 3"]
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [(b"", b"Unable to read alert.\n"), (b"{", b"Unable to parse alert, bad format.\n"),
+     (b'{"alerts": [{"status": "odd"}]}', b"Unable to parse alert, bad format.\n")],
+)  # fmt: skip
+def test_an_unreadable_alert_is_400(play: Play, body: bytes, text: bytes) -> None:
+    async def story(stage: Stage) -> None:
+        answer = await stage.ask("POST", "/system/alert", body=body)
+        assert (answer.status, answer.body) == (400, text)
+
+    play(story)

@@ -3,7 +3,7 @@
 On the way in `null` stands for "not given" everywhere, and unknown fields are ignored.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -101,3 +101,16 @@ class LogMessage(msgspec.Struct, frozen=True):
     instance: str
     timestamp: str
     text: str
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """One alert of an AlertManager message."""
+
+    status: Literal["firing", "resolved"]
+    labels: Texts = {}
+
+
+class AlertMessage(msgspec.Struct, frozen=True):
+    """Body of POST /system/alert, of which nothing else is looked at."""
+
+    alerts: tuple[Alert, ...] = ()
