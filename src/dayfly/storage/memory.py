@@ -45,13 +45,18 @@ class MemoryStore(StateStore):
         return self._functions[key]
 
     async def put(self, function: Function) -> None:
-        """Create or replace the function; its revision joins the history when its number is new."""
+        """Create or replace the function; its revision and its candidate's join the history when they are new."""
         self._check()
         history = self._revisions.setdefault(function.key, {})
-        kept = history.setdefault(function.revision.number, function.revision)
-        self._functions[function.key] = msgspec.structs.replace(function, revision=kept)
+        revision = history.setdefault(function.revision.number, function.revision)
+        candidate = function.candidate
+        if candidate is not None:
+            kept = history.setdefault(candidate.revision.number, candidate.revision)
+            candidate = msgspec.structs.replace(candidate, revision=kept)
+        function = msgspec.structs.replace(function, revision=revision, candidate=candidate)
+        self._functions[function.key] = function
         for number in sorted(history)[:-KEPT_REVISIONS]:
-            if number != function.revision.number:
+            if number not in (function.revision.number, function.newest.number):
                 del history[number]
 
     async def delete(self, key: FunctionKey) -> None:

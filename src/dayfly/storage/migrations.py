@@ -28,4 +28,10 @@ STEPS = (
         calls INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # Rollouts: a revision that is to take over (its number and, as JSON, its canary), and how the last one ended.
+    """
+    ALTER TABLE functions ADD COLUMN candidate INTEGER;
+    ALTER TABLE functions ADD COLUMN canary TEXT;
+    ALTER TABLE functions ADD COLUMN outcome TEXT;
+    """,
 )

@@ -43,9 +43,10 @@ class StateStore(abc.ABC):
 
     @abc.abstractmethod
     async def put(self, function: Function) -> None:
-        """Create or replace the function; its revision joins the history when its number is new.
+        """Create or replace the function; its revision and its candidate's join the history when their numbers are new.
 
-        A revision that is there already stays as it is, whatever the one given says. The newest KEPT_REVISIONS stay.
+        A revision that is there already stays as it is, whatever the one given says. The newest KEPT_REVISIONS stay,
+        and with them those that the function names.
         """
 
     @abc.abstractmethod
