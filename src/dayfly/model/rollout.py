@@ -17,6 +17,12 @@ MAX_WINDOW_S = 7 * 86_400.0
 Verdict = Literal["promoted", "returned", "replaced"]
 """promoted: it serves. returned: the revision before it goes on. replaced: another deployment came first."""
 
+Fault = Literal[
+    "", "stopped", "crashed", "killed", "import_failed", "start_failed", "lost", "prepare_failed", "too_slow"
+]
+"""What kind of failure keeps a revision from running: how its last replica ended, that its code or dependencies could
+not be prepared, or that it was not ready in time. Empty while there is none."""
+
 
 class Canary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A trial with a part of the calls. Call `check()` on one that came from outside."""
@@ -85,6 +91,8 @@ class RolloutStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["building", "starting", "shifting", "canary", "failing"]
     """shifting: replicas of both serve. canary: it gets its part of the calls. failing: `reason` says why."""
     reason: str = ""
+    fault: Fault = ""
+    """The kind of failure that `reason` tells of."""
     canary: Canary | None = None
     ends_unix_ms: int = 0
     """When a canary's window ends; 0 while it has not begun."""

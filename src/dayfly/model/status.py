@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from dayfly.model.function import FunctionSpec
-from dayfly.model.rollout import Canary, Outcome, RolloutStatus
+from dayfly.model.rollout import Canary, Fault, Outcome, RolloutStatus
 
 FunctionState = Literal["building", "starting", "ready", "idle", "failing"]
 """building: dependencies are being installed. starting: no replica ready yet. ready: at least one is. idle: scaled to
@@ -32,6 +32,8 @@ class FunctionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Its number."""
     state: FunctionState
     reason: str = ""
+    fault: Fault = ""
+    """The kind of failure that `reason` tells of."""
     desired_replicas: int
     ready_replicas: int
     invocations: int = 0
