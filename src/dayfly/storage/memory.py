@@ -20,6 +20,7 @@ class MemoryStore(StateStore):
         self.broken = ""
         self._functions: dict[FunctionKey, Function] = {}
         self._revisions: dict[FunctionKey, dict[int, Revision]] = {}
+        self._served: dict[FunctionKey, set[int]] = {}
         self._totals: dict[str, int] = {}
 
     async def open(self) -> None:
@@ -49,6 +50,7 @@ class MemoryStore(StateStore):
         self._check()
         history = self._revisions.setdefault(function.key, {})
         revision = history.setdefault(function.revision.number, function.revision)
+        self._served.setdefault(function.key, set()).add(revision.number)
         candidate = function.candidate
         if candidate is not None:
             kept = history.setdefault(candidate.revision.number, candidate.revision)
@@ -63,13 +65,19 @@ class MemoryStore(StateStore):
         """Remove the function and its history. Raises NotFound."""
         self._check()
         self._check_present(key)
-        del self._functions[key], self._revisions[key]
+        del self._functions[key], self._revisions[key], self._served[key]
 
     async def revisions(self, key: FunctionKey) -> list[Revision]:
         """Return the function's revisions, newest first. Raises NotFound."""
         self._check()
         self._check_present(key)
         return [revision for _, revision in sorted(self._revisions[key].items(), reverse=True)]
+
+    async def served(self, key: FunctionKey) -> set[int]:
+        """Return the numbers of the revisions kept that were ever the one that serves. Raises NotFound."""
+        self._check()
+        self._check_present(key)
+        return self._served[key] & self._revisions[key].keys()
 
     async def namespaces(self) -> list[NamespaceName]:
         """Return the default namespace and those that hold a function, ordered."""

@@ -58,6 +58,10 @@ class StateStore(abc.ABC):
         """Return the function's revisions, newest first. Raises NotFound."""
 
     @abc.abstractmethod
+    async def served(self, key: FunctionKey) -> set[int]:
+        """Return the numbers of the revisions kept that were ever the one that serves. Raises NotFound."""
+
+    @abc.abstractmethod
     async def namespaces(self) -> list[NamespaceName]:
         """Return the default namespace and those that hold a function, ordered."""
 

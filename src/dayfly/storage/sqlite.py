@@ -78,7 +78,11 @@ class SqliteStore(StateStore):
         ]
 
         def write(db: sqlite3.Connection) -> None:
-            db.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, 0)", rows)
+            db.execute(
+                "UPDATE revisions SET served = 1 WHERE namespace = ? AND name = ? AND number = ? AND served = 0",
+                (key.namespace, key.name, serving.number),
+            )
             db.execute(
                 "INSERT OR REPLACE INTO functions"
                 " (namespace, name, revision, created_unix_ms, replicas, candidate, canary, outcome)"
@@ -124,6 +128,19 @@ class SqliteStore(StateStore):
             if not rows:
                 raise _missing(key)
             return [_revision(*row) for row in rows]
+
+        return await self._run(read)
+
+    async def served(self, key: FunctionKey) -> set[int]:
+        """Return the numbers of the revisions kept that were ever the one that serves. Raises NotFound."""
+
+        def read(db: sqlite3.Connection) -> set[int]:
+            rows = db.execute(
+                "SELECT number, served FROM revisions WHERE namespace = ? AND name = ?", (key.namespace, key.name)
+            ).fetchall()
+            if not rows:
+                raise _missing(key)
+            return {number for number, has_served in rows if has_served}
 
         return await self._run(read)
 

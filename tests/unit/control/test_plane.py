@@ -125,7 +125,7 @@ def test_deployments_of_one_function_do_not_interleave(play: Play) -> None:
         deployments = [rig.plane.deploy(spec_of(env={"N": str(n)}), mode="upsert") for n in range(5)]
         statuses = await asyncio.gather(*deployments)
         assert [status.revision for status in statuses] == [1, 2, 3, 4, 5]
-        assert (await rig.store.get(KEY)).revision.spec.env == {"N": "4"}
+        assert (await rig.store.get(KEY)).newest.spec.env == {"N": "4"}
         assert (await rig.plane.status(KEY)).spec.env == {"N": "4"}
 
     play(story)

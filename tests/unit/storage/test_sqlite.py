@@ -291,7 +291,7 @@ def test_a_damaged_spec_is_named(tmp_path: Path) -> None:
         await store.open()
         await store.put(function())
         await store._run(lambda db: db.execute("UPDATE revisions SET spec = '{'"))
-        with pytest.raises(StoreUnavailable, match="spec in the state database"):
+        with pytest.raises(StoreUnavailable, match="row in the state database cannot be read"):
             await store.get(function().key)
         await store.close()
 
