@@ -85,7 +85,7 @@ class Demand(msgspec.Struct, frozen=True, tag=True):
 
 
 class RevisionLoad(msgspec.Struct, frozen=True, array_like=True):
-    """One revision's calls in one gateway, counted while a canary runs; totals."""
+    """One revision's calls in one gateway: totals since the canary under way began there."""
 
     revision: int
     calls: int
@@ -109,7 +109,7 @@ class FunctionLoad(msgspec.Struct, frozen=True, array_like=True):
     cold: int = 0
     """Calls that waited for a replica to start, a total."""
     revisions: tuple[RevisionLoad, ...] = ()
-    """By revision, for those that took part in a canary."""
+    """By revision while a canary runs, else empty. Another canary begins at zero."""
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
