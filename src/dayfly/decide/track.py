@@ -9,6 +9,7 @@ from dayfly.decide.canary import Trial
 from dayfly.decide.trouble import HEALTHY_AFTER_S, SENTENCES, Trouble, failed
 from dayfly.model.function import Revision
 from dayfly.model.replica import Prepared
+from dayfly.model.rollout import Fault
 from dayfly.model.scaling import ScalingPolicy
 
 
@@ -58,7 +59,7 @@ class Track:
             return min(missing, 1 - starting)
         return missing
 
-    def fail(self, reason: str, detail: str, lines: tuple[str, ...], now: float) -> ev.Tell:
+    def fail(self, reason: Fault, detail: str, lines: tuple[str, ...], now: float) -> ev.Tell:
         """Note a failure; return what to tell of it."""
         before, self.trouble = self.trouble, failed(self.trouble, reason, detail, lines, now)
         if self.trial is not None and self.trouble is not before and self.is_blamed:

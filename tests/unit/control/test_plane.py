@@ -357,6 +357,7 @@ def test_what_cannot_be_prepared_says_why(play: Play) -> None:
         await rig.until(lambda: rig.state(KEY) == "failing")
         status = await rig.plane.status(KEY)
         assert "could not be prepared" in status.reason
+        assert status.fault == "prepare_failed"
         assert "nonsuch" in status.reason
         await rig.until(lambda: "could not be prepared" in gateway.table[HELLO].failing)
         assert any("nonsuch" in line.text and line.stream == "platform" for line in rig.logs.lines)
