@@ -45,7 +45,7 @@ def _fields(status: "FunctionStatus") -> list[tuple[str, str]]:
         ("Available Replicas", str(status.ready_replicas)),
         ("Invocations", str(status.invocations)),
         ("Revision", f"{status.revision}, deployed {time_text(status.updated_unix_ms)}"),
-        ("Rollout", rollout_text(status.rollout) if status.rollout is not None else "<none>"),
+        ("Rollout", _rollout(status)),
         ("Last Rollout", outcome_text(status.outcome) if status.outcome is not None else "<none>"),
         ("Created", time_text(status.created_unix_ms)),
         ("Image", spec.image or "<none>"),
@@ -63,6 +63,15 @@ def _fields(status: "FunctionStatus") -> list[tuple[str, str]]:
         ("Limits", _resources(spec.limits)),
     ]
     return fields + [("Replica", _replica(status, at)) for at in range(len(status.replicas))]
+
+
+def _rollout(status: "FunctionStatus") -> str:
+    rollout = status.rollout
+    if rollout is None:
+        return "<none>"
+    # Why it fails is told as the function's state already.
+    said = rollout.reason if rollout.state != "failing" else ""
+    return f"{rollout_text(rollout)}\n{said}".rstrip()
 
 
 def _replica(status: "FunctionStatus", at: int) -> str:

@@ -1,31 +1,25 @@
-"""A rollout in words: where it stands, what its canary came to, how the last one ended."""
+"""A rollout in words: where it stands, what its canary gets, how the last one ended."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dayfly.model.rollout import Outcome, RolloutStatus, Side
+    from dayfly.model.rollout import Canary, Outcome, RolloutStatus
     from dayfly.model.status import FunctionStatus
 
 
 def rollout_text(rollout: "RolloutStatus") -> str:
-    """Return what is going on, and below it each side's figures while a canary runs."""
+    """Return what is going on."""
     text = f"revision {rollout.revision} is to take over from {rollout.serving}: {rollout.state}"
-    if rollout.canary is not None:
-        text += f", {canary_text(rollout)}"
-    lines = [text, *([rollout.reason] if rollout.reason else []), *map(_side, rollout.sides)]
-    return "\n".join(lines)
+    return text if rollout.canary is None else f"{text}, {canary_text(rollout.canary, rollout.ends_unix_ms)}"
 
 
-def canary_text(rollout: "RolloutStatus") -> str:
-    """Return what the canary gets and until when; nothing for a rollout without one."""
-    canary = rollout.canary
-    if canary is None:
-        return ""
+def canary_text(canary: "Canary", ends_unix_ms: int) -> str:
+    """Return what the canary gets and until when; `ends_unix_ms` is 0 while its window has not begun."""
     part = f"{canary.weight}% of the calls"
     if not canary.promote:
         return f"{part} until `dayfly promote` or `dayfly rollback`"
-    return f"{part} until {time_text(rollout.ends_unix_ms)}" if rollout.ends_unix_ms else f"{part} for {canary.window}"
+    return f"{part} until {time_text(ends_unix_ms)}" if ends_unix_ms else f"{part} for {canary.window}"
 
 
 def outcome_text(outcome: "Outcome") -> str:
@@ -51,11 +45,3 @@ def shifted_text(status: "FunctionStatus") -> str:
 def time_text(unix_ms: int) -> str:
     """Return a time as RFC 3339 writes it."""
     return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _side(side: "Side") -> str:
-    text = f"revision {side.revision}: {side.calls} calls"
-    if not side.calls:
-        return text
-    text += f", {side.failed} failed ({100 * side.failed / side.calls:.3g}%)"
-    return text if side.p95_s is None else f"{text}, p95 {side.p95_s * 1000:.3g} ms"
