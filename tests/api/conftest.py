@@ -20,7 +20,8 @@ from dayfly.api.services import DeployMode, InstanceInfo
 from dayfly.model.errors import Conflict, InvalidRequest, NotFound, PayloadTooLarge
 from dayfly.model.function import FunctionSpec, Revision
 from dayfly.model.names import DEFAULT_NAMESPACE, BundleDigest, FunctionKey, NamespaceName
-from dayfly.model.status import FunctionStatus, ReplicaStatus
+from dayfly.model.rollout import Canary, Verdict
+from dayfly.model.status import FunctionStatus, ReplicaStatus, RevisionStatus
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.server.apps import Apps, build_apps
@@ -95,10 +96,12 @@ class MemoryPlane:
     def __init__(self) -> None:
         self.functions: dict[FunctionKey, FunctionStatus] = {}
         self.history: dict[FunctionKey, list[Revision]] = {}
+        self.canary: Canary | None = None
+        self.rollouts: dict[tuple[FunctionKey, Verdict], int] = {}
         self.changes: list[str] = []
         self.fault: Exception | None = None
 
-    async def deploy(self, spec: FunctionSpec, *, mode: DeployMode) -> FunctionStatus:
+    async def deploy(self, spec: FunctionSpec, *, mode: DeployMode, canary: Canary | None = None) -> FunctionStatus:
         spec.check()
         if self.fault:
             raise self.fault
@@ -117,6 +120,7 @@ class MemoryPlane:
                                     memory_bytes=1024),),
         )  # fmt: skip
         self.history.setdefault(spec.key, []).insert(0, Revision(number=number, spec=spec, created_unix_ms=1))
+        self.canary = canary
         self.changes.append(f"deploy {spec.key} {mode}")
         return self.functions[spec.key]
 
@@ -145,9 +149,39 @@ class MemoryPlane:
     async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
         return [status for key, status in sorted(self.functions.items()) if key.namespace == namespace]
 
-    async def revisions(self, key: FunctionKey) -> list[Revision]:
-        await self.status(key)
-        return self.history[key]
+    def newest(self, key: FunctionKey) -> Revision:
+        if key not in self.history:
+            raise NotFound(f"there is no function {key}")
+        return self.history[key][0]
+
+    async def revisions(self, key: FunctionKey) -> list[RevisionStatus]:
+        serving = (await self.status(key)).revision
+        return [
+            RevisionStatus(
+                number=one.number, spec=one.spec, created_unix_ms=one.created_unix_ms,
+                role="serving" if one.number == serving else "kept",
+            )
+            for one in self.history[key]
+        ]  # fmt: skip
+
+    async def rollback(self, key: FunctionKey, to: int | None = None, canary: Canary | None = None) -> FunctionStatus:
+        before = await self.status(key)
+        wanted = before.revision - 1 if to is None else to
+        found = next((one for one in self.history[key] if one.number == wanted), None)
+        if found is None:
+            raise NotFound(f"there is no revision {wanted} of {key}")
+        self.functions[key] = msgspec.structs.replace(before, revision=found.number, spec=found.spec)
+        self.canary = canary
+        self.changes.append(f"rollback {key} {to}")
+        return self.functions[key]
+
+    async def promote(self, key: FunctionKey) -> FunctionStatus:
+        status = await self.status(key)
+        if self.canary is None:
+            raise Conflict(f"no canary of {key} is under way")
+        self.canary = None
+        self.changes.append(f"promote {key}")
+        return status
 
     async def namespaces(self) -> list[NamespaceName]:
         return sorted({DEFAULT_NAMESPACE, *(key.namespace for key in self.functions)})

@@ -4,12 +4,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from dayfly.api.decoding import read_json
+from dayfly.api.canary import CanaryQuery
+from dayfly.api.decoding import read_json, read_query
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
 from dayfly.api.services import Bundles, Services
 from dayfly.model.errors import Conflict, InvalidRequest, InvalidSpec
-from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.function import FunctionSpec
 from dayfly.model.names import FunctionKey, parse_bundle_digest, parse_function_name, parse_namespace
 from dayfly.model.status import FunctionStatus, ScaleRequest
 
@@ -62,17 +63,18 @@ async def describe(services: Services, request: Request) -> Response:
 
 @routes.route(
     "PUT", FUNCTION, access="admin", summary="Create a function or deploy a new revision of it",
-    request=DeployRequest, response=FunctionStatus, statuses=(200, 201),
+    request=DeployRequest, query=CanaryQuery, response=FunctionStatus, statuses=(200, 201),
 )  # fmt: skip
 async def deploy(services: Services, request: Request) -> Response:
     """Deploy; 201 when the function is new."""
     key = key_in(request)
+    canary = read_query(request, CanaryQuery).policy()
     spec = (await read_json(request, DeployRequest)).spec(key)
     check_deployable(spec, services.bundles)
     try:
-        return json_answer(await services.plane.deploy(spec, mode="create"), 201)
+        return json_answer(await services.plane.deploy(spec, mode="create", canary=canary), 201)
     except Conflict:
-        return json_answer(await services.plane.deploy(spec, mode="upsert"), 200)
+        return json_answer(await services.plane.deploy(spec, mode="upsert", canary=canary), 200)
 
 
 @routes.route("DELETE", FUNCTION, access="admin", summary="Remove a function", statuses=(204,))
@@ -94,18 +96,10 @@ async def scale(services: Services, request: Request) -> Response:
 
 
 @routes.route(
-    "GET", FUNCTION + "/revisions", access="admin", summary="List a function's revisions", response=list[Revision]
-)
-async def revisions(services: Services, request: Request) -> Response:
-    """Return the revisions, newest first."""
-    return json_answer(await services.plane.revisions(key_in(request)))
-
-
-@routes.route(
     "GET", FUNCTION + "/build-log", access="admin", summary="Show what installing the dependencies printed",
     media_type="text/plain",
 )  # fmt: skip
 async def build_log(services: Services, request: Request) -> Response:
-    """Return the log of the current revision's dependencies; empty when it names none."""
-    newest = (await services.plane.revisions(key_in(request)))[0]
+    """Return the log of the newest revision's dependencies; empty when it names none."""
+    newest = services.plane.newest(key_in(request))
     return PlainTextResponse(await services.build_log(newest.spec) if services.build_log else "")

@@ -57,7 +57,7 @@ async def logs(services: Services, request: Request) -> Response:
         tail=asked.tail,
         replica=parse_replica_id(asked.instance) if asked.instance else "",
     )
-    await services.plane.revisions(key)  # raises NotFound; asks no gateway for figures, unlike status()
+    services.plane.newest(key)  # raises NotFound; asks no gateway for figures, unlike status()
     return stream(services, query, follow=asked.follow, encode=msgspec.json.encode)
 
 

@@ -22,6 +22,7 @@ async def metrics(services: Services, _request: Request) -> Response:
         services.meter,
         itertools.chain.from_iterable(statuses),
         gateways=plane.gateways(),
+        rollouts=plane.rollouts,
         dropped_log_lines=services.logs.dropped,
     )
     return Response(text, headers={"Content-Type": prometheus.CONTENT_TYPE})

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from dayfly.api import bundles, functions, info, logs, openapi
+from dayfly.api import bundles, functions, info, logs, openapi, rollouts
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Route, Routes
 from dayfly.api.services import Services
@@ -33,6 +33,7 @@ ROUTES: tuple[Route, ...] = (
     *_description,
     *info.native,
     *functions.routes,
+    *rollouts.routes,
     *logs.routes,
     *bundles.routes,
 )

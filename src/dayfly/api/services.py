@@ -6,7 +6,7 @@ and the control plane never learns that HTTP exists.
 
 import dataclasses
 import platform
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -14,7 +14,8 @@ import msgspec
 from dayfly import __version__
 from dayfly.model.function import FunctionSpec, Revision
 from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
-from dayfly.model.status import FunctionStatus
+from dayfly.model.rollout import Canary, Verdict
+from dayfly.model.status import FunctionStatus, RevisionStatus
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 
@@ -26,8 +27,16 @@ BuildLog = Callable[[FunctionSpec], Awaitable[str]]
 class Plane(Protocol):
     """The use cases of the control plane that HTTP exposes."""
 
-    async def deploy(self, spec: FunctionSpec, *, mode: DeployMode) -> FunctionStatus:
-        """Deploy a revision. Raises Conflict (create), NotFound (update), InvalidSpec, StoreUnavailable."""
+    @property
+    def rollouts(self) -> Mapping[tuple[FunctionKey, Verdict], int]:
+        """How many rollouts of which function ended how, since the control plane started."""
+        ...
+
+    async def deploy(self, spec: FunctionSpec, *, mode: DeployMode, canary: Canary | None = None) -> FunctionStatus:
+        """Deploy a revision, with a canary on trial first.
+
+        Raises Conflict (create), NotFound (update), InvalidSpec, StoreUnavailable.
+        """
         ...
 
     async def remove(self, key: FunctionKey) -> None:
@@ -46,8 +55,23 @@ class Plane(Protocol):
         """Return the namespace's functions ordered by name; none for an unknown namespace."""
         ...
 
-    async def revisions(self, key: FunctionKey) -> list[Revision]:
-        """Return the function's revisions, newest first. Raises NotFound."""
+    def newest(self, key: FunctionKey) -> Revision:
+        """Return what was deployed last and still stands: the candidate, else what serves. Raises NotFound."""
+        ...
+
+    async def revisions(self, key: FunctionKey) -> list[RevisionStatus]:
+        """Return the function's revisions, the highest number first. Raises NotFound."""
+        ...
+
+    async def rollback(self, key: FunctionKey, to: int | None = None, canary: Canary | None = None) -> FunctionStatus:
+        """Let an earlier revision serve again; None for the one before, or to end a rollout under way.
+
+        Raises NotFound, InvalidRequest, Conflict.
+        """
+        ...
+
+    async def promote(self, key: FunctionKey) -> FunctionStatus:
+        """Let a canary under way take over now. Raises NotFound, Conflict when there is none."""
         ...
 
     async def namespaces(self) -> list[NamespaceName]:

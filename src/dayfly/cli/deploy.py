@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from dayfly.cli.canary import CanaryOptions, canary_options
 from dayfly.cli.changes import Changes, change_options
-from dayfly.cli.options import gateway_option, namespace_option, output_option, stack_options
+from dayfly.cli.options import gateway_option, namespace_option, output_option, stack_options, wait_options
 from dayfly.cli.output import show
+from dayfly.cli.rollouts import outcome_text, rollout_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress, neutralise, warn
 from dayfly.cli.waiting import wait_until_ready
@@ -22,7 +24,17 @@ from dayfly.model.quantities import parse_duration
 if TYPE_CHECKING:
     from dayfly.client.blocking import Client
     from dayfly.client.stack import StackFunction
+    from dayfly.model.rollout import Canary
     from dayfly.model.status import FunctionStatus
+
+
+class _How(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for all functions of one command."""
+
+    canary: "Canary | None"
+    wait_s: float
+    """0 not to wait."""
+    quiet: bool
 
 
 class _Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +61,8 @@ class _Source(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option("--image", default="", help="A name to echo where OpenFaaS's tools show an image.")
 @change_options
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the function is ready.")
-@click.option("--wait-timeout", default="10m", metavar="SPAN", show_default=True, help="How long to wait at most.")
+@canary_options
+@wait_options
 @namespace_option
 @gateway_option
 @output_option
@@ -61,22 +73,30 @@ def command(wait: bool, wait_timeout: str, namespace: str, gateway: str, output:
     --handler, the code in that folder. A folder that holds credentials is refused; name what does not belong to the
     function in a .dayflyignore file there.
 
+    Every deployment is a revision: it takes over once its replicas are ready, and until then the one before it goes on.
+    With --canary it gets a part of the calls first, and is promoted or returned by what becomes of them.
+
     \b
     Examples:
       dayfly deploy
       dayfly deploy -f stack.yaml --filter 'mail-*' --env STAGE=test
       dayfly deploy hello --handler ./hello --lang python --timeout 5s
+      dayfly deploy hello --canary 10 --canary-window 10m
     """
     source = msgspec.convert(_part(given, _Source), _Source)
     changes = msgspec.convert(_part(given, Changes), Changes)
-    wait_s = parse_duration(wait_timeout) if wait else 0
+    how = _How(
+        canary=msgspec.convert(_part(given, CanaryOptions), CanaryOptions).policy(),
+        wait_s=parse_duration(wait_timeout) if wait else 0,
+        quiet=output != "table",
+    )
     stack_gateway, functions = _functions(source)
     with connect(gateway, stack=stack_gateway) as client:
         # All of them are judged before the first is sent: a mistake in one should not leave half a stack deployed.
         specs = [msgspec.structs.replace(one, spec=changes.apply(one.spec, namespace)) for one in functions]
         for one in specs:
             one.spec.check()
-        done = _deploy_all(client, specs, wait_s=wait_s, quiet=output != "table")
+        done = _deploy_all(client, specs, how)
     if output != "table":
         data = done[0] if source.handler and done else done
         show(data, output, table=str, names=lambda: [status.spec.name for status in done])
@@ -107,13 +127,11 @@ def _functions(source: _Source) -> "tuple[str, list[StackFunction]]":
     return stack.gateway, list(stack.functions(glob=source.glob or source.name, regex=source.regex))
 
 
-def _deploy_all(
-    client: "Client", functions: "list[StackFunction]", *, wait_s: float, quiet: bool
-) -> "list[FunctionStatus]":
+def _deploy_all(client: "Client", functions: "list[StackFunction]", how: _How) -> "list[FunctionStatus]":
     done, failures = [], {}
     for one in functions:
         try:
-            done.append(_deploy(client, one, wait_s=wait_s, quiet=quiet))
+            done.append(_deploy(client, one, how))
         except (Unauthenticated, Unavailable):
             raise
         except DayflyError as error:
@@ -127,23 +145,32 @@ def _deploy_all(
     return done
 
 
-def _deploy(client: "Client", one: "StackFunction", *, wait_s: float, quiet: bool) -> "FunctionStatus":
+def _deploy(client: "Client", one: "StackFunction", how: _How) -> "FunctionStatus":
     from dayfly.client.bundle import pack
 
     name = one.spec.name
-    if not quiet:
+    if not how.quiet:
         click.echo(f"Deploying: {name}.")
     with Progress() as progress:
         progress.show(f"{name}: packing")
         bundle = pack(one.folder)
         progress.show(f"{name}: uploading {len(bundle.data) // 1024} KiB")
         client.upload(bundle)
-        status = client.deploy(msgspec.structs.replace(one.spec, bundle=bundle.digest))
-        if wait_s:
-            status = wait_until_ready(client, status, progress, timeout_s=wait_s)
-    if not quiet:
-        click.echo(f"\nDeployed. 200 OK.\nURL: {neutralise(_url(client, status))}\n")
+        status = client.deploy(msgspec.structs.replace(one.spec, bundle=bundle.digest), canary=how.canary)
+        if how.wait_s:
+            status = wait_until_ready(client, status, progress, timeout_s=how.wait_s)
+    if not how.quiet:
+        click.echo(f"\nDeployed. 200 OK.\nURL: {neutralise(_url(client, status))}\n{_canary(status, how)}")
     return status
+
+
+def _canary(status: "FunctionStatus", how: _How) -> str:
+    """A line about the trial that was asked for; nothing when none was."""
+    if how.canary is None:
+        return ""
+    if status.rollout is not None:
+        return f"Canary: {neutralise(rollout_text(status.rollout))}\n"
+    return f"Canary: {neutralise(outcome_text(status.outcome))}\n" if status.outcome is not None else ""
 
 
 def _url(client: "Client", status: "FunctionStatus") -> str:

@@ -1,12 +1,12 @@
 """`dayfly describe`: everything about one function, under faas-cli's names where it has one."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from dayfly.cli.options import function_argument, gateway_option, namespace_option, output_option
 from dayfly.cli.output import sheet, show
+from dayfly.cli.rollouts import outcome_text, rollout_text, time_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress
 
@@ -38,13 +38,16 @@ def _fields(status: "FunctionStatus") -> list[tuple[str, str]]:
     fields = [
         ("Name", spec.name),
         ("Namespace", spec.namespace),
-        ("Status", "Ready" if status.state in ("ready", "idle") else "Not Ready"),
+        # A revision that does not come up takes nothing from the one that goes on.
+        ("Status", "Ready" if status.state in ("ready", "idle") or status.ready_replicas else "Not Ready"),
         ("State", f"{status.state}: {status.reason}" if status.reason else status.state),
         ("Replicas", str(status.desired_replicas)),
         ("Available Replicas", str(status.ready_replicas)),
         ("Invocations", str(status.invocations)),
-        ("Revision", f"{status.revision}, deployed {_time(status.updated_unix_ms)}"),
-        ("Created", _time(status.created_unix_ms)),
+        ("Revision", f"{status.revision}, deployed {time_text(status.updated_unix_ms)}"),
+        ("Rollout", _rollout(status)),
+        ("Last Rollout", outcome_text(status.outcome) if status.outcome is not None else "<none>"),
+        ("Created", time_text(status.created_unix_ms)),
         ("Image", spec.image or "<none>"),
         ("Bundle", spec.bundle or "<none>"),
         ("Language", spec.lang + (f", {spec.dialect}" if spec.dialect not in ("auto", spec.lang) else "")),
@@ -62,12 +65,23 @@ def _fields(status: "FunctionStatus") -> list[tuple[str, str]]:
     return fields + [("Replica", _replica(status, at)) for at in range(len(status.replicas))]
 
 
+def _rollout(status: "FunctionStatus") -> str:
+    rollout = status.rollout
+    if rollout is None:
+        return "<none>"
+    # Why it fails is told as the function's state already.
+    said = rollout.reason if rollout.state != "failing" else ""
+    return f"{rollout_text(rollout)}\n{said}".rstrip()
+
+
 def _replica(status: "FunctionStatus", at: int) -> str:
     from dayfly.model.quantities import format_memory
 
     replica = status.replicas[at]
     used = f", {format_memory(replica.memory_bytes)}, {replica.cpu_s:.2f}s of CPU" if replica.memory_bytes else ""
-    return f"{replica.id}: {replica.phase}, revision {replica.revision}, since {_time(replica.started_unix_ms)}{used}"
+    return (
+        f"{replica.id}: {replica.phase}, revision {replica.revision}, since {time_text(replica.started_unix_ms)}{used}"
+    )
 
 
 def _pairs(texts: dict[str, str]) -> str:
@@ -79,7 +93,3 @@ def _resources(found: "Resources | None") -> str:
         [f"{what}: {value}" for what, value in (("CPU", found.cpu), ("Memory", found.memory)) if value] if found else []
     )
     return "\n".join(parts) or "<none>"
-
-
-def _time(unix_ms: int) -> str:
-    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -72,6 +72,18 @@ def output_option(command: F) -> F:
     return option(command)
 
 
+def wait_options(command: F) -> F:
+    """Add --wait and --wait-timeout."""
+    for option in (
+        click.option(
+            "--wait-timeout", default="10m", metavar="SPAN", show_default=True, help="How long to wait at most."
+        ),
+        click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the revision serves."),
+    ):
+        command = option(command)
+    return command
+
+
 def data_dir_option(command: F) -> F:
     """Add --data-dir."""
     option = click.option(

@@ -1,27 +1,31 @@
-"""Waiting for a deployed function: until it is ready, fails, or has had its time."""
+"""Waiting for a revision that was deployed or rolled back to: until it serves, fails, or has had its time.
+
+A revision serves when it has taken over; one that is on trial, when it gets its part of the calls. Until then the one
+before it goes on, and so it does when the new one fails.
+"""
 
 import time
 from typing import TYPE_CHECKING
 
+from dayfly.cli.rollouts import shifted_text
 from dayfly.cli.terminal import Progress
 from dayfly.model.errors import BuildFailed, DayflyError, FunctionFailed, Unavailable
 from dayfly.model.quantities import format_duration
 
 if TYPE_CHECKING:
     from dayfly.client.blocking import Client
+    from dayfly.model.rollout import Fault, RolloutStatus
     from dayfly.model.status import FunctionStatus
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 _LOG_LINES = 10
-_NOT_PREPARED = "could not be prepared"
-"""In the reason of a function whose code or dependencies are at fault, before any of its code ran."""
 _TRACEBACK = "Traceback (most recent call last):"
 
 
 def wait_until_ready(
     client: "Client", status: "FunctionStatus", progress: Progress, *, timeout_s: float
 ) -> "FunctionStatus":
-    """Return the function's status once this revision serves, or may sleep until it is called.
+    """Return the function's status once this revision serves, is on trial, or may sleep until it is called.
 
     Raises BuildFailed or FunctionFailed, with the log's last lines, when it cannot; Unavailable after `timeout_s`.
     """
@@ -29,15 +33,18 @@ def wait_until_ready(
     deadline = time.monotonic() + timeout_s
     pause_s = _FIRST_PAUSE_S
     while not _is_settled(status, revision):
-        if status.state == "failing":
+        rollout = status.rollout
+        state = rollout.state if rollout is not None else status.state
+        if state == "failing":
             raise _failure(client, status)
         if time.monotonic() > deadline:
             hint = f"It goes on by itself; see `dayfly describe {name}`."
-            raise Unavailable(f"{name} is still {status.state} after {format_duration(timeout_s)}.", hint=hint)
-        progress.show(f"{name}: {status.state}")
+            raise Unavailable(f"{name} is still {state} after {format_duration(timeout_s)}.", hint=hint)
+        progress.show(f"{name}: {state} {shifted_text(status)}" if state == "shifting" else f"{name}: {state}")
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         status = _again(client, status)
+    _check_not_returned(status, revision)
     return status
 
 
@@ -50,9 +57,11 @@ def _again(client: "Client", status: "FunctionStatus") -> "FunctionStatus":
 
 
 def _is_settled(status: "FunctionStatus", revision: int) -> bool:
-    if status.revision > revision:
-        # Somebody deployed over it meanwhile; that deployment's own command tells how it goes.
+    if status.revision != revision:
+        # It was returned, or somebody deployed over it meanwhile; that one's own command tells how it goes.
         return True
+    if status.rollout is not None:
+        return status.rollout.state == "canary"
     if status.state == "idle":
         return True
     if status.state != "ready":
@@ -62,23 +71,40 @@ def _is_settled(status: "FunctionStatus", revision: int) -> bool:
     return any(one.revision == revision and one.phase == "ready" for one in status.replicas)
 
 
+def _check_not_returned(status: "FunctionStatus", revision: int) -> None:
+    outcome = status.outcome
+    if status.revision == revision or outcome is None or outcome.revision != revision or outcome.verdict != "returned":
+        return
+    name = status.spec.name
+    hint = f"Revision {status.revision} goes on; see `dayfly describe {name}`."
+    raise FunctionFailed(f"Revision {revision} of {name} was returned: {outcome.reason}", hint=hint)
+
+
 def _failure(client: "Client", status: "FunctionStatus") -> DayflyError:
-    name, reason = status.spec.name, status.reason or "the platform does not say why"
-    kind = BuildFailed if _NOT_PREPARED in reason else FunctionFailed
+    name, rollout = status.spec.name, status.rollout
+    at_fault = rollout or status
+    reason = at_fault.reason or "the platform does not say why"
+    kind = BuildFailed if at_fault.fault == "prepare_failed" else FunctionFailed
     headline, _, detail = reason.partition("\n")
-    detail = detail or _last_lines(client, status, kind)
+    detail = detail or _last_lines(client, status, at_fault.fault)
     # A traceback begins with what everybody knows and ends with what happened.
     what = headline.removesuffix(_TRACEBACK).rstrip(" :")
     if what != headline and detail.strip():
         headline = f"{what}: {detail.strip().splitlines()[-1].strip()}"
-    hint = f"See `dayfly logs {name}`; the revision before it serves on, if there was one."
-    return kind(f"{name} is failing: {headline}\n{detail}".rstrip(), hint=hint)
+    who = f"Revision {rollout.revision} of {name}" if rollout is not None else name
+    return kind(f"{who} is failing: {headline}\n{detail}".rstrip(), hint=_hint(name, rollout))
 
 
-def _last_lines(client: "Client", status: "FunctionStatus", kind: type[DayflyError]) -> str:
+def _hint(name: str, rollout: "RolloutStatus | None") -> str:
+    if rollout is None:
+        return f"See `dayfly logs {name}`."
+    return f"Revision {rollout.serving} goes on. `dayfly rollback {name}` ends the attempt; see `dayfly logs {name}`."
+
+
+def _last_lines(client: "Client", status: "FunctionStatus", fault: "Fault") -> str:
     name, namespace = status.spec.name, status.spec.namespace
     try:
-        if kind is BuildFailed:
+        if fault == "prepare_failed":
             lines = client.get_build_log(name, namespace=namespace).splitlines()
         else:
             lines = [line.text for line in client.logs(name, namespace=namespace, tail=_LOG_LINES)]

@@ -24,9 +24,10 @@ from dayfly.client.connection import (
 from dayfly.client.credentials import Credential
 from dayfly.client.faults import foreign_errors
 from dayfly.client.gateway import Target, choose_target
-from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
-from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo
+from dayfly.model.rollout import Canary
+from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo, RevisionStatus
 
 T = TypeVar("T")
 
@@ -99,12 +100,13 @@ class AsyncClient:
         """Return one function. Raises NotFound."""
         return await self._send(calls.get_function(find_key(name, namespace)))
 
-    async def deploy(self, spec: FunctionSpec) -> FunctionStatus:
+    async def deploy(self, spec: FunctionSpec, *, canary: Canary | None = None) -> FunctionStatus:
         """Make the function what the spec says, new or not; its bundle must have been uploaded.
 
-        Returns before a replica is ready. Raises InvalidSpec, BuildFailed, NotFound for a bundle that is not there.
+        Returns before a replica is ready. With a canary it first gets a part of the calls only.
+        Raises InvalidSpec, BuildFailed, NotFound for a bundle that is not there.
         """
-        return await self._send(calls.deploy(spec))
+        return await self._send(calls.deploy(spec, canary))
 
     async def remove(self, name: str, *, namespace: str = "") -> None:
         """Take the function and its replicas away. Raises NotFound."""
@@ -114,7 +116,20 @@ class AsyncClient:
         """Set the number of replicas by hand; None gives it back to the scaler. Raises NotFound, InvalidRequest."""
         return await self._send(calls.scale(find_key(name, namespace), replicas))
 
-    async def list_revisions(self, name: str, *, namespace: str = "") -> list[Revision]:
+    async def rollback(
+        self, name: str, *, to: int | None = None, canary: Canary | None = None, namespace: str = ""
+    ) -> FunctionStatus:
+        """Let an earlier revision serve again, by default the one before; that also ends a rollout under way.
+
+        Returns before it has taken over. Raises NotFound, InvalidRequest, Conflict.
+        """
+        return await self._send(calls.rollback(find_key(name, namespace), to, canary))
+
+    async def promote(self, name: str, *, namespace: str = "") -> FunctionStatus:
+        """Let a canary under way take over now. Raises NotFound, Conflict when there is none."""
+        return await self._send(calls.promote(find_key(name, namespace)))
+
+    async def list_revisions(self, name: str, *, namespace: str = "") -> list[RevisionStatus]:
         """Return the function's revisions, oldest first. Raises NotFound."""
         return await self._send(calls.list_revisions(find_key(name, namespace)))
 

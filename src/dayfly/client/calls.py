@@ -13,7 +13,7 @@ import msgspec
 from dayfly.client.bundle import Bundle
 from dayfly.client.faults import error_from_reply
 from dayfly.model.errors import InternalError, InvalidRequest
-from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.names import (
     FunctionKey,
@@ -22,7 +22,15 @@ from dayfly.model.names import (
     parse_function_name,
     parse_namespace,
 )
-from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo, ScaleRequest
+from dayfly.model.rollout import Canary
+from dayfly.model.status import (
+    BundleReceipt,
+    FunctionStatus,
+    PlatformInfo,
+    RevisionStatus,
+    RollbackRequest,
+    ScaleRequest,
+)
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -106,10 +114,17 @@ def get_function(key: FunctionKey) -> Call[FunctionStatus]:
     return Call("GET", _path(key), _reads(FunctionStatus))
 
 
-def deploy(spec: FunctionSpec) -> Call[FunctionStatus]:
-    """Make the function what the spec says, new or not."""
+def deploy(spec: FunctionSpec, canary: Canary | None) -> Call[FunctionStatus]:
+    """Make the function what the spec says, new or not; with a canary after a trial."""
     spec.check()
-    return Call("PUT", _path(spec.key), _reads(FunctionStatus), content=msgspec.json.encode(spec), content_type=_JSON)
+    return Call(
+        "PUT",
+        _path(spec.key),
+        _reads(FunctionStatus),
+        query=_canary_query(canary) if canary is not None else (),
+        content=msgspec.json.encode(spec),
+        content_type=_JSON,
+    )
 
 
 def remove(key: FunctionKey) -> Call[None]:
@@ -127,9 +142,24 @@ def scale(key: FunctionKey, replicas: int | None) -> Call[FunctionStatus]:
     )
 
 
-def list_revisions(key: FunctionKey) -> Call[list[Revision]]:
+def rollback(key: FunctionKey, to: int | None, canary: Canary | None) -> Call[FunctionStatus]:
+    """Let an earlier revision serve again; None for the one before, or to end a rollout under way."""
+    if to is not None and to < 1:
+        raise InvalidRequest(f"revision: {to} must be 1 or more; revisions are numbered from 1")
+    if canary is not None:
+        canary.check()
+    body = msgspec.json.encode(RollbackRequest(to, canary))
+    return Call("POST", _path(key, "/rollback"), _reads(FunctionStatus), content=body, content_type=_JSON)
+
+
+def promote(key: FunctionKey) -> Call[FunctionStatus]:
+    """Let a canary under way take over now."""
+    return Call("POST", _path(key, "/promote"), _reads(FunctionStatus))
+
+
+def list_revisions(key: FunctionKey) -> Call[list[RevisionStatus]]:
     """The function's revisions, oldest first."""
-    read = _reads(list[Revision])
+    read = _reads(list[RevisionStatus])
     path = _path(key, "/revisions")
     return Call("GET", path, lambda reply: sorted(read(reply), key=lambda revision: revision.number))
 
@@ -191,6 +221,18 @@ def function_path(key: FunctionKey, path: str = "") -> str:
 
 def _path(key: FunctionKey, rest: str = "") -> str:
     return f"/v1/namespaces/{key.namespace}/functions/{key.name}{rest}"
+
+
+def _canary_query(canary: Canary) -> tuple[tuple[str, str], ...]:
+    canary.check()
+    return (
+        ("canary", str(canary.weight)),
+        ("canary_window", canary.window),
+        ("canary_errors", str(canary.errors)),
+        ("canary_p95", str(canary.p95)),
+        ("canary_calls", str(canary.calls)),
+        ("canary_promote", str(canary.promote).lower()),
+    )
 
 
 def _reads(kind: type[S]) -> Callable[[Reply], S]:

@@ -8,15 +8,20 @@ has gone away.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from msgspec.structs import replace
+
 from dayfly.control.clock import Clock
+from dayfly.control.deployments import Deployments
 from dayfly.control.link import LinkServer
 from dayfly.control.ports import LogSink, Meter, Preparer
 from dayfly.control.processor import Processor
 from dayfly.control.reconciler import Reconciler
 from dayfly.control.recovery import adopt, dismiss
+from dayfly.control.rollouts import Rollouts
 from dayfly.control.scaler import Scaler
 from dayfly.control.sequence import Sequence
 from dayfly.control.statuses import status_of
@@ -24,12 +29,13 @@ from dayfly.control.totals import Totals
 from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
-from dayfly.model.errors import Conflict, InvalidRequest, InvalidSpec, NotFound, Unavailable
-from dayfly.model.function import Function, FunctionSpec, Revision
-from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId, parse_bundle_digest
-from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats
+from dayfly.model.errors import InvalidRequest, Unavailable
+from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId
+from dayfly.model.replica import ReplicaEvent, ReplicaStats
+from dayfly.model.rollout import Canary, Verdict
 from dayfly.model.scaling import MAX_REPLICAS
-from dayfly.model.status import FunctionStatus
+from dayfly.model.status import FunctionStatus, RevisionStatus
 from dayfly.model.table import Entry
 from dayfly.providers.port import Provider
 from dayfly.storage.blobs import FileBlobs
@@ -58,7 +64,6 @@ class ControlPlane:
     ) -> None:
         self._store = store
         self._provider = provider
-        self._blobs = blobs
         self._meter = meter
         self._clock = clock
         self._gateway_url = gateway_url
@@ -70,14 +75,19 @@ class ControlPlane:
             on_load=lambda gateway, boot, load: self._scaler.load(gateway, boot, load),
             on_gone=lambda gateway: self._scaler.gone(gateway),
         )
-        self._reconciler = Reconciler(provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link)
+        self._changes = Sequence()
+        machines: dict[FunctionKey, Lifecycle] = {}
+        self._rollouts = Rollouts(store, self._changes, clock, logs, machines)
+        self._reconciler = Reconciler(
+            provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link,
+            machines=machines, record=self._rollouts.record,
+        )  # fmt: skip
+        self._deployments = Deployments(self._reconciler, self._rollouts, blobs, clock)
         self._processor = Processor(self._reconciler, provider, clock)
         self._scaler = Scaler(self._reconciler, meter, self._processor)
         self._totals = Totals(store, meter, clock, lambda: {str(key) for key in self._reconciler.machines})
-        self._changes = Sequence()
         self._early: list[ReplicaEvent] | None = []
         self._dismissals: asyncio.Task[None] | None = None
-        self._unwanted: list[RecoveredReplica] = []
         self._started = False
 
     async def start(self) -> None:
@@ -88,12 +98,12 @@ class ControlPlane:
         await self._totals.start()
         await self._provider.open(self._on_event, self._reconciler.on_log)
         found = await self._provider.recover()
-        self._unwanted = adopt(self._reconciler, functions, found)
+        unwanted = adopt(self._reconciler, functions, found)
         early, self._early = self._early or [], None
         for event in early:
             self._reconciler.on_event(event)
         await self._link.start()
-        self._dismissals = asyncio.get_running_loop().create_task(dismiss(self._reconciler, self._unwanted))
+        self._dismissals = asyncio.get_running_loop().create_task(dismiss(self._reconciler, unwanted))
         log.info("%d functions wanted, %d replicas found running", len(functions), len(found))
 
     async def stop(self) -> None:
@@ -101,6 +111,7 @@ class ControlPlane:
         if not self._started:
             return
         self._started = False
+        self._rollouts.stop()
         await self._changes.drain()
         if self._dismissals is not None:
             self._dismissals.cancel()
@@ -119,14 +130,33 @@ class ControlPlane:
         await self._reconciler.stop_all(grace_s)
         await self.stop()
 
-    async def deploy(self, spec: FunctionSpec, *, mode: Literal["create", "update", "upsert"]) -> FunctionStatus:
-        """Make this the function's current revision and return at once; the status tells how it comes up.
+    async def deploy(
+        self, spec: FunctionSpec, *, mode: Literal["create", "update", "upsert"], canary: Canary | None = None
+    ) -> FunctionStatus:
+        """Have this revision take over, and return at once; the status tells how it comes up.
+
+        What serves goes on until the new one can. With a canary it has to prove itself first.
 
         Raises InvalidRequest, Conflict (create, and it exists), NotFound (update, and it does not), StoreUnavailable.
         """
         spec.check()
-        self._check_code(spec)
-        return await self._changes.run(spec.key, self._deploy(spec, mode))
+        if canary is not None:
+            canary.check()
+        self._deployments.check_code(spec)
+        return await self._changes.run(spec.key, self._after(self._deployments.deploy(spec, mode, canary)))
+
+    async def rollback(self, key: FunctionKey, to: int | None = None, canary: Canary | None = None) -> FunctionStatus:
+        """Have an earlier revision take over; without a number, end the rollout under way or go back by one.
+
+        Raises NotFound, InvalidRequest, Conflict (the rollout ended in this moment), StoreUnavailable.
+        """
+        if canary is not None:
+            canary.check()
+        return await self._changes.run(key, self._after(self._deployments.rollback(key, to, canary)))
+
+    async def promote(self, key: FunctionKey) -> FunctionStatus:
+        """Have a canary under way take over. Raises NotFound, Conflict (none is), StoreUnavailable."""
+        return await self._changes.run(key, self._after(self._deployments.promote(key)))
 
     async def remove(self, key: FunctionKey) -> None:
         """Remove the function; its replicas finish their calls. Raises NotFound, StoreUnavailable."""
@@ -143,9 +173,9 @@ class ControlPlane:
 
     async def status(self, key: FunctionKey) -> FunctionStatus:
         """Return what is true of the function now. Raises NotFound."""
-        self._machine(key)
+        self._reconciler.machine(key)
         await self.refresh_load()
-        return self._status(self._machine(key), await self._stats_for_status())
+        return self._status(self._reconciler.machine(key), await self._stats_for_status())
 
     async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
         """Return what is true of the namespace's functions now, ordered by name."""
@@ -155,9 +185,18 @@ class ControlPlane:
         keys = sorted(key for key, machine in machines.items() if key.namespace == namespace and not machine.removed)
         return [self._status(machines[key], stats) for key in keys]
 
-    async def revisions(self, key: FunctionKey) -> list[Revision]:
-        """Return the function's revisions, newest first. Raises NotFound, StoreUnavailable."""
-        return await self._store.revisions(key)
+    async def revisions(self, key: FunctionKey) -> list[RevisionStatus]:
+        """Return the function's revisions, the highest number first. Raises NotFound, StoreUnavailable."""
+        return await self._rollouts.revisions(key, self._reconciler.machine(key).function)
+
+    def newest(self, key: FunctionKey) -> Revision:
+        """Return the revision that was asked for last and still stands. Raises NotFound."""
+        return self._reconciler.machine(key).function.newest
+
+    @property
+    def rollouts(self) -> Mapping[tuple[FunctionKey, Verdict], int]:
+        """Rollouts that ended since the control plane started, by function and verdict."""
+        return self._rollouts.ended
 
     async def namespaces(self) -> list[NamespaceName]:
         """Return the default namespace and those that hold a function, ordered. Raises StoreUnavailable."""
@@ -177,53 +216,20 @@ class ControlPlane:
 
     # -- changes -----------------------------------------------------------------------------------------------------
 
-    async def _deploy(self, spec: FunctionSpec, mode: Literal["create", "update", "upsert"]) -> FunctionStatus:
-        key, now_ms = spec.key, self._clock.unix_ms()
-        machine = self._reconciler.machines.get(key)
-        present = machine.function if machine is not None and not machine.removed else None
-        if mode == "create" and present is not None:
-            raise Conflict(
-                f"the function {key.name} exists already in the namespace {key.namespace}; update it instead"
-            )
-        if mode == "update" and present is None:
-            raise _missing(key)
-        function = Function(
-            key=key,
-            revision=Revision(number=self._next_number(key, machine, present), spec=spec, created_unix_ms=now_ms),
-            created_unix_ms=present.created_unix_ms if present is not None else now_ms,
-        )
-        await self._store.put(function)
-        # Its last replica may have ended while the store was written, and the lifecycle with it.
-        machine = self._reconciler.machines.get(key) or self._reconciler.add(function)
-        self._reconciler.tell(key, ev.Deployed(function))
-        return self._status(machine, {})
-
-    def _next_number(self, key: FunctionKey, machine: Lifecycle | None, present: Function | None) -> int:
-        alive = [replica.revision for replica in machine.replicas] if machine is not None else []
-        self._unwanted = [found for found in self._unwanted if self._reconciler.owns(found.order.replica)]
-        left = [found.order.revision for found in self._unwanted if found.order.key == key]
-        return max([present.revision.number if present is not None else 0, *alive, *left]) + 1
+    async def _after(self, change: Awaitable[Lifecycle]) -> FunctionStatus:
+        return self._status(await change, {})
 
     async def _remove(self, key: FunctionKey) -> None:
-        self._machine(key)
+        self._reconciler.machine(key)
         await self._store.delete(key)
         self._reconciler.tell(key, ev.Removed())
         self._meter.forget(key)
 
     async def _scale(self, key: FunctionKey, replicas: int | None) -> FunctionStatus:
-        before = self._machine(key).function
-        function = Function(
-            key=key, revision=before.revision, created_unix_ms=before.created_unix_ms, replicas=replicas
-        )
+        function = replace(self._reconciler.machine(key).function, replicas=replicas)
         await self._store.put(function)
         self._reconciler.tell(key, ev.Scaled(function))
-        return self._status(self._machine(key), {})
-
-    def _check_code(self, spec: FunctionSpec) -> None:
-        if not spec.bundle:
-            raise InvalidSpec("bundle: a function needs code; upload a bundle and name its digest")
-        if not self._blobs.has(parse_bundle_digest(spec.bundle)):
-            raise InvalidSpec(f"bundle: {spec.bundle} was not uploaded here; upload it, then deploy again")
+        return self._status(self._reconciler.machine(key), {})
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 
@@ -236,12 +242,6 @@ class ControlPlane:
 
     def _entries(self) -> tuple[Entry, ...]:
         return tuple(entry(machine) for machine in self._reconciler.machines.values() if not machine.removed)
-
-    def _machine(self, key: FunctionKey) -> Lifecycle:
-        machine = self._reconciler.machines.get(key)
-        if machine is None or machine.removed:
-            raise _missing(key)
-        return machine
 
     def _status(self, machine: Lifecycle, stats: dict[ReplicaId, ReplicaStats]) -> FunctionStatus:
         return status_of(
@@ -258,7 +258,3 @@ class ControlPlane:
         except Unavailable as error:
             log.warning("the provider could not tell what replicas use: %s", error)
             return {}
-
-
-def _missing(key: FunctionKey) -> NotFound:
-    return NotFound(f"there is no function {key.name} in the namespace {key.namespace}")

@@ -11,7 +11,7 @@ from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey
 from dayfly.model.replica import Prepared
-from dayfly.model.table import Load
+from dayfly.model.table import Load, RevisionLoad
 
 __all__ = ["LogSink", "Meter", "Prepared", "Preparer"]
 
@@ -53,6 +53,9 @@ class Meter(Protocol):
 
     def begun(self, key: FunctionKey) -> int:
         """Calls seen to begin since this meter was made; only what it grows by means something."""
+
+    def take_sides(self, key: FunctionKey) -> tuple[RevisionLoad, ...]:
+        """Calls of the function's revisions in a canary, in all gateways, finished since this was last asked."""
 
     def forget(self, key: FunctionKey) -> None:
         """The function was removed; one deployed later under its name begins at zero."""

@@ -19,11 +19,11 @@ from dayfly.control.ports import LogSink, Preparer
 from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
-from dayfly.model.errors import DayflyError, InternalError
+from dayfly.model.errors import DayflyError, InternalError, NotFound
 from dayfly.model.function import Function
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, ReplicaId, new_replica_id
-from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady
+from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady, StartOrder
 from dayfly.model.table import Entry
 from dayfly.providers.port import Provider
 
@@ -45,21 +45,25 @@ class Table(Protocol):
 
 
 class Reconciler:
-    """All lifecycles, and the world they act upon."""
+    """All lifecycles, and the world they act upon. `record` writes down what they decide."""
 
-    def __init__(self, *, provider: Provider, preparer: Preparer, logs: LogSink, clock: Clock, table: Table) -> None:
-        self.machines: dict[FunctionKey, Lifecycle] = {}
+    def __init__(
+        self, *, provider: Provider, preparer: Preparer, logs: LogSink, clock: Clock, table: Table,
+        machines: dict[FunctionKey, Lifecycle], record: Callable[[Lifecycle], None],
+    ) -> None:  # fmt: skip
+        self.machines = machines
+        self._record = record
         self._provider = provider
         self._preparer = preparer
         self._logs = logs
         self._clock = clock
         self._table = table
-        self._owners: dict[ReplicaId, FunctionKey] = {}
+        self._owners: dict[ReplicaId, tuple[FunctionKey, int]] = {}
         self._tails: dict[ReplicaId, deque[str]] = {}
         self._timers: dict[FunctionKey, Timer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starts: dict[ReplicaId, asyncio.Task[None]] = {}
-        self._prepares: dict[FunctionKey, asyncio.Task[None]] = {}
+        self._prepares: dict[tuple[FunctionKey, int], asyncio.Task[None]] = {}
         self._halted = False
         self._empty = asyncio.Event()
 
@@ -68,13 +72,20 @@ class Reconciler:
         machine = self.machines[function.key] = Lifecycle(function, new_replica_id)
         return machine
 
-    def own(self, replica: ReplicaId, key: FunctionKey) -> None:
-        """Take in a replica that was found running."""
-        self._owners[replica] = key
+    def machine(self, key: FunctionKey) -> Lifecycle:
+        """Return the lifecycle of a function that is wanted. Raises NotFound."""
+        machine = self.machines.get(key)
+        if machine is None or machine.removed:
+            raise missing(key)
+        return machine
 
-    def owns(self, replica: ReplicaId) -> bool:
-        """Whether the replica is not gone yet, as far as we know."""
-        return replica in self._owners
+    def living(self, key: FunctionKey) -> list[int]:
+        """Return the revisions of the function's replicas that are not gone, wanted or not."""
+        return [revision for owner, revision in self._owners.values() if owner == key]
+
+    def own(self, order: StartOrder) -> None:
+        """Take in a replica that runs, or is about to."""
+        self._owners[order.replica] = (order.key, order.revision)
 
     def tell(self, key: FunctionKey, event: ev.Event) -> None:
         """Let the function's lifecycle handle the event, and do what it says. Unknown functions hear nothing."""
@@ -90,13 +101,13 @@ class Reconciler:
 
     def on_event(self, event: ReplicaEvent) -> None:
         """Take in what a provider tells of a replica."""
-        key = self._owners.get(event.replica)
-        if key is None:
+        if event.replica not in self._owners:
             log.debug("word of the unknown replica %s: %s", event.replica, event)
         elif isinstance(event, ReplicaReady):
+            key, _ = self._owners[event.replica]
             self.tell(key, ev.Ready(event.replica, event.address))
         else:
-            self._gone(key, event)
+            self._gone(event)
 
     def on_log(self, line: LogLine) -> None:
         """Keep a line that a replica printed."""
@@ -141,7 +152,7 @@ class Reconciler:
         self.halt()
         self._empty.clear()
         owned = list(self._owners.items())
-        await asyncio.gather(*(self.stop_replica(key, replica, grace_s) for replica, key in owned))
+        await asyncio.gather(*(self.stop_replica(key, replica, grace_s) for replica, (key, _) in owned))
         if self._owners:
             timer = self._clock.call_at(self._clock.now() + grace_s + 2.0, self._empty.set)
             await self._empty.wait()
@@ -149,8 +160,8 @@ class Reconciler:
         if self._owners:
             log.warning("%d replicas did not end in time and are left to their provider", len(self._owners))
 
-    def _gone(self, key: FunctionKey, event: ReplicaExited) -> None:
-        del self._owners[event.replica]
+    def _gone(self, event: ReplicaExited) -> None:
+        key, _ = self._owners.pop(event.replica)
         if not self._owners:
             self._empty.set()
         lines = tuple(self._tails.pop(event.replica, ()))
@@ -158,10 +169,9 @@ class Reconciler:
 
     # -- instructions ------------------------------------------------------------------------------------------------
 
-    def _carry_start(self, machine: Lifecycle, instruction: ev.StartReplica) -> None:
-        replica, key = instruction.order.replica, machine.function.key
-        self._owners[replica] = key
-        self._starts[replica] = self._spawn(self._start(instruction))
+    def _carry_start(self, _machine: Lifecycle, instruction: ev.StartReplica) -> None:
+        self.own(instruction.order)
+        self._starts[instruction.order.replica] = self._spawn(self._start(instruction))
 
     async def _start(self, instruction: ev.StartReplica) -> None:
         replica = instruction.order.replica
@@ -181,7 +191,7 @@ class Reconciler:
 
     def _carry_prepare(self, machine: Lifecycle, instruction: ev.Prepare) -> None:
         key = machine.function.key
-        self._prepares[key] = self._spawn(self._prepare(key, instruction))
+        self._prepares[key, instruction.revision] = self._spawn(self._prepare(key, instruction))
 
     async def _prepare(self, key: FunctionKey, instruction: ev.Prepare) -> None:
         event: ev.PrepareDone | ev.PrepareFailed
@@ -194,12 +204,15 @@ class Reconciler:
             log.exception("%s: preparing revision %d broke", key, instruction.revision)
             event = ev.PrepareFailed(instruction.revision, f"{type(error).__name__}: {error}")
         # A function that was removed and deployed again meanwhile may carry the same number and other code.
-        if self._prepares.get(key) is asyncio.current_task():
-            del self._prepares[key]
+        if self._prepares.get((key, instruction.revision)) is asyncio.current_task():
+            del self._prepares[key, instruction.revision]
             self.tell(key, event)
 
     def _carry_publish(self, machine: Lifecycle, _instruction: ev.Publish) -> None:
         self._table.changed(entry(machine))
+
+    def _carry_record(self, machine: Lifecycle, _instruction: ev.Record) -> None:
+        self._record(machine)
 
     def _carry_retract(self, machine: Lifecycle, _instruction: ev.Retract) -> None:
         self._table.removed(machine.function.key)
@@ -241,11 +254,17 @@ class Reconciler:
             log.error("a background step of the control plane broke", exc_info=task.exception())
 
 
+def missing(key: FunctionKey) -> NotFound:
+    """Return the refusal of a question about a function that there is not."""
+    return NotFound(f"there is no function {key.name} in the namespace {key.namespace}")
+
+
 _CARRIERS: dict[type[ev.Instruction], Callable[[Reconciler, Lifecycle, Any], None]] = {
     ev.Prepare: Reconciler._carry_prepare,
     ev.StartReplica: Reconciler._carry_start,
     ev.StopReplica: Reconciler._carry_stop,
     ev.Publish: Reconciler._carry_publish,
+    ev.Record: Reconciler._carry_record,
     ev.Retract: Reconciler._carry_retract,
     ev.WakeAt: Reconciler._carry_wake,
     ev.Tell: Reconciler._carry_tell,

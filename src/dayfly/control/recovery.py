@@ -1,8 +1,9 @@
 """Taking up again after the control plane was away.
 
 Replicas outlive it. Those whose function is still wanted are adopted with whatever calls they are working on: of the
-current revision to stay, of an older one to serve until the current one does. The rest is stopped. A revision's number
-is never given a second time while a replica of its first bearer lives, so that number and name are proof enough.
+revision that serves and of its candidate to stay, of an older one to serve until these do. The rest is stopped, also
+those of a candidate that was returned. A revision's number is never given a second time while a replica of its first
+bearer lives, so that number and name are proof enough.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ def adopt(reconciler: Reconciler, functions: list[Function], found: list[Recover
     """Begin every function's lifecycle with the replicas that still run; return those that nobody wants."""
     by_key: dict[FunctionKey, list[RecoveredReplica]] = {}
     for replica in found:
-        reconciler.own(replica.order.replica, replica.order.key)
+        reconciler.own(replica.order)
         by_key.setdefault(replica.order.key, []).append(replica)
     for function in functions:
         reconciler.add(function)
@@ -29,11 +30,19 @@ def adopt(reconciler: Reconciler, functions: list[Function], found: list[Recover
     for function in functions:
         wanted: list[RecoveredReplica] = []
         for replica in by_key.get(function.key, ()):
-            (wanted if replica.order.revision <= function.revision.number else unwanted).append(replica)
+            (wanted if _may_serve(function, replica.order.revision) else unwanted).append(replica)
         reconciler.tell(function.key, ev.Recovered(tuple(wanted)))
     if found:
         log.info("%d replicas found running: %d adopted", len(found), len(found) - len(unwanted))
     return unwanted
+
+
+def _may_serve(function: Function, revision: int) -> bool:
+    if revision in (function.revision.number, function.newest.number):
+        return True
+    outcome = function.outcome
+    is_bad = outcome is not None and outcome.verdict == "returned" and outcome.revision == revision
+    return revision < max(function.revision.number, function.newest.number) and not is_bad
 
 
 async def dismiss(reconciler: Reconciler, unwanted: list[RecoveredReplica]) -> None:

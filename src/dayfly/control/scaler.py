@@ -50,6 +50,9 @@ class Scaler:
         meter = self._meter
         inflight, waiting = meter.inflight(key), meter.waiting(key)
         self._reconciler.tell(key, ev.LoadObserved(inflight, waiting, meter.invocations(key), meter.begun(key)))
+        sides = meter.take_sides(key)
+        if sides:
+            self._reconciler.tell(key, ev.CanaryObserved(sides))
         self._processor.watch(key)
 
 

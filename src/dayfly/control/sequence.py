@@ -24,10 +24,14 @@ class Sequence:
 
         The work is carried through when the caller is cancelled: half a change is worse than one nobody waits for.
         """
+        return await asyncio.shield(self.begin(key, work))
+
+    def begin(self, key: FunctionKey, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        """Have the work run after all earlier work for the key; nobody need wait for it."""
         task = asyncio.get_running_loop().create_task(self._after(self._last.get(key), work))
         self._last[key] = task
         task.add_done_callback(lambda done: self._forget(key, done))
-        return await asyncio.shield(task)
+        return task
 
     async def drain(self) -> None:
         """Wait until nothing is under way."""

@@ -1,16 +1,21 @@
 """A function's status, from what its lifecycle knows and what was counted.
 
-The state speaks of the current revision: a deployment that does not come up is `failing` even while the revision before
-it still serves, because that is what its author must know; `ready_replicas` counts everything that serves.
+It speaks of the newest revision that stands, the candidate's while there is one: a deployment that does not come up is
+`failing` even while the revision before it still serves, because that is what its author must know. `rollout` says how
+far it got; `ready_replicas` counts everything that serves.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from dayfly.control.clock import Clock
+from dayfly.decide.canary import judge
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.replicas import READY, STARTING, Replica
+from dayfly.decide.track import Track
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, ReplicaId
 from dayfly.model.replica import ReplicaStats
+from dayfly.model.rollout import RolloutStatus
 from dayfly.model.status import FunctionState, FunctionStatus, ReplicaStatus
 
 _NO_STATS = ReplicaStats(cpu_s=0.0, memory_bytes=0)
@@ -20,36 +25,65 @@ def status_of(
     machine: Lifecycle, *, clock: Clock, gateway_url: str, invocations: int, stats: Mapping[ReplicaId, ReplicaStats]
 ) -> FunctionStatus:
     """Return what is true of the function now."""
-    function = machine.function
+    function, track, now = machine.function, machine.tracks[-1], clock.now()
     return FunctionStatus(
-        spec=function.revision.spec,
-        revision=function.revision.number,
-        state=state_of(machine),
-        reason=machine.trouble.account if machine.trouble is not None else "",
-        desired_replicas=machine.scale.wanted,
+        spec=track.revision.spec,
+        revision=track.number,
+        state=state_of(machine, now),
+        reason=track.trouble.account if track.trouble is not None else "",
+        fault=track.trouble.reason if track.trouble is not None else "",
+        desired_replicas=max(machine.scale.wanted, machine.share(track, now)),
         ready_replicas=machine.ready,
         invocations=invocations,
         created_unix_ms=function.created_unix_ms,
-        updated_unix_ms=function.revision.created_unix_ms,
+        updated_unix_ms=track.revision.created_unix_ms,
         url=url_of(function.key, gateway_url),
         replicas=tuple(_replica(r, clock, stats.get(r.id, _NO_STATS)) for r in machine.replicas),
+        rollout=None if machine.candidate is None else _rollout(machine, machine.candidate, clock),
+        outcome=function.outcome,
     )
 
 
-def state_of(machine: Lifecycle) -> FunctionState:
-    """Return where the current revision stands."""
-    if machine.current(READY):
+def state_of(machine: Lifecycle, now: float) -> FunctionState:
+    """Return where the newest revision stands."""
+    track = machine.tracks[-1]
+    if machine.of(track, READY):
         return "ready"
-    if machine.trouble is not None and not machine.trouble.hold:
+    if track.is_blamed:
         return "failing"
-    if machine.preparing:
+    if track.preparing:
         return "building"
-    return "starting" if machine.scale.wanted or machine.current(STARTING) else "idle"
+    return "starting" if machine.share(track, now) or machine.of(track, STARTING) else "idle"
 
 
 def url_of(key: FunctionKey, gateway_url: str) -> str:
     """Return where the function is called; the default namespace goes without saying."""
     return f"{gateway_url.rstrip('/')}/function/{key.name if key.namespace == DEFAULT_NAMESPACE else key}"
+
+
+def _rollout(machine: Lifecycle, track: Track, clock: Clock) -> RolloutStatus:
+    now, canary, trial = clock.now(), machine.canary, track.trial
+    state: Literal["building", "starting", "shifting", "canary", "failing"]
+    reason, ends_unix_ms = "", 0
+    if track.is_blamed and not machine.of(track, READY):
+        state, reason = "failing", track.trouble.account if track.trouble is not None else ""
+    elif canary is not None and trial is not None:
+        state, reason = "canary", judge(canary, trial, now).reason
+        ends_unix_ms = clock.unix_ms() + round((trial.began + canary.window_s - now) * 1000)
+    elif machine.of(track, READY):
+        state = "shifting"
+    else:
+        state = "building" if track.preparing else "starting"
+    return RolloutStatus(
+        revision=track.number,
+        serving=machine.serving.number,
+        state=state,
+        reason=reason,
+        fault=track.trouble.reason if state == "failing" and track.trouble is not None else "",
+        canary=canary,
+        ends_unix_ms=ends_unix_ms,
+        sides=() if trial is None else (trial.candidate.side(track.number), trial.serving.side(machine.serving.number)),
+    )
 
 
 def _replica(replica: Replica, clock: Clock, stats: ReplicaStats) -> ReplicaStatus:

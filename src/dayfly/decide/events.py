@@ -5,17 +5,34 @@ back what came of them as further events. All of them are values: a story of a p
 test.
 """
 
+from typing import Literal
+
 import msgspec
 
 from dayfly.model.function import Function, FunctionSpec
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import ExitReason, Prepared, RecoveredReplica, StartOrder
+from dayfly.model.table import RevisionLoad
 
 
 class Deployed(msgspec.Struct, frozen=True):
-    """A revision is to serve from now on, also one of a function that was just removed."""
+    """A revision is to serve, now or as soon as it can; also one of a function that was just removed."""
 
     function: Function
+    """What `Lifecycle.plan` made of it and was written."""
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """Somebody decided what becomes of the candidate of this number."""
+
+    revision: int
+    verdict: Literal["promoted", "returned"]
+
+
+class CanaryObserved(msgspec.Struct, frozen=True):
+    """What was added to the figures of the revisions in a canary since the last such event."""
+
+    sides: tuple[RevisionLoad, ...]
 
 
 class Scaled(msgspec.Struct, frozen=True):
@@ -97,6 +114,8 @@ class Tick(msgspec.Struct, frozen=True):
 
 Event = (
     Deployed
+    | Decided
+    | CanaryObserved
     | Scaled
     | Removed
     | Recovered
@@ -136,6 +155,13 @@ class Publish(msgspec.Struct, frozen=True):
     """The function's routing entry has changed: tell the gateways."""
 
 
+class Record(msgspec.Struct, frozen=True):
+    """What should be true has changed by the lifecycle's own decision: date it and write it down.
+
+    It is acted upon at once. A crash before it is written costs the decision only, which is then made again.
+    """
+
+
 class Retract(msgspec.Struct, frozen=True):
     """The function is gone from the routing table: tell the gateways."""
 
@@ -157,4 +183,4 @@ class Forget(msgspec.Struct, frozen=True):
     """Nothing is left of the function, and this lifecycle can go."""
 
 
-Instruction = Prepare | StartReplica | StopReplica | Publish | Retract | WakeAt | Tell | Forget
+Instruction = Prepare | StartReplica | StopReplica | Publish | Record | Retract | WakeAt | Tell | Forget

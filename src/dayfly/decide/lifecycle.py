@@ -2,43 +2,36 @@
 
 A `Lifecycle` takes in an event and the time and returns instructions; it has no clock, no socket and no loop, and the
 ids of new replicas come from a callable it is given. After every event it settles: it compares what is wanted
-(a revision, a number of replicas) with the replicas it knows, and asks for the difference.
+(one revision or two, a number of replicas) with the replicas it knows, and asks for the difference.
 
-A new revision starts its replicas beside the old ones; only when the first of them is ready do the old ones drain.
+This module takes the events in; `settling` draws the conclusions, from where the function then stands (`standing`).
 
 What always holds between two events (`validate` checks it, the tests do after every step):
 
     L1  READY and only READY replicas have an address and serve
-    L2  the current revision has never more replicas STARTING or READY than are wanted
-    L3  replicas of an old revision are READY only while none of the current one is, and some are wanted
+    L2  neither revision has more replicas STARTING or READY than it should
+    L3  replicas left over are READY only as far as there are too few others, and never STARTING
     L4  a removed function has DRAINING replicas only
-    L5  when replicas are missing, they are being prepared for, waited for (back-off, or one trying ahead), or ordered
+    L5  when replicas are missing, they are being prepared for, waited for (back-off, or others first), or ordered
     L6  whenever the passing of time alone must have an effect, a wake-up is asked for no later than that
-    L7  callers are told of a failure only while no replica is ready and the back-off runs
+    L7  callers are told of a failure only while no replica is ready and the back-off of the serving revision runs
+    L8  the candidate is another revision than the one that serves, and fewer of it are ready than would be enough
+    L9  calls are split only between two revisions, and a canary's time runs once one of its replicas was ready
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from dayfly.decide import events as ev
-from dayfly.decide import scaling
-from dayfly.decide.orders import start_order
-from dayfly.decide.replicas import (
-    DRAINING,
-    READY,
-    START_LIMIT_S,
-    STARTING,
-    STOP_AGAIN_S,
-    STOPPED,
-    InvalidTransition,
-    Replica,
-    Replicas,
-)
-from dayfly.decide.trouble import HEALTHY_AFTER_S, SENTENCES, Trouble, failed
-from dayfly.model.function import Function
+from dayfly.decide import rollout, scaling, settling
+from dayfly.decide.replicas import DRAINING, READY, STARTING, STOPPED, InvalidTransition
+from dayfly.decide.standing import Standing
+from dayfly.decide.track import Track
+from dayfly.model.function import Function, Revision
 from dayfly.model.names import ReplicaId
-from dayfly.model.replica import Prepared, ReplicaPhase
-from dayfly.model.scaling import ScalingPolicy
+from dayfly.model.rollout import Canary
 
 STOP_RETRY_S = 1.0
 """How soon a stop that the provider refused is asked for again."""
@@ -46,26 +39,14 @@ MAX_STORY = 32
 """Events kept to explain a bug."""
 
 
-class Lifecycle:
-    """The state of one function. Small, because ten thousand idle ones must fit."""
+class Lifecycle(Standing):
+    """The state of one function, and what events make of it."""
 
-    __slots__ = (
-        "_dirty", "_new_id", "_story", "failing", "function", "policy", "prepared", "preparing", "removed", "replicas",
-        "scale", "timeout_s", "trouble", "wake_at",
-    )  # fmt: skip
+    __slots__ = ("_new_id", "_story")
 
     def __init__(self, function: Function, new_id: Callable[[], ReplicaId]) -> None:
-        self.policy: ScalingPolicy
-        self.timeout_s: float
-        self._adopt_spec(function)
-        self.replicas = Replicas()
-        self.scale = scaling.Scaling()
-        self.trouble: Trouble | None = None
-        self.failing = self.preparing = self.removed = False
-        self.prepared: Prepared | None = None
-        self.wake_at: float | None = None
+        super().__init__(function)
         self._new_id = new_id
-        self._dirty = False
         self._story: list[tuple[float, ev.Event]] | None = None
 
     def handle(self, event: ev.Event, now: float) -> list[ev.Instruction]:
@@ -74,61 +55,68 @@ class Lifecycle:
         out: list[ev.Instruction] = []
         try:
             _HANDLERS[type(event)](self, event, now, out)
-            self._settle(now, out)
+            settling.settle(self, self._new_id, now, out)
         except InvalidTransition as error:
             story = "\n".join(f"{at:.3f} {told}" for at, told in self._story or ())
             raise InvalidTransition(f"{error} after\n{story}") from error
         return out
 
-    def current(self, *phases: ReplicaPhase) -> list[Replica]:
-        """Return the current revision's replicas in these phases, oldest first."""
-        number = self.function.revision.number
-        return [replica for replica in self.replicas.within(*phases) if replica.revision == number]
-
-    def old(self, *phases: ReplicaPhase) -> list[Replica]:
-        """Return the replicas of other revisions in these phases."""
-        number = self.function.revision.number
-        return [replica for replica in self.replicas.within(*phases) if replica.revision != number]
-
-    @property
-    def ready(self) -> int:
-        """How many replicas serve, of whatever revision."""
-        return len(self.replicas.within(READY))
+    def plan(self, revision: Revision, canary: Canary | None) -> Function:
+        """Return what should be true once this revision is deployed. What serves goes on until it can."""
+        function, works = self.function, self.works
+        if not works and self.candidate is not None and self.of(self.candidate, READY):
+            function, works = rollout.promoted(function, "the revision before it did not come up any more"), True
+        return rollout.deployed(function, revision, canary, works=works)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    def _deployed(self, event: ev.Deployed, now: float, _out: list[ev.Instruction]) -> None:
-        self._adopt_spec(event.function)
-        self.removed = self.preparing = False
-        self.prepared = self.trouble = None
-        self._dirty = True
-        scaling.deploy(self.scale, self.policy, now)
+    def _deployed(self, event: ev.Deployed, now: float, out: list[ev.Instruction]) -> None:
+        function, newest = event.function, event.function.newest
+        if not self.removed and newest.number != self.function.newest.number:
+            # While it was written down, the revision that serves may have come up, or another may have taken over.
+            function = self.plan(newest, function.candidate.canary if function.candidate is not None else None)
+            if function != event.function:
+                out.append(ev.Record())
+        self.removed = False
+        self.take(function, Track(newest, now + self.policy.idle_s))
+        if self.candidate is None or self.scale.wanted or not self.policy.to_zero:
+            scaling.deploy(self.scale, self.policy, now)
+
+    def _decided(self, event: ev.Decided, now: float, out: list[ev.Instruction]) -> None:
+        if self.candidate is None or self.candidate.number != event.revision:
+            return
+        if event.verdict == "promoted":
+            settling.shift(self, "somebody promoted it by hand", out)
+        else:
+            settling.give_back(self, rollout.BY_HAND, now, out)
 
     def _scaled(self, event: ev.Scaled, now: float, _out: list[ev.Instruction]) -> None:
-        self.function = event.function
+        self.function = replace(self.function, replicas=event.function.replicas)
         scaling.by_hand(self.scale, self.policy, self.function.replicas, now)
 
     def _removed(self, _event: ev.Removed, _now: float, out: list[ev.Instruction]) -> None:
         if not self.removed:
             self.removed = True
-            self.preparing = self._dirty = False
-            self.prepared = self.trouble = None
+            self.take(replace(self.function, candidate=None), Track(self.function.revision))
+            self.changed = False
             self.scale = scaling.Scaling()
             out.append(ev.Retract())
 
     def _recovered(self, event: ev.Recovered, now: float, _out: list[ev.Instruction]) -> None:
         for found in event.replicas:
-            replica = self.replicas.enlist(found.order.replica, found.order.revision, now)
+            replica = self.replicas.enlist(found.order, now, stale=found.stale)
             if found.address:
                 self.replicas.move(replica, READY, now, address=found.address)
-        running = len(self.current(STARTING, READY)) or min(1, len(self.old(READY)))
-        scaling.resume(self.scale, self.policy, self.function.replicas, running, now)
+        running = [r for r in self.replicas if r.phase is READY or not r.stale]
+        counted = (self.serving,) if self.canary is not None else self.tracks
+        ours = [r for r in running if r.revision in [track.number for track in counted]]
+        scaling.resume(self.scale, self.policy, self.function.replicas, len(ours) or min(1, self.ready), now)
 
     def _demanded(self, _event: ev.Demanded, now: float, _out: list[ev.Instruction]) -> None:
         if not self.removed:
             scaling.demand(self.scale, self.policy, self.function.replicas, now)
             # A gateway that asks although the table holds an answer may have lost it: tell it again.
-            self._dirty = self._dirty or self.failing
+            self.changed = self.changed or self.failing
 
     def _load_observed(self, event: ev.LoadObserved, now: float, _out: list[ev.Instruction]) -> None:
         scaling.observe(self.scale, self.policy, event, now)
@@ -138,15 +126,21 @@ class Lifecycle:
     def _cpu_observed(self, event: ev.CpuObserved, now: float, _out: list[ev.Instruction]) -> None:
         scaling.observe_cpu(self.scale, self.policy, event.cpu_s, now)
 
+    def _canary_observed(self, event: ev.CanaryObserved, _now: float, _out: list[ev.Instruction]) -> None:
+        if self.candidate is not None and self.candidate.trial is not None:
+            for side in event.sides:
+                self.candidate.trial.add(side, candidate=self.candidate.number, serving=self.serving.number)
+
     def _prepare_done(self, event: ev.PrepareDone, _now: float, _out: list[ev.Instruction]) -> None:
-        if self.preparing and event.revision == self.function.revision.number:
-            self.preparing = False
-            self.prepared = event.prepared
+        for track in self.tracks:
+            if track.preparing and event.revision == track.number:
+                track.preparing, track.prepared = False, event.prepared
 
     def _prepare_failed(self, event: ev.PrepareFailed, now: float, out: list[ev.Instruction]) -> None:
-        if self.preparing and event.revision == self.function.revision.number:
-            self.preparing = False
-            self._fail("prepare_failed", event.detail, (), now, out)
+        for track in self.tracks:
+            if track.preparing and event.revision == track.number:
+                track.preparing = False
+                out.append(track.fail("prepare_failed", event.detail, (), now))
 
     def _is_ready(self, event: ev.Ready, now: float, _out: list[ev.Instruction]) -> None:
         replica = self.replicas.get(event.replica)
@@ -158,11 +152,12 @@ class Lifecycle:
         replica = self.replicas.get(event.replica)
         if replica is None:
             return
-        wanted = replica.phase is not DRAINING and replica.revision == self.function.revision.number
+        wanted = replica.phase is not DRAINING and not replica.stale
         self.replicas.move(replica, STOPPED, now)
-        if wanted:
-            self.prepared = None if event.reason == "start_failed" else self.prepared
-            self._fail(event.reason, event.detail, event.lines, now, out)
+        for track in self.tracks:
+            if wanted and track.number == replica.revision:
+                track.prepared = None if event.reason == "start_failed" else track.prepared
+                out.append(track.fail(event.reason, event.detail, event.lines, now))
 
     def _stop_failed(self, event: ev.StopFailed, now: float, _out: list[ev.Instruction]) -> None:
         replica = self.replicas.get(event.replica)
@@ -172,109 +167,12 @@ class Lifecycle:
     def _tick(self, _event: ev.Tick, _now: float, _out: list[ev.Instruction]) -> None:
         self.wake_at = None
 
-    # -- settling ----------------------------------------------------------------------------------------------------
-
-    def _settle(self, now: float, out: list[ev.Instruction]) -> None:
-        if not self.removed:
-            scaling.settle(self.scale, self.policy, self.function.replicas, now)
-            self._give_up_slow(now, out)
-        for replica in list(self._surplus()):
-            self.replicas.move(replica, DRAINING, now)
-        self._heal(now)
-        self._publish(now, out)
-        for replica in self.replicas.within(DRAINING):
-            if replica.act_at is not None and replica.act_at <= now:
-                grace_s = self.timeout_s if replica.address else 0.0
-                replica.act_at = now + grace_s + STOP_AGAIN_S
-                out.append(ev.StopReplica(replica.id, grace_s))
-        self._fill(now, out)
-        self._ask_to_be_woken(now, out)
-        if self.removed and not self.replicas:
-            out.append(ev.Forget())
-
-    def _give_up_slow(self, now: float, out: list[ev.Instruction]) -> None:
-        for replica in self.current(STARTING):
-            if replica.act_at is not None and replica.act_at <= now:
-                self.replicas.move(replica, DRAINING, now)
-                self._fail("too_slow", f"not ready {START_LIMIT_S:g} s after its start", (), now, out)
-
-    def _surplus(self) -> Iterator[Replica]:
-        if self.removed:
-            yield from self.replicas.within(STARTING, READY)
-            return
-        yield from self.old(STARTING)
-        serving = self.current(READY)
-        if serving or self.scale.wanted == 0:
-            yield from self.old(READY)
-        by_worth = serving + self.current(STARTING)
-        yield from by_worth[self.scale.wanted :]
-
-    def _heal(self, now: float) -> None:
-        if self.trouble and now >= self.trouble.retry_at + HEALTHY_AFTER_S and self.current(READY):
-            self.trouble = None
-
-    def _publish(self, now: float, out: list[ev.Instruction]) -> None:
-        failing = self.trouble is not None and not self.trouble.hold and now < self.trouble.retry_at and not self.ready
-        if failing != self.failing:
-            self.failing = failing
-            self._dirty = True
-        if (self._dirty or self.replicas.rerouted) and not self.removed:
-            out.append(ev.Publish())
-        self._dirty = self.replicas.rerouted = False
-
-    def _fill(self, now: float, out: list[ev.Instruction]) -> None:
-        missing = self._startable(now)
-        if missing <= 0:
-            return
-        if self.prepared is None:
-            if not self.preparing:
-                self.preparing = True
-                out.append(ev.Prepare(self.function.revision.number, self.function.revision.spec))
-            return
-        for _ in range(missing):
-            order = start_order(self.function, self.prepared, self._new_id())
-            self.replicas.enlist(order.replica, order.revision, now)
-            out.append(ev.StartReplica(order))
-
-    def _startable(self, now: float) -> int:
-        if self.removed or (self.trouble is not None and now < self.trouble.retry_at):
-            return 0
-        starting, ready = len(self.current(STARTING)), len(self.current(READY))
-        missing = self.scale.wanted - starting - ready
-        if self.trouble is not None and not ready:
-            # After a failure one replica tries ahead of the others: twenty that fail the same way say no more.
-            return min(missing, 1 - starting)
-        return missing
-
-    def _ask_to_be_woken(self, now: float, out: list[ev.Instruction]) -> None:
-        due = self.next_due(now)
-        if due is not None and (self.wake_at is None or due < self.wake_at):
-            self.wake_at = due
-            out.append(ev.WakeAt(due))
-
     def next_due(self, now: float) -> float | None:
         """Return when time alone will have an effect; None for never."""
-        times = [replica.act_at for replica in self.replicas if replica.act_at is not None]
-        if not self.removed:
-            times.extend(scaling.next_changes(self.scale, self.policy, self.function.replicas))
-            if self.trouble is not None:
-                times.extend(at for at in (self.trouble.retry_at, self.trouble.retry_at + HEALTHY_AFTER_S) if at > now)
-        return min(times, default=None)
-
-    # -- the rest ----------------------------------------------------------------------------------------------------
-
-    def _adopt_spec(self, function: Function) -> None:
-        self.function = function
-        self.policy = function.revision.spec.scaling
-        self.timeout_s = function.revision.spec.timeout_s
-
-    def _fail(self, reason: str, detail: str, lines: tuple[str, ...], now: float, out: list[ev.Instruction]) -> None:
-        self.trouble = failed(self.trouble, reason, detail, lines, now)
-        number, count = self.function.revision.number, self.trouble.failures
-        out.append(ev.Tell(f"revision {number} failed, {count} in a row: {SENTENCES[reason]}", detail))
+        return settling.next_due(self, now)
 
     def _remember(self, event: ev.Event, now: float) -> None:
-        if isinstance(event, ev.Tick | ev.LoadObserved | ev.CpuObserved):
+        if isinstance(event, ev.Tick | ev.LoadObserved | ev.CpuObserved | ev.CanaryObserved):
             return
         if self._story is None or (self.scale.wanted == 0 and not self.replicas):
             self._story = []
@@ -284,12 +182,14 @@ class Lifecycle:
 
 _HANDLERS: dict[type[ev.Event], Callable[[Lifecycle, Any, float, list[ev.Instruction]], None]] = {
     ev.Deployed: Lifecycle._deployed,
+    ev.Decided: Lifecycle._decided,
     ev.Scaled: Lifecycle._scaled,
     ev.Removed: Lifecycle._removed,
     ev.Recovered: Lifecycle._recovered,
     ev.Demanded: Lifecycle._demanded,
     ev.LoadObserved: Lifecycle._load_observed,
     ev.CpuObserved: Lifecycle._cpu_observed,
+    ev.CanaryObserved: Lifecycle._canary_observed,
     ev.PrepareDone: Lifecycle._prepare_done,
     ev.PrepareFailed: Lifecycle._prepare_failed,
     ev.Ready: Lifecycle._is_ready,

@@ -1,17 +1,17 @@
 """The order for one replica, made from what the author asked for and what was prepared."""
 
-from dayfly.model.function import Function
+from dayfly.model.function import Revision
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import Prepared, StartOrder
 
 
-def start_order(function: Function, prepared: Prepared, replica: ReplicaId) -> StartOrder:
-    """Return the order that starts `replica` for the function's current revision."""
-    spec = function.revision.spec
+def start_order(revision: Revision, prepared: Prepared, replica: ReplicaId) -> StartOrder:
+    """Return the order that starts `replica` for the revision."""
+    spec = revision.spec
     return StartOrder(
         replica=replica,
-        key=function.key,
-        revision=function.revision.number,
+        key=spec.key,
+        revision=revision.number,
         lang=spec.lang,
         dialect=spec.dialect,
         handler=spec.handler,

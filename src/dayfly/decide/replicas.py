@@ -6,7 +6,7 @@
 - STARTING: ordered from the provider. Not in the routing table.
 - READY: takes calls; exactly these are in the routing table.
 - DRAINING: taken out of the table. It is told to stop a moment later, so that gateways hear of it first, and then has
-  the function's timeout to finish its calls.
+  the timeout of its own revision to finish its calls.
 
 The ways are a table; anything that is not in it is a bug of ours and raises.
 """
@@ -17,7 +17,7 @@ import msgspec
 
 from dayfly.model.errors import InternalError
 from dayfly.model.names import ReplicaId
-from dayfly.model.replica import ReplicaPhase
+from dayfly.model.replica import ReplicaPhase, StartOrder
 
 STARTING = ReplicaPhase.STARTING
 READY = ReplicaPhase.READY
@@ -44,6 +44,10 @@ class Replica(msgspec.Struct, gc=False):
     phase: ReplicaPhase
     started: float
     """When it was ordered, or found running."""
+    timeout_s: float
+    """How long its calls may take."""
+    stale: bool = False
+    """Run by an older Dayfly, and to be replaced by another of its revision."""
     address: str = ""
     """Where it took calls; empty when it never was ready."""
     act_at: float | None = None
@@ -76,10 +80,17 @@ class Replicas:
         """Return those in these phases, of every revision."""
         return [replica for replica in self._by_id.values() if replica.phase in phases]
 
-    def enlist(self, name: ReplicaId, revision: int, now: float) -> Replica:
+    def of(self, revision: int, *phases: ReplicaPhase) -> list[Replica]:
+        """Return the revision's replicas in these phases, oldest first, the stale ones left out."""
+        return [r for r in self._by_id.values() if r.revision == revision and r.phase in phases and not r.stale]
+
+    def enlist(self, order: StartOrder, now: float, *, stale: bool = False) -> Replica:
         """Take in a replica that starts."""
-        replica = Replica(name, revision, STARTING, started=now, act_at=now + START_LIMIT_S)
-        self._by_id[name] = replica
+        replica = Replica(
+            order.replica, order.revision, STARTING,
+            started=now, timeout_s=order.timeout_s, stale=stale, act_at=now + START_LIMIT_S,
+        )  # fmt: skip
+        self._by_id[order.replica] = replica
         return replica
 
     def move(self, replica: Replica, to: ReplicaPhase, now: float, *, address: str = "") -> None:

@@ -11,6 +11,8 @@ printed lines go into `account`, for those who may administer the function.
 
 import msgspec
 
+from dayfly.model.rollout import Fault
+
 LONGEST_BACKOFF_S = 60.0
 HEALTHY_AFTER_S = 60.0
 """Without a failure for this long after a restart, the function counts as healthy again."""
@@ -35,7 +37,7 @@ _BLAMELESS = ("lost", "stopped")
 class Trouble(msgspec.Struct, frozen=True, gc=False):
     """The last failure of a function that has not proved healthy since."""
 
-    reason: str
+    reason: Fault
     failures: int
     """Failures in a row."""
     failed_at: float
@@ -57,7 +59,7 @@ class Trouble(msgspec.Struct, frozen=True, gc=False):
         return f"{text}: {self.detail}" if self.detail else text
 
 
-def failed(before: Trouble | None, reason: str, detail: str, lines: tuple[str, ...], now: float) -> Trouble:
+def failed(before: Trouble | None, reason: Fault, detail: str, lines: tuple[str, ...], now: float) -> Trouble:
     """Return the trouble after one more failure."""
     detail = "\n".join(part for part in (detail.strip(), *lines) if part)[-MAX_ACCOUNT:]
     if before is not None and now < before.retry_at:

@@ -7,13 +7,17 @@ seat only names the pool that a call is sent through.
 An endpoint that does not answer is left out until the control plane says something new about its function, or for
 `SUSPECT_S`, whichever is first: the control plane may believe the replica well, and then nothing else would bring the
 endpoint back.
+
+While a canary runs, its seats stand apart, and its `Split` says which calls are theirs. `Lane.seats` are then those of
+the other endpoints, which is what a call waits for and what the control plane is told of when there is none.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
-from dayfly.gateway.metering import Meters
+from dayfly.gateway.metering import Meters, Tally
+from dayfly.gateway.split import Split
 from dayfly.http1.pool import Pool
 from dayfly.model.table import Endpoint, Entry
 
@@ -34,13 +38,15 @@ class Waiting(Protocol):
 class Seat:
     """One endpoint and what is on its way to it."""
 
-    __slots__ = ("endpoint", "outstanding", "pool", "suspect_until")
+    __slots__ = ("endpoint", "outstanding", "pool", "suspect_until", "tally")
 
     def __init__(self, endpoint: Endpoint, pool: Pool) -> None:
         self.endpoint = endpoint
         self.pool = pool
         self.outstanding = 0
         self.suspect_until = 0.0
+        self.tally: Tally | None = None
+        """What counts the calls of its revision while a canary runs."""
 
 
 class Lane:
@@ -49,6 +55,7 @@ class Lane:
     __slots__ = (
         "_make_pool",
         "_seat_by_address",
+        "_split",
         "_turn",
         "entry",
         "limit",
@@ -65,17 +72,18 @@ class Lane:
         self.meter = meters.of(self.name)
         self.limit = _UNLIMITED
         self.seats: list[Seat] = []
-        """Endpoints that may be used now."""
+        """Endpoints that may be used now, the canary's left out."""
         self.waiting: OrderedDict[Waiting, None] = OrderedDict()
         self.removed = False
         self._turn = 0
+        self._split: Split | None = None
         self._make_pool = make_pool
         self._seat_by_address: dict[str, Seat] = {}
         self.update(entry)
 
     @property
     def starving(self) -> bool:
-        """Whether calls wait and no endpoint is ready: the control plane must be told."""
+        """Whether calls wait and no endpoint that could take them is ready: the control plane must be told."""
         return bool(self.waiting) and not self.seats
 
     def update(self, entry: Entry) -> None:
@@ -93,7 +101,7 @@ class Lane:
             self._seat_by_address[endpoint.address] = seat
         for seat in known.values():
             seat.pool.close()
-        self.seats = list(self._seat_by_address.values())
+        self._arrange()
         self.serve()
         if entry.failing and not self.seats:
             self.turn_away()
@@ -105,6 +113,8 @@ class Lane:
             seat.pool.close()
         self._seat_by_address.clear()
         self.seats = []
+        self._split = None
+        self.meter.end_tallies()
         self.turn_away()
 
     def close(self) -> None:
@@ -125,21 +135,24 @@ class Lane:
         Equal seats take turns. Every seat taken is given back by `leave`.
         """
         seats = self.seats
-        best: Seat | None = None
-        fewest = self.limit
+        if self._split is not None:
+            return self._split.pick(seats, self.limit)
         count = len(seats)
         if count == 1:
-            best = seats[0]
-            if best.outstanding >= fewest:
+            only = seats[0]
+            if only.outstanding >= self.limit:
                 return None
-        else:
-            self._turn = turn = (self._turn + 1) % count if count else 0
-            for at in range(turn - count, turn):
-                seat = seats[at]
-                if seat.outstanding < fewest:
-                    best, fewest = seat, seat.outstanding
-                    if not fewest:
-                        break
+            only.outstanding += 1
+            return only
+        best: Seat | None = None
+        fewest = self.limit
+        self._turn = turn = (self._turn + 1) % count if count else 0
+        for at in range(turn - count, turn):
+            seat = seats[at]
+            if seat.outstanding < fewest:
+                best, fewest = seat, seat.outstanding
+                if not fewest:
+                    break
         if best is not None:
             best.outstanding += 1
         return best
@@ -176,15 +189,16 @@ class Lane:
     def suspect(self, seat: Seat, now: float) -> None:
         """Leave an endpoint out for now: it does not answer."""
         seat.suspect_until = now + SUSPECT_S
-        if seat in self.seats:
-            self.seats.remove(seat)
+        side = self._side(seat)
+        if seat in side:
+            side.remove(seat)
 
     def reconsider(self, now: float) -> None:
         """Use suspects again whose time is over."""
         back = [seat for seat in self._seat_by_address.values() if 0 < seat.suspect_until <= now]
         for seat in back:
             seat.suspect_until = 0.0
-            self.seats.append(seat)
+            self._side(seat).append(seat)
         if back:
             self.serve()
 
@@ -192,6 +206,30 @@ class Lane:
         """Let every endpoint's pool close what it does not need."""
         for seat in self._seat_by_address.values():
             seat.pool.trim()
+
+    def _arrange(self) -> None:
+        """Put every seat on its side, and count by revision while there are two sides."""
+        canary, split = self.entry.canary, self._split
+        if not canary:
+            if split is not None:
+                self._split = None
+                self.meter.end_tallies()
+                for seat in self._seat_by_address.values():
+                    seat.tally = None
+            self.seats = list(self._seat_by_address.values())
+            return
+        if split is None or split.revision != canary:
+            self.meter.end_tallies()
+            split = self._split = Split(canary)
+        split.percent = self.entry.canary_percent
+        self.seats, split.seats = [], []
+        for seat in self._seat_by_address.values():
+            seat.tally = self.meter.tally(seat.endpoint.revision)
+            self._side(seat).append(seat)
+
+    def _side(self, seat: Seat) -> list[Seat]:
+        split = self._split
+        return split.seats if split is not None and seat.endpoint.revision == split.revision else self.seats
 
     def _note_waiting(self) -> None:
         meter = self.meter

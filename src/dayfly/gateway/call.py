@@ -23,7 +23,7 @@ class FunctionCall(Exchange):
     `answered` does in one go for the warm call, whose request and response came whole, what `Exchange` does for any.
     """
 
-    __slots__ = ("_began", "_gateway", "_hold_until", "_ident", "_lane", "_plan", "_seat", "_start_line")
+    __slots__ = ("_began", "_gateway", "_hold_until", "_ident", "_lane", "_plan", "_seat", "_seated", "_start_line")
 
     def __init__(self, connection: ServerConnection, head: RequestHead, gateway: "PublicListener", plan: Plan) -> None:
         # Written out instead of calling up, as this is done for every call.
@@ -62,6 +62,7 @@ class FunctionCall(Exchange):
 
     def _go(self, lane: Lane, seat: Seat, now: float) -> None:
         self._seat = seat
+        self._seated = now
         meter = lane.meter
         meter.inflight += 1
         if not meter.changed:
@@ -157,6 +158,8 @@ class FunctionCall(Exchange):
         assert seat is not None
         lane.meter.inflight -= 1
         lane.meter.finish(status, seconds)
+        if seat.tally is not None:
+            seat.tally.count(status, now - self._seated)
         lane.leave(seat)
         connection.finish(now, True)
 
@@ -187,8 +190,10 @@ class FunctionCall(Exchange):
         if lane is None:
             return
         lane.meter.finish(status, now - self._began)
-        if self._seat is not None:
-            self._leave(lane)
+        seat = self._leave(lane)
+        if seat is not None:
+            if seat.tally is not None:
+                seat.tally.count(status, now - self._seated)
         elif lane.waiting:
             lane.give_up(self)
 

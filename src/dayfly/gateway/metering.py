@@ -2,11 +2,14 @@
 
 A meter is a handful of integers that the call itself adds to: about 0.4 us a call, nothing allocated once a status has
 been seen. Figures are totals since the process started. Reports carry the functions whose figures changed.
+
+While a canary runs, each revision that takes part has a tally besides, from which the control plane judges the one by
+the other. A tally begins with the canary and goes with it.
 """
 
 from bisect import bisect_left
 
-from dayfly.model.table import LATENCY_BUCKETS_S, FunctionLoad, Load
+from dayfly.model.table import CANARY_BUCKETS_S, LATENCY_BUCKETS_S, FunctionLoad, Load, RevisionLoad
 
 
 class _Cell:
@@ -20,10 +23,33 @@ class _Cell:
         self.buckets = [0] * (len(LATENCY_BUCKETS_S) + 1)
 
 
+class Tally:
+    """What one revision's calls came to since the canary began."""
+
+    __slots__ = ("_buckets", "_calls", "_failed", "_revision")
+
+    def __init__(self, revision: int) -> None:
+        self._revision = revision
+        self._calls = 0
+        self._failed = 0
+        self._buckets = [0] * (len(CANARY_BUCKETS_S) + 1)
+
+    def count(self, status: int, seconds: float) -> None:
+        """Count a call that one of its replicas answered with `status`, `seconds` after it got it."""
+        self._calls += 1
+        if status >= 500:
+            self._failed += 1
+        self._buckets[bisect_left(CANARY_BUCKETS_S, seconds)] += 1
+
+    def load(self) -> RevisionLoad:
+        """Return the figures."""
+        return RevisionLoad(self._revision, self._calls, self._failed, tuple(self._buckets))
+
+
 class Meter:
     """One function's figures."""
 
-    __slots__ = ("_cells", "_touched", "changed", "cold", "function", "inflight", "started", "waiting")
+    __slots__ = ("_cells", "_tallies", "_touched", "changed", "cold", "function", "inflight", "started", "waiting")
 
     def __init__(self, function: str, touched: list["Meter"]) -> None:
         self.function = function
@@ -32,6 +58,7 @@ class Meter:
         self.started = 0
         self.cold = 0
         self._cells: dict[int, _Cell] = {}
+        self._tallies: dict[int, Tally] | None = None
         self.changed = False
         """Whether the next report includes this function."""
         self._touched = touched
@@ -54,6 +81,18 @@ class Meter:
             self.changed = True
             self._touched.append(self)
 
+    def tally(self, revision: int) -> Tally:
+        """Return what counts this revision's calls until `end_tallies`."""
+        if self._tallies is None:
+            self._tallies = {}
+        return self._tallies.setdefault(revision, Tally(revision))
+
+    def end_tallies(self) -> None:
+        """Count by revision no longer, and have the next report say so. Idempotent."""
+        if self._tallies is not None:
+            self._tallies = None
+            self.touch()
+
     def load(self) -> FunctionLoad:
         """Return the figures and begin to watch for the next change."""
         self.changed = False
@@ -64,6 +103,7 @@ class Meter:
             started=self.started,
             codes={code: (cell.count, cell.seconds, tuple(cell.buckets)) for code, cell in self._cells.items()},
             cold=self.cold,
+            revisions=tuple(tally.load() for tally in self._tallies.values()) if self._tallies else (),
         )
 
 

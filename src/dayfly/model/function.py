@@ -1,7 +1,7 @@
 """Functions and their revisions: what somebody asked for.
 
 A `FunctionSpec` is the whole of a deployment as its author wrote it. Deploying one makes a `Revision`: the spec, frozen
-and numbered. A `Function` is the name that outlives its revisions.
+and numbered. A `Function` is the name that outlives its revisions: one of them serves, and another may be about to.
 """
 
 from typing import Literal
@@ -19,6 +19,7 @@ from dayfly.model.names import (
     parse_secret_name,
 )
 from dayfly.model.quantities import parse_cpu, parse_duration, parse_memory
+from dayfly.model.rollout import Canary, Outcome
 from dayfly.model.scaling import ScalingPolicy
 
 Dialect = Literal["auto", "python", "python-classic", "python-typed", "asgi", "wsgi"]
@@ -122,14 +123,31 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     created_unix_ms: int
 
 
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A revision that is to take over from the one that serves."""
+
+    revision: Revision
+    canary: Canary | None = None
+    """None to take over as soon as it is ready."""
+
+
 class Function(msgspec.Struct, frozen=True, kw_only=True):
-    """What should be true of one function: the revision that serves and how many replicas were asked for by hand."""
+    """What should be true of one function: what serves, what is to take over, and how many replicas were asked for."""
 
     key: FunctionKey
     revision: Revision
+    """The revision that serves, or is the first that is to."""
+    candidate: Candidate | None = None
+    outcome: Outcome | None = None
+    """How the last rollout ended; None before the first one did."""
     created_unix_ms: int
     replicas: int | None = None
     """Replicas somebody set by hand; None leaves the number to the scaler. Cleared by a deployment."""
+
+    @property
+    def newest(self) -> Revision:
+        """What was asked for last and still stands: the candidate's revision, else the one that serves."""
+        return self.candidate.revision if self.candidate is not None else self.revision
 
 
 def _check_handler(handler: str) -> None:

@@ -76,6 +76,8 @@ class RecoveredReplica(msgspec.Struct, frozen=True):
     order: StartOrder
     address: str
     """Empty while the replica is not ready yet."""
+    stale: bool = False
+    """Run by an older Dayfly: it serves until another one of its revision does."""
 
 
 class ReplicaStats(msgspec.Struct, frozen=True):

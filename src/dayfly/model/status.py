@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from dayfly.model.function import FunctionSpec
+from dayfly.model.rollout import Canary, Fault, Outcome, RolloutStatus
 
 FunctionState = Literal["building", "starting", "ready", "idle", "failing"]
 """building: dependencies are being installed. starting: no replica ready yet. ready: at least one is. idle: scaled to
@@ -26,9 +27,13 @@ class FunctionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A function: what was asked for and what is."""
 
     spec: FunctionSpec
+    """The newest that was asked for and still stands, also while its rollout is under way."""
     revision: int
+    """Its number."""
     state: FunctionState
     reason: str = ""
+    fault: Fault = ""
+    """The kind of failure that `reason` tells of."""
     desired_replicas: int
     ready_replicas: int
     invocations: int = 0
@@ -39,6 +44,10 @@ class FunctionStatus(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     """Where to call it, as far as the control plane knows its public address."""
     replicas: tuple[ReplicaStatus, ...] = ()
+    rollout: RolloutStatus | None = None
+    """How the revision is taking over; None once it serves."""
+    outcome: Outcome | None = None
+    """How the last rollout ended."""
 
 
 class PlatformInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +69,23 @@ class ScaleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many replicas are wanted by hand; null gives the number back to the scaler."""
 
     replicas: int | None
+
+
+class RevisionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One revision in a function's history."""
+
+    number: int
+    created_unix_ms: int
+    spec: FunctionSpec
+    role: Literal["serving", "candidate", "kept"]
+    """kept: can be rolled back to."""
+
+
+class RollbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which revision is to serve again; null for the one that served before, or ends a rollout under way."""
+
+    revision: int | None = None
+    canary: Canary | None = None
 
 
 class BundleReceipt(msgspec.Struct, frozen=True):

@@ -7,11 +7,12 @@ says how far each gateway's present life had been counted, since after such a re
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 
 import msgspec
 
 from dayfly.model.names import FunctionKey
-from dayfly.model.table import LATENCY_BUCKETS_S, FunctionLoad, Load
+from dayfly.model.table import LATENCY_BUCKETS_S, FunctionLoad, Load, RevisionLoad
 
 _MARK = "@"
 """Parts a function's name from a gateway and its life in what `totals` returns: `NAME.NAMESPACE@GATEWAY@BOOT`."""
@@ -59,6 +60,7 @@ class Meter:
         self._former: dict[str, Figures] = {}
         self._ever: dict[str, int] = {}
         self._begun: dict[str, int] = {}
+        self._sides: dict[str, dict[int, RevisionLoad]] = {}
 
     def merge(self, gateway: str, boot: str, load: Load) -> None:
         """Take in a gateway's report; one life of a gateway is told from the next by `boot`."""
@@ -77,6 +79,8 @@ class Meter:
             # A gateway first heard of may have counted for days: only the calls it has now are known to be new.
             begun = report.started - before.started if before is not None else report.inflight + report.waiting
             self._begun[report.function] = self._begun.get(report.function, 0) + begun
+            if report.revisions:
+                self._compare(report, before.revisions if before is not None else ())
             life.loads[report.function] = report
             self._ever[report.function] = self._ever.get(report.function, 0) + life.count(report)
 
@@ -89,6 +93,7 @@ class Meter:
         """Let a function deployed later under the name of this removed one start at zero calls."""
         self._ever.pop(str(key), None)
         self._begun.pop(str(key), None)
+        self._sides.pop(str(key), None)
 
     def inflight(self, key: FunctionKey) -> int:
         """Calls being worked on now, in all gateways."""
@@ -105,6 +110,10 @@ class Meter:
     def begun(self, key: FunctionKey) -> int:
         """Calls seen to begin since this meter was made; only what it grows by means something."""
         return self._begun.get(str(key), 0)
+
+    def take_sides(self, key: FunctionKey) -> tuple[RevisionLoad, ...]:
+        """Calls of the function's revisions in a canary, in all gateways, finished since this was last asked."""
+        return tuple(self._sides.pop(str(key), {}).values())
 
     def figures(self, key: FunctionKey) -> Figures:
         """What was counted since the gateways alive started; never falls while the control plane runs."""
@@ -137,8 +146,24 @@ class Meter:
             if life.connected and name in life.loads:
                 yield life.loads[name]
 
+    def _compare(self, report: FunctionLoad, before: tuple[RevisionLoad, ...]) -> None:
+        earlier = {side.revision: side for side in before}
+        sides = self._sides.setdefault(report.function, {})
+        for side in report.revisions:
+            mark = earlier.get(side.revision)
+            if mark is not None and mark.calls <= side.calls:
+                side = _combined(side, mark, -1)
+            if side.calls:
+                known = sides.get(side.revision)
+                sides[side.revision] = side if known is None else _combined(known, side, 1)
+
     def _bury(self, report: FunctionLoad) -> None:
         self._former[report.function] = self._former.get(report.function, Figures()).plus(Figures.of(report))
+
+
+def _combined(one: RevisionLoad, other: RevisionLoad, sign: int) -> RevisionLoad:
+    buckets = tuple(a + sign * b for a, b in zip_longest(one.buckets, other.buckets, fillvalue=0))
+    return RevisionLoad(one.revision, one.calls + sign * other.calls, one.failed + sign * other.failed, buckets)
 
 
 class _Life:

@@ -6,7 +6,8 @@ OpenFaaS has one that does not; the library adds the figures of the process itse
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import get_args
 
 import msgspec
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
@@ -15,6 +16,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from dayfly import __version__
 from dayfly.model.names import FunctionKey
+from dayfly.model.rollout import Verdict
 from dayfly.model.status import FunctionStatus
 from dayfly.model.table import LATENCY_BUCKETS_S
 from dayfly.observe.meter import Figures, Meter
@@ -50,12 +52,23 @@ class MeteredFunction(msgspec.Struct, frozen=True):
     waiting: int
 
 
-def render(meter: Meter, statuses: Iterable[FunctionStatus], *, gateways: int, dropped_log_lines: int = 0) -> bytes:
-    """Return the metrics of the deployed functions and of this process, in text format 0.0.4."""
+def render(
+    meter: Meter,
+    statuses: Iterable[FunctionStatus],
+    *,
+    gateways: int,
+    rollouts: Mapping[tuple[FunctionKey, Verdict], int],
+    dropped_log_lines: int = 0,
+) -> bytes:
+    """Return the metrics of the deployed functions and of this process, in text format 0.0.4.
+
+    `rollouts` says how many ended, and how, since the control plane started.
+    """
     functions = [_metered(meter, status) for status in statuses]
     families = (
         *_openfaas(functions),
         *_ours(functions),
+        *_rollouts(functions, rollouts),
         Family("dayfly_gateways", "gauge", "Gateway processes connected.", (("", {}, gateways),)),
         Family("dayfly_log_lines_dropped_total", "counter", "Log lines not kept.", (("", {}, dropped_log_lines),)),
         Family("dayfly_build_info", "gauge", "The version that runs.", (("", {"version": __version__}, 1),)),
@@ -117,6 +130,32 @@ def _ours(functions: Sequence[MeteredFunction]) -> Iterator[Family]:
         "dayfly_replica_memory_bytes", "gauge", "Resident memory of a replica.",
         tuple(("", label, replica.memory_bytes) for label, replica in replicas),
     )  # fmt: skip
+
+
+def _rollouts(
+    functions: Sequence[MeteredFunction], ended: Mapping[tuple[FunctionKey, Verdict], int]
+) -> Iterator[Family]:
+    verdicts: tuple[Verdict, ...] = get_args(Verdict)
+    yield Family(
+        "dayfly_rollouts_total", "counter", "Rollouts that ended.",
+        tuple(
+            ("", {**function.label, "verdict": verdict}, ended.get((function.status.spec.key, verdict), 0))
+            for function in functions
+            for verdict in verdicts
+        ),
+    )  # fmt: skip
+    yield Family(
+        "dayfly_function_revision", "gauge", "The number of the revision that serves, and of a candidate.",
+        tuple(sample for function in functions for sample in _revisions(function)),
+    )  # fmt: skip
+
+
+def _revisions(function: MeteredFunction) -> Iterator[Sample]:
+    status = function.status
+    serving = status.rollout.serving if status.rollout is not None else status.revision
+    yield "", {**function.label, "role": "serving"}, serving
+    if status.rollout is not None:
+        yield "", {**function.label, "role": "candidate"}, status.rollout.revision
 
 
 def _each(name: str, kind: str, text: str, values: Iterable[tuple[MeteredFunction, float]]) -> Family:

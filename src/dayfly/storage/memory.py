@@ -20,6 +20,7 @@ class MemoryStore(StateStore):
         self.broken = ""
         self._functions: dict[FunctionKey, Function] = {}
         self._revisions: dict[FunctionKey, dict[int, Revision]] = {}
+        self._served: dict[FunctionKey, set[int]] = {}
         self._totals: dict[str, int] = {}
 
     async def open(self) -> None:
@@ -45,26 +46,38 @@ class MemoryStore(StateStore):
         return self._functions[key]
 
     async def put(self, function: Function) -> None:
-        """Create or replace the function; its revision joins the history when its number is new."""
+        """Create or replace the function; its revision and its candidate's join the history when they are new."""
         self._check()
         history = self._revisions.setdefault(function.key, {})
-        kept = history.setdefault(function.revision.number, function.revision)
-        self._functions[function.key] = msgspec.structs.replace(function, revision=kept)
+        revision = history.setdefault(function.revision.number, function.revision)
+        self._served.setdefault(function.key, set()).add(revision.number)
+        candidate = function.candidate
+        if candidate is not None:
+            kept = history.setdefault(candidate.revision.number, candidate.revision)
+            candidate = msgspec.structs.replace(candidate, revision=kept)
+        function = msgspec.structs.replace(function, revision=revision, candidate=candidate)
+        self._functions[function.key] = function
         for number in sorted(history)[:-KEPT_REVISIONS]:
-            if number != function.revision.number:
+            if number not in (function.revision.number, function.newest.number):
                 del history[number]
 
     async def delete(self, key: FunctionKey) -> None:
         """Remove the function and its history. Raises NotFound."""
         self._check()
         self._check_present(key)
-        del self._functions[key], self._revisions[key]
+        del self._functions[key], self._revisions[key], self._served[key]
 
     async def revisions(self, key: FunctionKey) -> list[Revision]:
         """Return the function's revisions, newest first. Raises NotFound."""
         self._check()
         self._check_present(key)
         return [revision for _, revision in sorted(self._revisions[key].items(), reverse=True)]
+
+    async def served(self, key: FunctionKey) -> set[int]:
+        """Return the numbers of the revisions kept that were ever the one that serves. Raises NotFound."""
+        self._check()
+        self._check_present(key)
+        return self._served[key] & self._revisions[key].keys()
 
     async def namespaces(self) -> list[NamespaceName]:
         """Return the default namespace and those that hold a function, ordered."""

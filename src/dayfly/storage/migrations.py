@@ -28,4 +28,12 @@ STEPS = (
         calls INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # Rollouts: a revision that is to take over (its number and, as JSON, its canary), how the last one ended, and which
+    # revisions have served; before there were rollouts, each did.
+    """
+    ALTER TABLE functions ADD COLUMN candidate INTEGER;
+    ALTER TABLE functions ADD COLUMN canary TEXT;
+    ALTER TABLE functions ADD COLUMN outcome TEXT;
+    ALTER TABLE revisions ADD COLUMN served INTEGER NOT NULL DEFAULT 1;
+    """,
 )

@@ -43,9 +43,10 @@ class StateStore(abc.ABC):
 
     @abc.abstractmethod
     async def put(self, function: Function) -> None:
-        """Create or replace the function; its revision joins the history when its number is new.
+        """Create or replace the function; its revision and its candidate's join the history when their numbers are new.
 
-        A revision that is there already stays as it is, whatever the one given says. The newest KEPT_REVISIONS stay.
+        A revision that is there already stays as it is, whatever the one given says. The newest KEPT_REVISIONS stay,
+        and with them those that the function names.
         """
 
     @abc.abstractmethod
@@ -55,6 +56,10 @@ class StateStore(abc.ABC):
     @abc.abstractmethod
     async def revisions(self, key: FunctionKey) -> list[Revision]:
         """Return the function's revisions, newest first. Raises NotFound."""
+
+    @abc.abstractmethod
+    async def served(self, key: FunctionKey) -> set[int]:
+        """Return the numbers of the revisions kept that were ever the one that serves. Raises NotFound."""
 
     @abc.abstractmethod
     async def namespaces(self) -> list[NamespaceName]:

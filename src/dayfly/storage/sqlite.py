@@ -8,22 +8,24 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from dayfly.model.errors import NotFound, StoreUnavailable
-from dayfly.model.function import Function, FunctionSpec, Revision
+from dayfly.model.function import Candidate, Function, FunctionSpec, Revision
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, NamespaceName
+from dayfly.model.rollout import Canary, Outcome
 from dayfly.storage.migrations import STEPS
 from dayfly.storage.port import KEPT_REVISIONS, StateStore
 from dayfly.storage.writer import Writer
 
 Result = TypeVar("Result")
-_SPEC = msgspec.json.Decoder(FunctionSpec)
 _SELECT = """
-    SELECT f.namespace, f.name, f.revision, f.created_unix_ms, f.replicas, r.created_unix_ms, r.spec
+    SELECT f.namespace, f.name, f.created_unix_ms, f.replicas, f.canary, f.outcome,
+        f.revision, r.created_unix_ms, r.spec, f.candidate, c.created_unix_ms, c.spec
     FROM functions f JOIN revisions r ON (r.namespace, r.name, r.number) = (f.namespace, f.name, f.revision)
+    LEFT JOIN revisions c ON (c.namespace, c.name, c.number) = (f.namespace, f.name, f.candidate)
 """
 
 
@@ -67,22 +69,39 @@ class SqliteStore(StateStore):
 
     async def put(self, function: Function) -> None:
         """Create or replace the function; its revision joins the history when its number is new."""
-        key, revision = function.key, function.revision
-        spec = msgspec.json.encode(revision.spec).decode()
+        key, serving, newest = function.key, function.revision, function.newest
+        canary = function.candidate.canary if function.candidate is not None else None
+        candidate = newest.number if function.candidate is not None else None
+        rows = [
+            (key.namespace, key.name, each.number, each.created_unix_ms, msgspec.json.encode(each.spec).decode())
+            for each in (serving, newest)
+        ]
 
         def write(db: sqlite3.Connection) -> None:
+            db.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, 0)", rows)
             db.execute(
-                "INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?)",
-                (key.namespace, key.name, revision.number, revision.created_unix_ms, spec),
+                "UPDATE revisions SET served = 1 WHERE namespace = ? AND name = ? AND number = ? AND served = 0",
+                (key.namespace, key.name, serving.number),
             )
             db.execute(
-                "INSERT OR REPLACE INTO functions VALUES (?, ?, ?, ?, ?)",
-                (key.namespace, key.name, revision.number, function.created_unix_ms, function.replicas),
+                "INSERT OR REPLACE INTO functions"
+                " (namespace, name, revision, created_unix_ms, replicas, candidate, canary, outcome)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    key.namespace,
+                    key.name,
+                    serving.number,
+                    function.created_unix_ms,
+                    function.replicas,
+                    candidate,
+                    _text(canary),
+                    _text(function.outcome),
+                ),
             )
             db.execute(
-                "DELETE FROM revisions WHERE namespace = ?1 AND name = ?2 AND number <> ?3 AND number NOT IN (SELECT"
-                " number FROM revisions WHERE namespace = ?1 AND name = ?2 ORDER BY number DESC LIMIT ?4)",
-                (key.namespace, key.name, revision.number, KEPT_REVISIONS),
+                "DELETE FROM revisions WHERE namespace = ?1 AND name = ?2 AND number NOT IN (?3, ?4) AND number NOT IN"
+                " (SELECT number FROM revisions WHERE namespace = ?1 AND name = ?2 ORDER BY number DESC LIMIT ?5)",
+                (key.namespace, key.name, serving.number, newest.number, KEPT_REVISIONS),
             )
 
         await self._run(write)
@@ -108,7 +127,20 @@ class SqliteStore(StateStore):
             ).fetchall()
             if not rows:
                 raise _missing(key)
-            return [Revision(number=row[0], created_unix_ms=row[1], spec=_spec(row[2])) for row in rows]
+            return [_revision(*row) for row in rows]
+
+        return await self._run(read)
+
+    async def served(self, key: FunctionKey) -> set[int]:
+        """Return the numbers of the revisions kept that were ever the one that serves. Raises NotFound."""
+
+        def read(db: sqlite3.Connection) -> set[int]:
+            rows = db.execute(
+                "SELECT number, served FROM revisions WHERE namespace = ? AND name = ?", (key.namespace, key.name)
+            ).fetchall()
+            if not rows:
+                raise _missing(key)
+            return {number for number, has_served in rows if has_served}
 
         return await self._run(read)
 
@@ -177,21 +209,35 @@ def _functions(db: sqlite3.Connection, condition: str, *arguments: str) -> list[
     return [_function(row) for row in db.execute(_SELECT + condition, arguments)]
 
 
-def _function(row: tuple[str, str, int, int, int | None, int, str]) -> Function:
-    namespace, name, number, created, replicas, deployed, spec = row
+def _function(row: tuple[Any, ...]) -> Function:
+    namespace, name, created, replicas, canary, outcome, *revisions = row
+    serving, candidate = _revision(*revisions[:3]), None
+    if revisions[3] is not None:
+        trial = None if canary is None else _read(canary, Canary)
+        candidate = Candidate(revision=_revision(*revisions[3:]), canary=trial)
     return Function(
         key=FunctionKey(NamespaceName(namespace), FunctionName(name)),
-        revision=Revision(number=number, spec=_spec(spec), created_unix_ms=deployed),
+        revision=serving,
+        candidate=candidate,
+        outcome=None if outcome is None else _read(outcome, Outcome),
         created_unix_ms=created,
         replicas=replicas,
     )
 
 
-def _spec(text: str) -> FunctionSpec:
+def _revision(number: int, created_unix_ms: int, spec: str) -> Revision:
+    return Revision(number=number, spec=_read(spec, FunctionSpec), created_unix_ms=created_unix_ms)
+
+
+def _text(value: msgspec.Struct | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def _read(text: str, kind: type[Result]) -> Result:
     try:
-        return _SPEC.decode(text)
+        return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
-        raise StoreUnavailable(f"a function's spec in the state database cannot be read: {error}") from error
+        raise StoreUnavailable(f"a function's row in the state database cannot be read: {error}") from error
 
 
 def _missing(key: FunctionKey) -> NotFound:

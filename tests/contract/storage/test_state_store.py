@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dayfly.model.errors import DayflyError, NotFound
-from dayfly.model.function import Function, FunctionSpec, Resources, Revision
+from dayfly.model.function import Candidate, Function, FunctionSpec, Resources, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, parse_function_key
+from dayfly.model.rollout import Canary, Outcome
 from dayfly.storage.memory import MemoryStore
 from dayfly.storage.port import KEPT_REVISIONS, StateStore
 from dayfly.storage.sqlite import SqliteStore
@@ -82,6 +83,36 @@ def test_what_was_put_comes_back_whole(play: Play) -> None:
         for given_function in (FULL, function(number=2), function(number=2, replicas=0)):
             await store.put(given_function)
             assert await store.get(HELLO) == given_function
+
+    play(story)
+
+
+def test_a_rollout_under_way_and_the_end_of_the_last_one_come_back_whole(play: Play) -> None:
+    async def story(store: StateStore) -> None:
+        trial = Canary(weight=10, window="1m", errors=0.5, p95=2, calls=10, promote=False)
+        outcome = Outcome(revision=2, verdict="returned", reason="8 % of its calls failed", ended_unix_ms=7)
+        for canary in (trial, None):
+            candidate = Candidate(revision=function(number=3, timeout="9s").revision, canary=canary)
+            rolling = msgspec.structs.replace(function(number=1), candidate=candidate, outcome=outcome)
+            await store.put(rolling)
+            assert await store.get(HELLO) == rolling
+            assert rolling.newest.number == 3
+        assert [revision.number for revision in await store.revisions(HELLO)] == [3, 1]
+        await store.put(function(number=3))
+        assert (await store.get(HELLO)).candidate is None
+        assert (await store.get(HELLO)).revision.spec.timeout == "9s", "a revision never changes"
+
+    play(story)
+
+
+def test_the_revision_that_serves_is_kept_however_many_candidates_came_after_it(play: Play) -> None:
+    async def story(store: StateStore) -> None:
+        for number in range(2, KEPT_REVISIONS + 5):
+            candidate = Candidate(revision=function(number=number).revision)
+            await store.put(msgspec.structs.replace(function(number=1), candidate=candidate))
+        numbers = [revision.number for revision in await store.revisions(HELLO)]
+        assert numbers[-1] == 1
+        assert len(numbers) == KEPT_REVISIONS + 1
 
     play(story)
 

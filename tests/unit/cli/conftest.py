@@ -15,7 +15,8 @@ from dayfly.cli.session import Session
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
-from dayfly.model.status import FunctionState, FunctionStatus, PlatformInfo, ReplicaStatus
+from dayfly.model.rollout import Fault
+from dayfly.model.status import FunctionState, FunctionStatus, PlatformInfo, ReplicaStatus, RevisionStatus
 
 FUNCTION = re.compile(r"/v1/namespaces/([^/]+)/functions/([^/]+)(/[a-z-]+)?")
 
@@ -38,6 +39,10 @@ class FakePlatform:
         self.requests: list[httpx2.Request] = []
         self.states: list[FunctionState] = ["starting", "ready"]
         self.reason = ""
+        self.fault: Fault = ""
+        self.looks: list[dict[str, Any]] = []
+        """What changes about a function with each look at it, after `states` have come to their end."""
+        self.history: list[RevisionStatus] = []
         self.build_log = ""
         self.log: list[str] = []
         self.invoke: Callable[[httpx2.Request], httpx2.Response] = lambda request: httpx2.Response(
@@ -98,7 +103,8 @@ class FakePlatform:
             spec = msgspec.json.decode(request.content, type=FunctionSpec)
             assert spec.bundle in self.bundles
             revision = self.functions[key].revision + 1 if key in self.functions else 1
-            return _json(self.add(name, spec=spec, revision=revision, state="building", replicas=()), 201)
+            first = self.looks.pop(0) if self.looks else {"state": "building", "replicas": ()}
+            return _json(self.add(name, **{"spec": spec, "revision": revision, **first}), 201)
         if key not in self.functions:
             problem = {"code": "not_found", "detail": f"there is no function {name}", "title": "x", "status": 404}
             return httpx2.Response(404, json=problem, headers={"Content-Type": "application/problem+json"})
@@ -112,12 +118,16 @@ class FakePlatform:
             )
         elif rest == "/logs":
             return httpx2.Response(200, content=b"\n".join(msgspec.json.encode(line) for line in self._lines(*key)))
+        elif rest == "/revisions":
+            return _json(self.history)
         elif rest == "/build-log":
             return httpx2.Response(200, text=self.build_log)
         elif self.functions[key].state in ("building", "starting") and self.states:
             self.functions[key] = msgspec.structs.replace(
-                self.functions[key], state=self.states.pop(0), reason=self.reason
+                self.functions[key], state=self.states.pop(0), reason=self.reason, fault=self.fault
             )
+        elif self.looks and not rest:
+            self.functions[key] = msgspec.structs.replace(self.functions[key], **self.looks.pop(0))
         return _json(self.functions[key])
 
     def _lines(self, namespace: str, name: str) -> list[LogLine]:

@@ -135,11 +135,18 @@ def test_the_headline_of_a_traceback_is_its_last_line(dayfly: Run, platform: Any
 
 @pytest.mark.usefixtures("stack")
 def test_a_failed_build_ends_with_the_build_log_and_65(dayfly: Run, platform: Any) -> None:
-    platform.states, platform.reason = ["building", "failing"], "its dependencies could not be prepared"
+    platform.states, platform.reason, platform.fault = ["building", "failing"], "pip gave up", "prepare_failed"
     platform.build_log = "Collecting nope\nERROR: no matching distribution"
     outcome = dayfly("deploy", "hello")
     assert outcome.exit_code == 65
+    assert outcome.stderr.startswith("Error: hello is failing: pip gave up\n")
     assert "no matching distribution" in outcome.stderr
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_kind_of_failure_is_not_guessed_from_its_words(dayfly: Run, platform: Any) -> None:
+    platform.states, platform.reason, platform.fault = ["failing"], "it could not be prepared", "import_failed"
+    assert dayfly("deploy", "hello").exit_code == 1
 
 
 def test_one_refused_function_does_not_keep_the_others_back(dayfly: Run, platform: Any, stack: Path) -> None:

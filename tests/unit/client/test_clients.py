@@ -16,10 +16,11 @@ from dayfly.client import AsyncClient, Client, Credential
 from dayfly.client.bundle import Bundle
 from dayfly.client.gateway import Target
 from dayfly.model import errors
-from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
-from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo
+from dayfly.model.rollout import Canary
+from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo, RevisionStatus, RollbackRequest
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 DIGEST = "sha256:" + "a" * 64
@@ -74,7 +75,7 @@ def driver(request: pytest.FixtureRequest) -> Driver:
 
 
 FUNCTIONS = "/v1/namespaces/openfaas-fn/functions"
-REVISION = Revision(number=1, spec=STATUS.spec, created_unix_ms=1)
+REVISION = RevisionStatus(number=1, spec=STATUS.spec, created_unix_ms=1, role="serving")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,8 @@ REVISION = Revision(number=1, spec=STATUS.spec, created_unix_ms=1)
         ("scale", ("hello", 3), f"POST {FUNCTIONS}/hello/scale", STATUS),
         ("list_namespaces", (), "GET /v1/namespaces", ["openfaas-fn"]),
         ("list_revisions", ("hello",), f"GET {FUNCTIONS}/hello/revisions", [REVISION]),
+        ("rollback", ("hello",), f"POST {FUNCTIONS}/hello/rollback", STATUS),
+        ("promote", ("hello.team-a",), "POST /v1/namespaces/team-a/functions/hello/promote", STATUS),
         ("info", (), "GET /v1/info", PlatformInfo(
             version="1", provider="p", architecture="a", default_namespace="d", gateway_url="", console_url="",
             metrics_url="", functions=0, gateways=1,
@@ -107,6 +110,42 @@ def test_deploy_sends_the_spec(driver: Driver) -> None:
     assert (driver.last.method, driver.last.url.path) == ("PUT", f"{FUNCTIONS}/hello")
     assert msgspec.json.decode(driver.last.content, type=FunctionSpec) == spec
     assert driver.last.headers["content-type"] == "application/json"
+
+
+def test_a_canary_goes_in_the_query(driver: Driver) -> None:
+    driver.reply(STATUS)
+    driver.call("deploy", FunctionSpec(name="hello"), canary=Canary(weight=10, window="30s", errors=0.5, promote=False))
+    assert dict(driver.last.url.params) == {
+        "canary": "10",
+        "canary_window": "30s",
+        "canary_errors": "0.5",
+        "canary_p95": "1.5",
+        "canary_calls": "50",
+        "canary_promote": "false",
+    }
+    driver.call("deploy", FunctionSpec(name="hello"))
+    assert not driver.last.url.params
+
+
+def test_rollback_sends_the_revision_and_the_canary(driver: Driver) -> None:
+    driver.reply(STATUS)
+    for to, canary in ((None, None), (3, None), (2, Canary(weight=20))):
+        driver.call("rollback", "hello", to=to, canary=canary)
+        assert msgspec.json.decode(driver.last.content, type=RollbackRequest) == RollbackRequest(to, canary)
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "kwargs"),
+    [
+        ("deploy", (FunctionSpec(name="hello"),), {"canary": Canary(weight=0)}),
+        ("rollback", ("hello",), {"to": 0}),
+        ("rollback", ("hello",), {"canary": Canary(weight=10, window="never")}),
+    ],
+)
+def test_a_rollout_is_checked_before_it_is_sent(driver: Driver, method: str, args: Any, kwargs: Any) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        driver.call(method, *args, **kwargs)
+    assert driver.requests == []
 
 
 def test_deploy_checks_before_it_sends(driver: Driver) -> None:

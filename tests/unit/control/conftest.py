@@ -17,7 +17,19 @@ from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.names import BundleDigest, FunctionKey, parse_function_key
 from dayfly.model.replica import Prepared
-from dayfly.model.table import Delta, Demand, Entry, FunctionLoad, Hello, Load, Report, Snapshot, ToControl, ToGateway
+from dayfly.model.table import (
+    Delta,
+    Demand,
+    Entry,
+    FunctionLoad,
+    Hello,
+    Load,
+    Report,
+    RevisionLoad,
+    Snapshot,
+    ToControl,
+    ToGateway,
+)
 from dayfly.providers.fake import FakeProvider
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.memory import MemoryStore
@@ -76,6 +88,7 @@ class SimpleMeter:
     def __init__(self) -> None:
         self.loads: dict[str, dict[str, FunctionLoad]] = {}
         self.base: dict[str, int] = {}
+        self.sides: dict[str, tuple[RevisionLoad, ...]] = {}
         self.left: list[str] = []
         self.forgotten: list[FunctionKey] = []
 
@@ -98,6 +111,9 @@ class SimpleMeter:
 
     def begun(self, key: FunctionKey) -> int:
         return sum(figures.started for figures in self._of(key))
+
+    def take_sides(self, key: FunctionKey) -> tuple[RevisionLoad, ...]:
+        return self.sides.pop(str(key), ())
 
     def forget(self, key: FunctionKey) -> None:
         self.forgotten.append(key)
@@ -269,7 +285,7 @@ class Rig:
     def state(self, key: FunctionKey) -> str:
         from dayfly.control.statuses import state_of
 
-        return state_of(self.plane._machine(key))
+        return state_of(self.plane._reconciler.machine(key), self.clock.now())
 
     def running(self, key: FunctionKey) -> list[str]:
         return [replica for replica, fake in self.provider.replicas.items() if fake.order.key == key]

@@ -125,7 +125,7 @@ def test_deployments_of_one_function_do_not_interleave(play: Play) -> None:
         deployments = [rig.plane.deploy(spec_of(env={"N": str(n)}), mode="upsert") for n in range(5)]
         statuses = await asyncio.gather(*deployments)
         assert [status.revision for status in statuses] == [1, 2, 3, 4, 5]
-        assert (await rig.store.get(KEY)).revision.spec.env == {"N": "4"}
+        assert (await rig.store.get(KEY)).newest.spec.env == {"N": "4"}
         assert (await rig.plane.status(KEY)).spec.env == {"N": "4"}
 
     play(story)
@@ -357,6 +357,7 @@ def test_what_cannot_be_prepared_says_why(play: Play) -> None:
         await rig.until(lambda: rig.state(KEY) == "failing")
         status = await rig.plane.status(KEY)
         assert "could not be prepared" in status.reason
+        assert status.fault == "prepare_failed"
         assert "nonsuch" in status.reason
         await rig.until(lambda: "could not be prepared" in gateway.table[HELLO].failing)
         assert any("nonsuch" in line.text and line.stream == "platform" for line in rig.logs.lines)

@@ -60,7 +60,7 @@ async def called(rig: Rig, labels: dict[str, str]) -> Use:
 
 
 def wanted(rig: Rig) -> int:
-    return rig.plane._machine(KEY).scale.wanted
+    return rig.plane._reconciler.machine(KEY).scale.wanted
 
 
 def test_replicas_follow_the_cores_in_use(play: Play) -> None:
@@ -86,9 +86,9 @@ def test_a_replica_that_ends_takes_nothing_back(play: Play) -> None:
         for _ in range(3):
             await use.sample(1.0)
         rig.provider.end(next(iter(rig.provider.replicas)), "stopped")
-        before = rig.plane._machine(KEY).scale.cpu_s
+        before = rig.plane._reconciler.machine(KEY).scale.cpu_s
         await use.sample(1.0)
-        assert rig.plane._machine(KEY).scale.cpu_s >= before + SAMPLE_S / 2
+        assert rig.plane._reconciler.machine(KEY).scale.cpu_s >= before + SAMPLE_S / 2
 
     play(story)
 
@@ -98,9 +98,9 @@ def test_a_reading_that_falls_is_no_use(play: Play) -> None:
         use = await called(rig, CPU)
         await use.sample(0.1)
         await use.sample(0.1)
-        before = rig.plane._machine(KEY).scale.cpu_s
+        before = rig.plane._reconciler.machine(KEY).scale.cpu_s
         await use.sample(-3)
-        assert rig.plane._machine(KEY).scale.cpu_s == before > 0
+        assert rig.plane._reconciler.machine(KEY).scale.cpu_s == before > 0
 
     play(story)
 

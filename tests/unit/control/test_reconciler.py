@@ -46,6 +46,7 @@ def test_a_crash_is_told_fully_to_its_author_and_briefly_to_callers(play: Play) 
         assert "secret" not in told
         status = await rig.plane.status(KEY)
         assert status.state == "failing"
+        assert status.fault == "import_failed"
         assert "ModuleNotFoundError: nonsuch" in status.reason
         assert "secret 42" in status.reason
         platform = [line.text for line in rig.logs.lines if line.stream == "platform"]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from dayfly.decide import events as ev
+from dayfly.decide import settling
 from dayfly.decide.invariants import InvariantBroken, validate
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.replicas import DRAIN_DELAY_S, DRAINING, READY, START_LIMIT_S, STARTING, InvalidTransition
@@ -103,7 +104,7 @@ def test_old_replicas_serve_until_a_new_one_is_ready() -> None:
     stage.ready()
     stage.deploy(function(2))
     assert stage.serving() == ["replica001"]
-    assert kinds(stage.ready()) == [ev.Publish]
+    assert kinds(stage.ready()) == [ev.Record, ev.Publish]
     assert stage.serving() == ["replica002"]
     (stop,) = stage.tick(DRAIN_DELAY_S)
     assert stop == ev.StopReplica(ReplicaId("replica001"), 30.0)
@@ -123,22 +124,15 @@ def test_old_replicas_go_on_serving_when_the_new_revision_fails() -> None:
     assert stage.serving() == ["replica003"]
 
 
-def test_an_old_replica_that_is_not_ready_yet_is_given_up_at_once() -> None:
+def test_a_revision_that_is_not_ready_yet_goes_on_beside_the_next() -> None:
     stage = Stage()
     stage.deploy()
-    out = stage.tell(ev.Deployed(function(2)))
-    assert ev.StopReplica(ReplicaId("replica001"), 0.0) in out
+    assert ev.StopReplica not in kinds(stage.deploy(function(2)))
+    stage.ready(1)
+    assert stage.serving() == ["replica002"]
+    assert [replica.phase for replica in stage.machine.replicas] == [DRAINING, READY]
     assert stage.ready(0) == []
-    assert stage.serving() == []
-
-
-def test_an_old_replica_that_crashes_is_not_replaced() -> None:
-    stage = Stage()
-    stage.deploy()
-    stage.ready()
-    stage.deploy(function(2))
-    assert kinds(stage.exited(0)) == [ev.Publish]
-    assert stage.machine.trouble is None
+    assert stage.serving() == ["replica002"]
 
 
 def test_a_drained_replica_leaves_the_table_before_it_is_stopped() -> None:
@@ -193,14 +187,15 @@ def test_a_function_deployed_while_it_drains_lives_again() -> None:
     assert ev.Forget not in kinds(stage.exited(0, reason="stopped"))
 
 
-def test_code_prepared_for_another_revision_is_not_used() -> None:
+def test_code_is_used_for_the_revision_it_was_prepared_for() -> None:
     stage = Stage()
-    stage.tell(ev.Deployed(function(1)))
-    stage.tell(ev.Deployed(function(2)))
-    assert stage.tell(ev.PrepareDone(1, Prepared("/old"))) == []
-    assert stage.tell(ev.PrepareFailed(1, "old")) == []
-    stage.tell(ev.PrepareDone(2, Prepared("/new")))
-    assert [order.code_dir for order in stage.started] == ["/new"]
+    for number in (1, 2, 3):
+        stage.tell(ev.Deployed(function(number)))
+    assert stage.tell(ev.PrepareDone(2, Prepared("/old"))) == []
+    assert stage.tell(ev.PrepareFailed(2, "old")) == []
+    stage.tell(ev.PrepareDone(3, Prepared("/new")))
+    stage.tell(ev.PrepareDone(1, Prepared("/first")))
+    assert [(order.revision, order.code_dir) for order in stage.started] == [(3, "/new"), (1, "/first")]
 
 
 def test_code_prepared_after_the_removal_starts_nothing() -> None:
@@ -217,13 +212,13 @@ def test_failures_back_off_and_say_why(reason: ExitReason) -> None:
     for wait in (1, 2, 4, 8, 16, 32, 60, 60):
         assert ev.Tell in kinds(stage.exited(reason=reason, detail="Boom"))
         assert entry(stage.machine).failing
-        assert stage.machine.trouble is not None
-        assert "Boom" in stage.machine.trouble.account
+        assert stage.machine.serving.trouble is not None
+        assert "Boom" in stage.machine.serving.trouble.account
         before = len(stage.started)
         stage.tick(wait - 0.01)
         assert len(stage.started) == before
         stage.tick(0.02)
-        if stage.machine.preparing:
+        if stage.machine.serving.preparing:
             stage.tell(ev.PrepareDone(1, Prepared("/code")))
         assert len(stage.started) == before + 1
         assert entry(stage.machine).failing == "", "while it tries again, callers are held"
@@ -238,12 +233,12 @@ def test_health_begins_the_series_anew_and_clears_the_trouble() -> None:
     stage.tick(2)
     stage.ready()
     stage.tick(HEALTHY_AFTER_S - 0.1)
-    assert stage.machine.trouble is not None
+    assert stage.machine.serving.trouble is not None
     stage.tick(0.1)
-    assert stage.machine.trouble is None
+    assert stage.machine.serving.trouble is None
     stage.exited()
-    assert stage.machine.trouble is not None
-    assert stage.machine.trouble.failures == 1
+    assert stage.machine.serving.trouble is not None
+    assert stage.machine.serving.trouble.failures == 1
 
 
 def test_replicas_that_fail_together_fail_once_and_one_tries_ahead() -> None:
@@ -252,8 +247,8 @@ def test_replicas_that_fail_together_fail_once_and_one_tries_ahead() -> None:
     assert len(stage.started) == 5
     for index in range(5):
         stage.exited(index)
-    assert stage.machine.trouble is not None
-    assert stage.machine.trouble.failures == 1
+    assert stage.machine.serving.trouble is not None
+    assert stage.machine.serving.trouble.failures == 1
     stage.tick(1)
     assert len(stage.started) == 6
     stage.ready()
@@ -307,8 +302,8 @@ def test_a_replica_that_never_gets_ready_is_given_up() -> None:
     stage.deploy()
     out = stage.tick(START_LIMIT_S)
     assert ev.StopReplica(ReplicaId("replica001"), 0.0) in out
-    assert stage.machine.trouble is not None
-    assert "not ready in time" in stage.machine.trouble.sentence
+    assert stage.machine.serving.trouble is not None
+    assert "not ready in time" in stage.machine.serving.trouble.sentence
     assert stage.ready() == []
 
 
@@ -381,7 +376,7 @@ def test_a_bug_is_told_with_the_story_that_led_to_it(monkeypatch: pytest.MonkeyP
     stage = Stage()
     stage.deploy()
     stage.ready()
-    monkeypatch.setattr(Lifecycle, "_surplus", lambda self: [*self.replicas] * 2)
+    monkeypatch.setattr(settling, "surplus", lambda at, _now: [*at.replicas] * 2)
     with pytest.raises(InvalidTransition, match=r"(?s)draining to draining after.*Deployed.*Ready.*Demanded"):
         stage.tell(ev.Demanded(1))
 

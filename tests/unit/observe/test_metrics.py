@@ -1,10 +1,12 @@
 """The text for Prometheus, read back by Prometheus' own parser."""
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from dayfly import __version__
 from dayfly.model.function import FunctionSpec
-from dayfly.model.names import parse_function_key
+from dayfly.model.names import FunctionKey, parse_function_key
+from dayfly.model.rollout import RolloutStatus, Verdict
 from dayfly.model.status import FunctionStatus, ReplicaStatus
 from dayfly.model.table import LATENCY_BUCKETS_S, FunctionLoad, Load
 from dayfly.observe.meter import Meter
@@ -51,7 +53,24 @@ def rendered() -> bytes:
     codes: dict[int, tuple[int, float, tuple[int, ...]]] = {200: (7, 3.5, buckets), 502: (1, 0.25, (1, *(0,) * 11))}
     load = FunctionLoad(NAME, 2, 5, 10, codes, 1)
     meter.merge("gw0", "a", Load((load, FunctionLoad("gone.openfaas-fn", 1, 1, 1, codes))))
-    return render(meter, [status_of("hello"), status_of("quiet")], gateways=2, dropped_log_lines=3)
+    taking_over = RolloutStatus(revision=9, serving=7, state="shifting")
+    hello = msgspec.structs.replace(status_of("hello"), revision=9, rollout=taking_over)
+    ended: dict[tuple[FunctionKey, Verdict], int] = {
+        (hello.spec.key, "returned"): 4,
+        (parse_function_key("gone.openfaas-fn"), "promoted"): 1,
+    }
+    return render(meter, [hello, status_of("quiet")], gateways=2, rollouts=ended, dropped_log_lines=3)
+
+
+def test_rollouts_and_revisions() -> None:
+    samples, kinds = scraped(rendered())
+    assert samples["dayfly_rollouts_total", label(verdict="returned")] == 4
+    assert samples["dayfly_rollouts_total", label(verdict="promoted")] == 0
+    assert samples["dayfly_function_revision", label(role="serving")] == 7
+    assert samples["dayfly_function_revision", label(role="candidate")] == 9
+    assert (kinds["dayfly_rollouts"], kinds["dayfly_function_revision"]) == ("counter", "gauge")
+    quiet = (("function_name", "quiet.openfaas-fn"), ("role", "candidate"))
+    assert ("dayfly_function_revision", quiet) not in samples
 
 
 def test_openfaas_metrics_under_their_names_and_labels() -> None:

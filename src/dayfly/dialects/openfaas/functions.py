@@ -70,7 +70,7 @@ def query_namespace(request: Request) -> str:
 async def _deploy(services: Services, request: Request, mode: DeployMode) -> Response:
     asked = await read_json(request, FunctionDeployment)
     key = check_deployment(asked, query_namespace(request))
-    present = await _present_spec(services, key)
+    present = _present_spec(services, key)
     if present is None and mode == "update":
         raise NotFound(f"unable to find function: {key}")
     if present is not None and mode == "create":
@@ -81,9 +81,9 @@ async def _deploy(services: Services, request: Request, mode: DeployMode) -> Res
     return Response(status_code=202)
 
 
-async def _present_spec(services: Services, key: FunctionKey) -> FunctionSpec | None:
+def _present_spec(services: Services, key: FunctionKey) -> FunctionSpec | None:
     try:
-        return (await services.plane.revisions(key))[0].spec
+        return services.plane.newest(key).spec
     except NotFound:
         return None
 

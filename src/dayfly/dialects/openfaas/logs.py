@@ -36,7 +36,7 @@ async def logs(services: Services, request: Request) -> Response:
         replica=parse_replica_id(instance) if instance else "",
     )
     follow = _truth(asked.get("follow", ""))
-    await services.plane.revisions(key)  # raises NotFound
+    services.plane.newest(key)  # raises NotFound
     return stream(services, query, follow=follow, encode=_encode)
 
 
