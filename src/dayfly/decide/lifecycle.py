@@ -81,14 +81,16 @@ class Lifecycle:
         return out
 
     def current(self, *phases: ReplicaPhase) -> list[Replica]:
-        """Return the current revision's replicas in these phases, oldest first."""
+        """Return the current revision's replicas in these phases, oldest first, without the stale ones."""
         number = self.function.revision.number
-        return [replica for replica in self.replicas.within(*phases) if replica.revision == number]
+        return [
+            replica for replica in self.replicas.within(*phases) if replica.revision == number and not replica.stale
+        ]
 
     def old(self, *phases: ReplicaPhase) -> list[Replica]:
-        """Return the replicas of other revisions in these phases."""
+        """Return the replicas of other revisions in these phases, and the stale ones."""
         number = self.function.revision.number
-        return [replica for replica in self.replicas.within(*phases) if replica.revision != number]
+        return [replica for replica in self.replicas.within(*phases) if replica.revision != number or replica.stale]
 
     @property
     def ready(self) -> int:
@@ -118,10 +120,12 @@ class Lifecycle:
 
     def _recovered(self, event: ev.Recovered, now: float, _out: list[ev.Instruction]) -> None:
         for found in event.replicas:
-            replica = self.replicas.enlist(found.order.replica, found.order.revision, now)
+            replica = self.replicas.enlist(found.order.replica, found.order.revision, now, stale=found.stale)
             if found.address:
                 self.replicas.move(replica, READY, now, address=found.address)
-        running = len(self.current(STARTING, READY)) or min(1, len(self.old(READY)))
+        number = self.function.revision.number
+        alive = [each for each in self.replicas.within(STARTING, READY) if each.revision == number]
+        running = len(alive) or min(1, len(self.old(READY)))
         scaling.resume(self.scale, self.policy, self.function.replicas, running, now)
 
     def _demanded(self, _event: ev.Demanded, now: float, _out: list[ev.Instruction]) -> None:
@@ -158,7 +162,7 @@ class Lifecycle:
         replica = self.replicas.get(event.replica)
         if replica is None:
             return
-        wanted = replica.phase is not DRAINING and replica.revision == self.function.revision.number
+        wanted = replica.phase is not DRAINING and replica in self.current(replica.phase)
         self.replicas.move(replica, STOPPED, now)
         if wanted:
             self.prepared = None if event.reason == "start_failed" else self.prepared

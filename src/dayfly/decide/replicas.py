@@ -48,6 +48,8 @@ class Replica(msgspec.Struct, gc=False):
     """Where it took calls; empty when it never was ready."""
     act_at: float | None = None
     """STARTING: when it is given up. DRAINING: when it is told to stop, or told again. READY: None."""
+    stale: bool = False
+    """Whether it is to be replaced as if it were of another revision."""
 
 
 class Replicas:
@@ -76,9 +78,9 @@ class Replicas:
         """Return those in these phases, of every revision."""
         return [replica for replica in self._by_id.values() if replica.phase in phases]
 
-    def enlist(self, name: ReplicaId, revision: int, now: float) -> Replica:
+    def enlist(self, name: ReplicaId, revision: int, now: float, *, stale: bool = False) -> Replica:
         """Take in a replica that starts."""
-        replica = Replica(name, revision, STARTING, started=now, act_at=now + START_LIMIT_S)
+        replica = Replica(name, revision, STARTING, started=now, act_at=now + START_LIMIT_S, stale=stale)
         self._by_id[name] = replica
         return replica
 

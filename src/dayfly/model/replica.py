@@ -76,6 +76,8 @@ class RecoveredReplica(msgspec.Struct, frozen=True):
     order: StartOrder
     address: str
     """Empty while the replica is not ready yet."""
+    stale: bool = False
+    """Whether what runs it is being replaced, so that it must be replaced too, whatever its revision."""
 
 
 class ReplicaStats(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ import msgspec
 from dayfly.model.errors import NotFound, StoreUnavailable
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, NamespaceName
-from dayfly.storage.migrations import STEPS
+from dayfly.storage.migrations import migrate, refuse_newer
 from dayfly.storage.port import KEPT_REVISIONS, StateStore
 from dayfly.storage.writer import Writer
 
@@ -108,7 +108,7 @@ class SqliteStore(StateStore):
             ).fetchall()
             if not rows:
                 raise _missing(key)
-            return [Revision(number=row[0], created_unix_ms=row[1], spec=_spec(row[2])) for row in rows]
+            return [Revision(number=row[0], created_unix_ms=row[1], spec=_spec(row[2], key, row[0])) for row in rows]
 
         return await self._run(read)
 
@@ -138,8 +138,7 @@ class SqliteStore(StateStore):
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._path.exists() and self._path.stat().st_size:
-            self._refuse_newer()
+        refuse_newer(self._path)
         # SQLite would make the file readable by all; the files beside it take their mode from this one.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._path.chmod(0o600)
@@ -147,30 +146,8 @@ class SqliteStore(StateStore):
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA trusted_schema = OFF")
-        _migrate(connection)
+        migrate(connection, self._path)
         return connection
-
-    def _refuse_newer(self) -> None:
-        connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            version = _version(connection)
-        finally:
-            connection.close()
-        if version > len(STEPS):
-            raise StoreUnavailable(
-                f"the state in {self._path} was written by a newer Dayfly (layout {version}, this one knows up to"
-                f" {len(STEPS)}); start that version, or choose another data folder",
-            )
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    for number, step in enumerate(STEPS[_version(connection) :], start=_version(connection) + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
 
 
 def _functions(db: sqlite3.Connection, condition: str, *arguments: str) -> list[Function]:
@@ -179,19 +156,24 @@ def _functions(db: sqlite3.Connection, condition: str, *arguments: str) -> list[
 
 def _function(row: tuple[str, str, int, int, int | None, int, str]) -> Function:
     namespace, name, number, created, replicas, deployed, spec = row
+    key = FunctionKey(NamespaceName(namespace), FunctionName(name))
     return Function(
-        key=FunctionKey(NamespaceName(namespace), FunctionName(name)),
-        revision=Revision(number=number, spec=_spec(spec), created_unix_ms=deployed),
+        key=key,
+        revision=Revision(number=number, spec=_spec(spec, key, number), created_unix_ms=deployed),
         created_unix_ms=created,
         replicas=replicas,
     )
 
 
-def _spec(text: str) -> FunctionSpec:
+def _spec(text: str, key: FunctionKey, number: int) -> FunctionSpec:
     try:
         return _SPEC.decode(text)
     except msgspec.MsgspecError as error:
-        raise StoreUnavailable(f"a function's spec in the state database cannot be read: {error}") from error
+        # Setting it aside would free its name and its revision numbers for others, and hide that something is lost.
+        raise StoreUnavailable(
+            f"revision {number} of the function {key} in the state database cannot be read: {error}",
+            hint="restore a copy of the data folder, or remove that function's rows from state.db with sqlite3",
+        ) from error
 
 
 def _missing(key: FunctionKey) -> NotFound:

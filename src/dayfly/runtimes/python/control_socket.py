@@ -44,6 +44,11 @@ class ControlSocket:
         self._listener.listen(4)
         reactor.on_readable(self._listener.fileno(), self._accept)
 
+    @property
+    def unheard(self) -> bool:
+        """Whether there is something to say that no provider has taken yet."""
+        return bool(self._remains or self._outbox)
+
     def send(self, message: wire.FromZygote, fds: Sequence[int], *, close: bool = False) -> None:
         """Send `message` with `fds`, now or when the provider reads on; dropped when none is connected.
 

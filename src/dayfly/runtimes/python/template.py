@@ -45,7 +45,9 @@ def run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, ro
 
 def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, root: str) -> int:
     os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     close_all_but((0, 1, 2, channel.fileno(), order_fd))
     first = receive(channel)
     if first is None:
