@@ -1,4 +1,4 @@
-"""Another version of Dayfly beside the one under test: a copy with another number, and another layout, in its own venv."""
+"""Another version of Dayfly beside the one under test: a copy with another number and layout, in its own venv."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.system.driver import ROOT
 
 NEXT = "9.9.9"
-NEXT_STEP = '''
+NEXT_STEP = """
 
 STEPS = (
     *STEPS,
@@ -20,7 +20,7 @@ STEPS = (
         down="DROP TABLE notes",
     ),
 )
-'''
+"""
 
 
 def install(folder: Path, version: str = NEXT, *, step: str = NEXT_STEP) -> Path:

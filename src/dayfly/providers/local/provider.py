@@ -232,7 +232,8 @@ class LocalProvider(Provider):
             known.log = LogReader(log_fd, known.order.key, known.order.replica, self._on_log)
         else:
             os.close(log_fd)
-        self._recovered.append(RecoveredReplica(known.order, known.address if known.ready else "", zygote.stale))
+        if not message.stopping:
+            self._recovered.append(RecoveredReplica(known.order, known.address if known.ready else "", zygote.stale))
 
     def _remains(self, fds: list[int]) -> None:
         """Read the last words of a replica that ended while we were away."""

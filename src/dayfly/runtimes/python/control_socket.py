@@ -116,7 +116,9 @@ class ControlSocket:
 
     def _recover(self) -> None:
         for replica in self._spawner.replicas.values():
-            told = wire.Running(replica.name, replica.path, replica.pid, replica.ready, replica.took_s)
+            told = wire.Running(
+                replica.name, replica.path, replica.pid, replica.ready, replica.took_s, replica.stopping
+            )
             self.send(told, (replica.order, replica.log))
         while self._remains:
             replica = self._remains.popleft()
