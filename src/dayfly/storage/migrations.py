@@ -67,7 +67,9 @@ def layout_of(path: Path) -> int:
     """Return the layout of the database at `path`, which is not changed; 0 when there is none. Raises sqlite3.Error."""
     if not (path.exists() and path.stat().st_size):
         return 0
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    # A file that was closed cleanly is read as what it is; else SQLite would leave two empty files beside it.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)
     try:
         return _layout(connection)
     finally:
