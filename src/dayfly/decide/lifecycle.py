@@ -83,14 +83,12 @@ class Lifecycle:
     def current(self, *phases: ReplicaPhase) -> list[Replica]:
         """Return the current revision's replicas in these phases, oldest first, without the stale ones."""
         number = self.function.revision.number
-        return [
-            replica for replica in self.replicas.within(*phases) if replica.revision == number and not replica.stale
-        ]
+        return [each for each in self.replicas.within(*phases) if each.revision == number and not each.stale]
 
     def old(self, *phases: ReplicaPhase) -> list[Replica]:
         """Return the replicas of other revisions in these phases, and the stale ones."""
         number = self.function.revision.number
-        return [replica for replica in self.replicas.within(*phases) if replica.revision != number or replica.stale]
+        return [each for each in self.replicas.within(*phases) if each.revision != number or each.stale]
 
     @property
     def ready(self) -> int:
@@ -123,9 +121,8 @@ class Lifecycle:
             replica = self.replicas.enlist(found.order.replica, found.order.revision, now, stale=found.stale)
             if found.address:
                 self.replicas.move(replica, READY, now, address=found.address)
-        number = self.function.revision.number
-        alive = [each for each in self.replicas.within(STARTING, READY) if each.revision == number]
-        running = len(alive) or min(1, len(self.old(READY)))
+        stale = sum(each.revision == self.function.revision.number for each in self.old(STARTING, READY))
+        running = len(self.current(STARTING, READY)) + stale or min(1, len(self.old(READY)))
         scaling.resume(self.scale, self.policy, self.function.replicas, running, now)
 
     def _demanded(self, _event: ev.Demanded, now: float, _out: list[ev.Instruction]) -> None:

@@ -23,6 +23,7 @@ from dayfly.server.ports import open_listeners
 from dayfly.server.settings import Settings, StartOptions, data_dir
 from dayfly.server.tree import ProcessStatus, processes_of
 from dayfly.server.wiring import make_place, make_plan, plan_file, settings_file
+from dayfly.storage.migrations import newest
 
 STOP_TIMEOUT_S = 120.0
 
@@ -97,7 +98,7 @@ def _prepare(settings: Settings) -> tuple[list[str], dict[str, int]]:
     listeners = open_listeners(settings)
     run_dir = prepare_run_dir(folder, os.environ, as_root=as_root)
     place = make_place(settings, run_dir, listeners)
-    plan, path = make_plan(place, listeners.notices), plan_file(run_dir, place.life)
+    plan, path = make_plan(place, newest(), listeners.notices), plan_file(run_dir, place.life)
     write_private(run_dir / "token", secrets.token_urlsafe(32).encode())
     write_private(settings_file(run_dir, place.life), msgspec.json.encode(place))
     write_private(path, plan.to_json())

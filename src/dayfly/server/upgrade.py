@@ -105,7 +105,7 @@ def _describe(run_dir: Path, life: int) -> Path:
     notices = Plan.from_json(plan_file(run_dir, life).read_bytes()).notices
     path = plan_file(run_dir, place.life)
     write_private(settings_file(run_dir, place.life), msgspec.json.encode(place))
-    write_private(path, make_plan(place, notices).to_json())
+    write_private(path, make_plan(place, newest(), notices).to_json())
     return path
 
 

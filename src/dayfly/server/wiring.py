@@ -17,7 +17,6 @@ from dayfly.runtimes.python.command import zygote_argv
 from dayfly.server.plan import Child, Plan
 from dayfly.server.ports import Listeners
 from dayfly.server.settings import Settings
-from dayfly.storage.migrations import newest
 
 _EVERYBODY = ("LANG", "LC_ALL", "PATH", "PYTHONPATH", "TZ")
 _ACCOUNT = (
@@ -75,8 +74,8 @@ def make_place(settings: Settings, run_dir: Path, listeners: Listeners) -> Place
     )
 
 
-def make_plan(place: Place, notices: Iterable[str] = ()) -> Plan:
-    """Return the plan for the supervisor."""
+def make_plan(place: Place, layout: int, notices: Iterable[str] = ()) -> Plan:
+    """Return the plan for the supervisor; `layout` is that of the state which this program works with."""
     settings = place.settings
     instance = {
         "gateway_url": place.gateway_url,
@@ -88,7 +87,7 @@ def make_plan(place: Place, notices: Iterable[str] = ()) -> Plan:
     }
     children = [_zygote(place), _control(place), *(_gateway(place, number) for number in range(settings.gateways))]
     program = [sys.executable, "-P", "-m", "dayfly.server.supervisor"]
-    return Plan(settings.data_dir, place.run_dir, children, instance, list(notices), program, newest())
+    return Plan(settings.data_dir, place.run_dir, children, instance, list(notices), program, layout)
 
 
 def plan_file(run_dir: Path, life: int) -> Path:
