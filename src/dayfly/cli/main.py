@@ -39,6 +39,7 @@ COMMANDS = {
     "start": "Start the platform on this machine.",
     "status": "Show the platform that runs on this machine.",
     "stop": "Stop the platform on this machine.",
+    "upgrade": "Take over from the version that runs.",
     "version": "Show the version of this program and of the platform.",
 }
 _ALIASES = {"ls": "list", "rm": "remove", "delete": "remove", "inspect": "describe"}

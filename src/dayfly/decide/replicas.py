@@ -47,7 +47,7 @@ class Replica(msgspec.Struct, gc=False):
     timeout_s: float
     """How long its calls may take."""
     stale: bool = False
-    """Run by an older Dayfly, and to be replaced by another of its revision."""
+    """What runs it is being replaced, and so it must be, by another of its revision."""
     address: str = ""
     """Where it took calls; empty when it never was ready."""
     act_at: float | None = None

@@ -14,8 +14,9 @@ from dayfly.gateway.state import State, drop
 from dayfly.model.table import MAX_MESSAGE_BYTES, Hello, ToControl, ToGateway
 
 REPORT_S = 1.0
-BACKOFF_S = (0.05, 1.0)
-"""First and longest pause before connecting again."""
+BACKOFF_S = (0.05, 0.2)
+"""First and longest pause before connecting again: well below the time that replicas are left to serve after they were
+taken out of the table, so that a control plane that is just back stops none that this gateway still sends calls to."""
 _MAX_UNSENT = 4 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 _log = logging.getLogger("dayfly.gateway")

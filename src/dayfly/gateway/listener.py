@@ -10,6 +10,7 @@ from dayfly.gateway.ids import Ids, call_id
 from dayfly.gateway.passage import Passage
 from dayfly.gateway.plan import Plan
 from dayfly.gateway.problems import problem
+from dayfly.gateway.readiness import TARGET, Readiness
 from dayfly.gateway.routes import route
 from dayfly.gateway.state import State
 from dayfly.http1.head import RequestHead
@@ -22,6 +23,8 @@ from dayfly.http1.sweep import Sweep
 
 _FLUSH_S = 2.0
 """How long answers that are written may take to leave, once nothing else is left to wait for."""
+_LAST_REQUEST_S = 10.0
+"""The longest that idle connections are kept while draining; it is a thirtieth of the time for that."""
 _LOOPBACK = (b"127.", b"::1", b"::ffff:127.")
 
 
@@ -44,6 +47,11 @@ class Listener:
         self._most = limits.connections or resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 2 // 5
         self._quiet = asyncio.Event()
         self._empty = asyncio.Event()
+
+    @property
+    def known(self) -> bool:
+        """Whether all has come that the answers depend on."""
+        return True
 
     def connection(self) -> ServerConnection:
         """Return the protocol of a new connection."""
@@ -72,8 +80,7 @@ class Listener:
 
     def open(self, connection: ServerConnection, head: RequestHead) -> Receiver:
         """Take a request."""
-        connection.body_limit = self.control_body_bytes
-        return Passage(connection, head, self, self.control)
+        return self._own(connection, head)
 
     def refusal(self, refusal: Refusal) -> bytes:
         """Return the response that says why a request was refused."""
@@ -84,28 +91,43 @@ class Listener:
     async def drain(self, seconds: float) -> None:
         """Let requests under way finish for up to `seconds`, then close what is left.
 
-        Meanwhile further requests on open connections are answered, with `Connection: close`.
+        Meanwhile further requests on open connections are answered, with `Connection: close`. A client may be about to
+        send one on a connection that looks idle, and would not know whether it was carried out if the connection ended
+        just then: so idle ones are kept for a moment too.
         """
         self.draining = True
+        deadline = self._loop.time() + seconds
+        if self._connections:
+            await _within(min(seconds / 30, _LAST_REQUEST_S), self._empty)
         if not self._calm():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._quiet.wait()
+            self._quiet.clear()
+            await _within(deadline - self._loop.time(), self._quiet)
         for connection in list(self._connections):
             if connection.receiver is None:
                 connection.close()
             else:
                 connection.abort()
         if self._connections:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FLUSH_S):
-                    await self._empty.wait()
+            await _within(_FLUSH_S, self._empty)
         for connection in list(self._connections):
             connection.abort()
         self.sweep.close()
 
+    def _own(self, connection: ServerConnection, head: RequestHead) -> Receiver:
+        """Take a request that is for no function."""
+        connection.body_limit = self.control_body_bytes
+        if head.target == TARGET:
+            return Readiness(connection, head, self)
+        return Passage(connection, head, self, self.control)
+
     def _calm(self) -> bool:
         return all(connection.receiver is None for connection in self._connections)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class PublicListener(Listener):
@@ -127,7 +149,7 @@ class PublicListener(Listener):
 
     @property
     def known(self) -> bool:
-        """Whether the routing table has ever come."""
+        """Whether the routing table has ever come, on which calls depend."""
         return self._state.table.known
 
     def open(self, connection: ServerConnection, head: RequestHead) -> Receiver:
@@ -137,8 +159,7 @@ class PublicListener(Listener):
             target = route(head.target)
             plan = head.plan = False if target is None else Plan(head, target, connection.peer, self.secure)
         if plan is False:
-            connection.body_limit = self.control_body_bytes
-            return Passage(connection, head, self, self.control)
+            return self._own(connection, head)
         connection.body_limit = self.limits.body_bytes
         return FunctionCall(connection, head, self, plan)
 

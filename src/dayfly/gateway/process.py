@@ -49,8 +49,11 @@ async def serve(
     tls: ssl.SSLContext | None,
     stop: asyncio.Event,
     on_ready: Callable[[], None],
+    drain_s: Callable[[], float] | None = None,
 ) -> None:
     """Serve until `stop` is set, then drain and return. The sockets are bound; `tls` is for the public one.
+
+    `drain_s` is asked then how many seconds calls under way may go on; without it the settings say so.
 
     `on_ready` is called when all listeners accept, which waits for the first routing table, but not for long.
     """
@@ -78,10 +81,11 @@ async def serve(
         ]
         on_ready()
         await stop.wait()
-        _log.info("draining seconds=%g", settings.drain_s)
+        seconds = settings.drain_s if drain_s is None else drain_s()
+        _log.info("draining seconds=%g", seconds)
         for server in servers:
             server.close()
-        await asyncio.gather(*(listener.drain(settings.drain_s) for listener, _, _ in listeners))
+        await asyncio.gather(*(listener.drain(seconds) for listener, _, _ in listeners))
         state.report()
     for pool in controls:
         pool.close()

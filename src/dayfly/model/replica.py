@@ -77,7 +77,7 @@ class RecoveredReplica(msgspec.Struct, frozen=True):
     address: str
     """Empty while the replica is not ready yet."""
     stale: bool = False
-    """Run by an older Dayfly: it serves until another one of its revision does."""
+    """Whether what runs it is being replaced, so that it must be replaced too, whatever its revision."""
 
 
 class ReplicaStats(msgspec.Struct, frozen=True):

@@ -28,3 +28,10 @@ def ready_text(instance: Mapping[str, str], *, password: str, notices: Sequence[
         "",
     ]
     return "\n".join(lines)
+
+
+def changed_text(version: str, before: str, failure: str) -> str:
+    """Return the line that says what became of a change of versions."""
+    if failure:
+        return f"version {before} did not come up: {failure}. Version {version} has taken over again; no call was lost."
+    return f"changed from version {before} to {version}; what runs of the old one finishes its calls and goes"

@@ -22,7 +22,8 @@ from dayfly.server.lock import holder, take_lock, wait_released
 from dayfly.server.ports import open_listeners
 from dayfly.server.settings import Settings, StartOptions, data_dir
 from dayfly.server.tree import ProcessStatus, processes_of
-from dayfly.server.wiring import make_plan
+from dayfly.server.wiring import make_place, make_plan, plan_file, settings_file
+from dayfly.storage.migrations import newest
 
 STOP_TIMEOUT_S = 120.0
 
@@ -76,7 +77,7 @@ def status(given_data_dir: str | None = None) -> InstanceStatus:
     pid = holder(folder)
     if pid is None:
         return InstanceStatus(data_dir=str(folder))
-    about = _instance(folder)
+    about = instance(folder)
     return InstanceStatus(
         data_dir=str(folder),
         pid=pid,
@@ -96,14 +97,14 @@ def _prepare(settings: Settings) -> tuple[list[str], dict[str, int]]:
     fds = {"lock": take_lock(folder)}
     listeners = open_listeners(settings)
     run_dir = prepare_run_dir(folder, os.environ, as_root=as_root)
-    place, plan = make_plan(settings, run_dir, listeners)
+    place = make_place(settings, run_dir, listeners)
+    plan, path = make_plan(place, newest(), listeners.notices), plan_file(run_dir, place.life)
     write_private(run_dir / "token", secrets.token_urlsafe(32).encode())
-    write_private(run_dir / "settings.json", msgspec.json.encode(place))
-    write_private(run_dir / "plan.json", plan.to_json())
+    write_private(settings_file(run_dir, place.life), msgspec.json.encode(place))
+    write_private(path, plan.to_json())
     for name in ("public", "console", "metrics"):
         fds[name] = getattr(listeners, name).detach()
-    argv = [sys.executable, "-P", "-m", "dayfly.server.supervisor", str(run_dir / "plan.json")]
-    return [*argv, *(part for name, fd in fds.items() for part in (f"--{name}", str(fd)))], fds
+    return [*plan.program, str(path), *(part for name, fd in fds.items() for part in (f"--{name}", str(fd)))], fds
 
 
 def _become(argv: list[str], fds: Mapping[str, int]) -> NoReturn:
@@ -142,7 +143,8 @@ def _detach(argv: list[str], fds: Mapping[str, int], log: Path) -> str:
     return str(report["text"])
 
 
-def _instance(folder: Path) -> dict[str, str]:
+def instance(folder: Path) -> dict[str, str]:
+    """Return what the platform on the data folder says of itself; empty until it serves."""
     try:
         about: dict[str, str] = json.loads((find_run_dir(folder) / "instance.json").read_bytes())
     except (OSError, ValueError):

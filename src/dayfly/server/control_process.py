@@ -1,9 +1,10 @@
 """The control plane as a process: the one place where its ports meet their adapters.
 
-    python -P -m dayfly.server.control_process RUN_DIR/settings.json --ready-fd FD
+    python -P -m dayfly.server.control_process RUN_DIR/settings-LIFE.json --ready-fd FD --generation NUMBER
 
 It serves three apps on three unix sockets that only this account can open; the gateways are what faces the network. A
-kill leaves replicas and gateways at work, and the next life adopts them. SIGTERM ends the platform: the replicas stop.
+kill leaves replicas and gateways at work, and the next life adopts them; so does SIGTERM, but requests under way are
+answered first. SIGUSR1 ends the platform: the replicas stop.
 """
 
 import argparse
@@ -30,8 +31,9 @@ from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.providers.local.provider import LocalProvider
 from dayfly.server.apps import Apps, build_apps
+from dayfly.server.crew import END
 from dayfly.server.reporting import Reporter, log_to_stderr
-from dayfly.server.wiring import Place, read_place
+from dayfly.server.wiring import STATE, Place, read_place
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.sqlite import SqliteStore
 
@@ -52,7 +54,7 @@ class _Server(uvicorn.Server):
 class ControlProcess:
     """Everything the control plane consists of, from start to stop."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, generation: int) -> None:
         settings = place.settings
         token = place.run("token").read_text().strip()
         self._place = place
@@ -69,9 +71,9 @@ class ControlProcess:
         self.credentials = Credentials(
             place.data("credentials") / "admin.json", token, password=os.environ.get("DAYFLY_ADMIN_PASSWORD")
         )
-        self._provider = LocalProvider(place.run("zygote.sock"), place.run("r"))
+        self._provider = LocalProvider(place.run(f"zygote-{generation}.sock"), place.run("r"))
         self._plane = ControlPlane(
-            store=SqliteStore(place.data("state.db")),
+            store=SqliteStore(place.data(STATE)),
             provider=self._provider,
             blobs=self._blobs,
             preparer=self._prepare,
@@ -107,13 +109,26 @@ class ControlProcess:
             self._servers.append(server)
             self._serving.append(asyncio.create_task(server.serve(sockets=[listener])))
 
+    async def leave(self) -> None:
+        """Answer what is being answered and close every file; replicas and gateways go on, for another to take over."""
+        self._stop_serving()
+        await asyncio.gather(*self._serving)
+        await self._plane.stop()
+        await self._close()
+
     async def stop(self) -> None:
         """Answer what is being answered, stop every replica, close every file."""
+        self._stop_serving()
+        await self._plane.shutdown(self._place.settings.drain_s)
+        await asyncio.gather(*self._serving)
+        await self._close()
+
+    def _stop_serving(self) -> None:
         self._logs.end_followers()
         for server in self._servers:
             server.should_exit = True
-        await self._plane.shutdown(self._place.settings.drain_s)
-        await asyncio.gather(*self._serving)
+
+    async def _close(self) -> None:
         await self._prepare.close()
         await self._logs.close()
 
@@ -148,30 +163,35 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-async def _run(place: Place, reporter: Reporter) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    process = ControlProcess(place)
+async def _run(place: Place, generation: int, reporter: Reporter) -> None:
+    told: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+    for number in (signal.SIGTERM, signal.SIGINT, END):
+        asyncio.get_running_loop().add_signal_handler(number, _settle, told, number)
+    process = ControlProcess(place, generation)
     await process.start()
     reporter.ready(password=process.credentials.generated or "")
     _log.info("control plane serves")
-    await stop.wait()
-    await process.stop()
+    await (process.leave() if await told == signal.SIGTERM else process.stop())
+
+
+def _settle(told: "asyncio.Future[signal.Signals]", number: signal.Signals) -> None:
+    if not told.done():
+        told.set_result(number)
 
 
 def main(argv: list[str]) -> int:
-    """Run until SIGTERM; return the exit code."""
+    """Run until told to go; return the exit code."""
     parser = argparse.ArgumentParser(prog="dayfly.server.control_process")
     parser.add_argument("settings")
     parser.add_argument("--ready-fd", type=int, required=True)
+    parser.add_argument("--generation", type=int, required=True)
     given = parser.parse_args(argv)
     place, reporter = read_place(given.settings), Reporter(given.ready_fd)
     log_to_stderr("control", place.settings.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(place, reporter))
+            runner.run(_run(place, given.generation, reporter))
     except DayflyError as error:
         reporter.failed(error)
         _log.error("control plane cannot run: %s", error)

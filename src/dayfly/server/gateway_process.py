@@ -1,11 +1,15 @@
-"""A gateway as a process: it takes over the listeners the supervisor bound and serves until SIGTERM.
+"""A gateway as a process: it takes over the listeners the supervisor bound and serves until it is told to go.
 
-python -P -m dayfly.server.gateway_process RUN_DIR/settings.json --name gw0 --ready-fd FD --public-fd FD
-                                           [--console-fd FD --metrics-fd FD]
+    python -P -m dayfly.server.gateway_process RUN_DIR/settings-LIFE.json --name gw0 --ready-fd FD --public-fd FD
+                                               [--console-fd FD --metrics-fd FD]
+
+SIGTERM says that another gateway takes its place: the supervisor is told at once, and the calls under way have all the
+time that any function may take. SIGUSR1 says that the platform ends: they have the time for draining that was set.
 """
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import resource
 import signal
@@ -18,6 +22,8 @@ import uvloop
 from dayfly.gateway.process import GatewaySettings, serve
 from dayfly.http1.limits import Limits
 from dayfly.model.errors import ConfigError, DayflyError
+from dayfly.model.function import MAX_TIMEOUT_S
+from dayfly.server.crew import END
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.settings import Settings
 from dayfly.server.wiring import Place, read_place
@@ -25,10 +31,34 @@ from dayfly.server.wiring import Place, read_place
 _log = logging.getLogger("dayfly.server")
 
 
+class _Departure:
+    """When this gateway goes, and how long the calls under way may still take."""
+
+    def __init__(self, reporter: Reporter, drain_s: float) -> None:
+        self.told = asyncio.Event()
+        self.seconds = drain_s
+        self._reporter = reporter
+        self._drain_s = drain_s
+        self._serving = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._leave)
+        loop.add_signal_handler(signal.SIGINT, self._end)
+        loop.add_signal_handler(END, self._end)
+
+    def _leave(self) -> None:
+        if not self.told.is_set():
+            self.seconds = MAX_TIMEOUT_S
+            self.told.set()
+            self._reporter.leaving()
+
+    def _end(self) -> None:
+        if self.told.is_set() and self._serving is not None:
+            asyncio.get_running_loop().call_later(self._drain_s, self._serving.cancel)
+        self.told.set()
+
+
 async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    departure = _Departure(reporter, place.settings.drain_s)
     settings = GatewaySettings(
         name=given.name,
         api_socket=str(place.run("api.sock")),
@@ -38,15 +68,17 @@ async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> N
         limits=Limits(body_bytes=place.settings.max_body_bytes),
         drain_s=place.settings.drain_s,
     )
-    await serve(
-        settings,
-        public=_inherited(given.public_fd),
-        console=_inherited(given.console_fd) if given.console_fd is not None else None,
-        metrics=_inherited(given.metrics_fd) if given.metrics_fd is not None else None,
-        tls=_tls(place.settings),
-        stop=stop,
-        on_ready=reporter.ready,
-    )
+    with contextlib.suppress(asyncio.CancelledError):  # the time was over for calls that had all the time before
+        await serve(
+            settings,
+            public=_inherited(given.public_fd),
+            console=_inherited(given.console_fd) if given.console_fd is not None else None,
+            metrics=_inherited(given.metrics_fd) if given.metrics_fd is not None else None,
+            tls=_tls(place.settings),
+            stop=departure.told,
+            on_ready=reporter.ready,
+            drain_s=lambda: departure.seconds,
+        )
 
 
 def _allow_many_connections() -> None:
@@ -76,7 +108,7 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def main(argv: list[str]) -> int:
-    """Serve until SIGTERM and until the calls in flight are answered; return the exit code."""
+    """Serve until told to go and until the calls in flight are answered; return the exit code."""
     parser = argparse.ArgumentParser(prog="dayfly.server.gateway_process")
     parser.add_argument("settings")
     parser.add_argument("--name", required=True)
@@ -85,7 +117,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--console-fd", type=int)
     parser.add_argument("--metrics-fd", type=int)
     given = parser.parse_args(argv)
-    place, reporter = read_place(given.settings), Reporter(given.ready_fd)
+    place, reporter = read_place(given.settings), Reporter(given.ready_fd, overlaps=True)
     log_to_stderr(given.name, place.settings.log_level)
     _allow_many_connections()
     try:

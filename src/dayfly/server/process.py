@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dayfly.server.plan import Child
+from dayfly.server.plan import Child, Handed
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _EXIT_ORPHANED = 71
@@ -24,8 +24,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Process:
     """A child of the supervisor, over all its lives."""
 
-    def __init__(self, child: Child, sockets: Mapping[str, int]) -> None:
+    def __init__(self, child: Child, sockets: Mapping[str, int], generation: int = 0) -> None:
         self.child = child
+        self.generation = generation
+        """A zygote's own generation; of others the one they were started with."""
+        self.slot = 0
+        """0, or a higher number while processes of the same name still run."""
         self.pid: int | None = None
         self.ready_fd: int | None = None
         self.restart_at = 0.0
@@ -34,43 +38,70 @@ class Process:
         self._sockets = {name: sockets[name] for name in child.sockets}
         self._started_at = 0.0
 
+    @classmethod
+    def handed_on(cls, handed: Handed) -> "Process":
+        """Return a process that an earlier life of the supervisor started, and that is not started again."""
+        child = Child(handed.name, [], [], [], reports=False, stage=handed.stage, stop_s=handed.stop_s)
+        process = cls(child, {})
+        process.pid, process.slot, process.is_ready = handed.pid, handed.slot, True
+        return process
+
     def start(self) -> None:
-        """Start the process; its first failure is answered at once, further ones after a wait that doubles."""
-        numbers = {name: str(fd) for name, fd in self._sockets.items()}
+        """Start the process; its first failure is answered at once, further ones after a wait that doubles.
+
+        Raises OSError when the machine has no room for one.
+        """
+        name = f"{self.child.name}.{self.slot}" if self.slot else self.child.name
+        words = {"name": name, "generation": str(self.generation)}
+        words |= {socket: str(fd) for socket, fd in self._sockets.items()}
         inherited, writer = list(self._sockets.values()), None
         if self.child.reports:
             self.ready_fd, writer = os.pipe2(os.O_CLOEXEC)
-            numbers["ready"] = str(writer)
+            words["ready"] = str(writer)
             inherited.append(writer)
         # A session of its own: Ctrl-C on the terminal reaches the supervisor alone, which then stops all in order.
-        started = subprocess.Popen(
-            [part.format(**numbers) if part.startswith("{") else part for part in self.child.argv],
-            env={name: os.environ[name] for name in self.child.inherits if name in os.environ},
-            stdin=subprocess.DEVNULL,
-            pass_fds=inherited,
-            start_new_session=True,
-            preexec_fn=_before_exec(os.getpid()),
-        )
+        try:
+            started = subprocess.Popen(
+                [_filled_in(part, words) for part in self.child.argv],
+                env={name: os.environ[name] for name in self.child.inherits if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                pass_fds=inherited,
+                start_new_session=True,
+                preexec_fn=_before_exec(os.getpid()),
+            )
+        finally:
+            if writer is not None:
+                os.close(writer)
         # Its end is seen by the supervisor's one waitpid; Popen must neither wait for it nor warn that it did not.
         self.pid, started.returncode = started.pid, 0
         self._started_at = time.monotonic()
         self.is_ready = not self.child.reports
-        if writer is not None:
-            os.close(writer)
 
     def read_report(self) -> dict[str, str]:
-        """Return the line the process said on its pipe, and close the pipe; empty when it died without a word."""
+        """Return the line the process said on its pipe; `ended` is in it when it died without a word.
+
+        The pipe is closed unless the process may overlap with its successor: that one says `leaving` one day.
+        """
         assert self.ready_fd is not None
-        with os.fdopen(self.ready_fd, "rb") as pipe:
-            self.ready_fd = None
-            line = pipe.readline()
-        report: dict[str, str] = json.loads(line) if line else {}
-        self.is_ready = bool(line) and "error" not in report
+        line = b""
+        while not line.endswith(b"\n") and (piece := os.read(self.ready_fd, 65_536)):
+            line += piece
+        report: dict[str, str] = json.loads(line) if line else {"ended": "yes"}
+        self.is_ready = not report.keys() & {"ended", "error", "leaving"}
+        if not (self.is_ready and self.child.overlaps):
+            self.close_pipe()
         return report
+
+    def close_pipe(self) -> None:
+        """Listen to the process no more. Idempotent."""
+        if self.ready_fd is not None:
+            os.close(self.ready_fd)
+            self.ready_fd = None
 
     def ended(self) -> None:
         """Note that the process is gone, and when to start it again."""
         self.pid, self.is_ready = None, False
+        self.close_pipe()
         steady = time.monotonic() - self._started_at > _STEADY_S
         self.failures = 1 if steady else self.failures + 1
         wait_s = 0.0 if self.failures == 1 else min(_FIRST_WAIT_S * 2 ** (self.failures - 2), _LONGEST_WAIT_S)
@@ -81,6 +112,12 @@ class Process:
         if self.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+
+def _filled_in(part: str, words: Mapping[str, str]) -> str:
+    if part.startswith("{"):
+        return part.format(**words)
+    return part.replace("-{generation}.", f"-{words['generation']}.")
 
 
 def become_subreaper() -> None:

@@ -7,7 +7,12 @@ line on a child's pipe says that the child serves.
 Nothing outlives it. Children are killed by the kernel when it dies (PR_SET_PDEATHSIG), grandchildren whose parent died
 become its own (PR_SET_CHILD_SUBREAPER), and the last act of a stop is to kill whatever is still its descendant.
 
+A running one can be told to become another version's supervisor, and is then given what the earlier life has started;
+see `changeover`.
+
     python -P -m dayfly.server.supervisor PLAN --lock FD --public FD --console FD --metrics FD [--report FD]
+                                               [--handover PATH]
+    python -P -m dayfly.server.supervisor PLAN --check VERSION
 """
 
 import contextlib
@@ -17,36 +22,49 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from dayfly.server.banner import ready_text
-from dayfly.server.plan import Plan
+from dayfly.server import changeover
+from dayfly.server.banner import changed_text, ready_text
+from dayfly.server.changeover import Changeover, Failed
+from dayfly.server.crew import END, ZYGOTES, Crew
+from dayfly.server.plan import Handover, Plan
 from dayfly.server.process import Process, become_subreaper, kill_descendants
+from dayfly.server.traces import clear, say, sign, tell, write, write_private
 
 EXIT_BUG = 70
 EXIT_CONFIG = 78
+_LOOK_AGAIN_MS = 50
+"""How often a changeover looks whether its deadlines have passed."""
 
 
 class Supervisor:
     """One installation's processes, from start to stop."""
 
-    def __init__(self, plan: Plan, sockets: Mapping[str, int], report_fd: int | None) -> None:
-        self._plan = plan
-        self._processes = [Process(child, sockets) for child in plan.children]
-        self._report_fd = report_fd
+    def __init__(self, plan_path: str, fds: Mapping[str, int], before: Handover | None = None) -> None:
+        self._plan_path = plan_path
+        self._plan = Plan.from_json(Path(plan_path).read_bytes())
+        self._run_dir = Path(self._plan.run_dir)
+        self._fds = {name: fd for name, fd in fds.items() if name != "report"}
+        self._report_fd = fds.get("report")
+        self._crew = Crew(self._fds, before.generation if before else 0)
+        self._change = Changeover(self._plan, self._crew, before) if before else None
         self._password = ""
-        self._announced = False
+        self._announced = before is not None
         self._signals: list[int] = []
+        self._asked = False
         self._exit_code = 0
 
     def run(self) -> int:
         """Start everything and stay until a signal ends it; return the exit code."""
         wakeup = self._listen_for_signals()
         try:
-            for process in self._processes:
-                process.start()
+            if self._change is None:
+                for child in self._plan.children:
+                    self._crew.hire(child)
             while not self._signals and not self._exit_code:
+                self._change_over()
                 self._turn(wakeup)
         finally:
             self._stop(wakeup)
@@ -58,108 +76,197 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda received, _: self._signals.append(received))
+        signal.signal(changeover.ASK, lambda *_: setattr(self, "_asked", True))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, changeover.SIGNALS)
         return reader
 
     def _turn(self, wakeup: int) -> None:
         """Wait for something to happen, or for the next restart that is due, and deal with it."""
         poll = select.poll()
         poll.register(wakeup, select.POLLIN)
-        for process in self._processes:
+        for process in self._crew.members:
             if process.ready_fd is not None:
                 poll.register(process.ready_fd, select.POLLIN)
         woken = {fd for fd, _ in poll.poll(self._patience_ms())}
         if wakeup in woken:
             with contextlib.suppress(BlockingIOError):
                 os.read(wakeup, 4096)
-        for process in self._processes:
+        for process in list(self._crew.members):
             if process.ready_fd in woken:
                 self._heard(process, process.read_report())
         self._reap()
         if not self._signals and not self._exit_code:
-            self._restart_due()
+            self._crew.start_due()
 
     def _patience_ms(self) -> int | None:
-        due = [process.restart_at for process in self._processes if process.pid is None]
-        return max(0, int((min(due) - time.monotonic()) * 1000) + 1) if due else None
+        patience_ms = self._crew.patience_ms()
+        return min(patience_ms or _LOOK_AGAIN_MS, _LOOK_AGAIN_MS) if self._change else patience_ms
 
     def _heard(self, process: Process, report: dict[str, str]) -> None:
-        if report.get("error") and not self._announced:
-            self._fail(report["error"], int(report.get("exit_code", EXIT_BUG)))
-        self._password = self._password or report.get("password", "")
-        if not self._announced and all(each.is_ready for each in self._processes):
-            self._announce()
-        elif self._announced and process.is_ready:
-            _say(f"{process.child.name} is back")
+        error = report.get("error", "")
+        if "leaving" in report:
+            say(f"{process.child.name} finishes its work and goes; another is started in its place")
+            self._crew.succeed(process)
+        elif self._change and error:
+            self._change.heard(process, error)
+        elif error and not self._announced:
+            self._fail(error, int(report.get("exit_code", EXIT_BUG)))
+        elif not self._announced:
+            self._password = self._password or report.get("password", "")
+            if all(each.is_ready for each in self._crew.members):
+                self._announce()
+        elif process.is_ready and not self._change:
+            say(f"{process.child.name} is back")
+            if process.child.stage == ZYGOTES:
+                self._renew_control()
+
+    def _renew_control(self) -> None:
+        """Have the control plane begin anew, so that it finds this generation of zygotes; it leaves all at work."""
+        for process in self._crew.members:
+            if process.generation < self._crew.generation:
+                process.signal(signal.SIGTERM)
+
+    # -- another version ---------------------------------------------------------------------------------------------
+
+    def _change_over(self) -> None:
+        if self._asked:
+            self._asked = False
+            self._asked_to_change()
+        if self._change is None:
+            return
+        before = self._change.before
+        try:
+            self._change.go_on()
+        except Failed as failed:
+            self._go_back(before, str(failed))
+        if self._change.done:
+            self._change = None
+            self._write_instance()
+            text = changed_text(self._plan.instance["version"], before.version, before.failure)
+            say(text)
+            self._report({"error": text, "exit_code": EXIT_BUG} if before.failure else {"text": text})
+
+    def _asked_to_change(self) -> None:
+        try:
+            path, report_fd = changeover.read_request(self._run_dir)
+            plan = Plan.from_json(Path(path).read_bytes())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            say(f"asked to change the version, but the request cannot be read: {error!r}")
+            return
+        if self._change or not self._announced:
+            why = "it is starting or changing over at this moment; try again when `dayfly status` shows its version"
+        else:
+            why = changeover.refusal(path, plan, self._plan_path, self._plan)
+        if not why:
+            self._report_fd = report_fd
+            why = self._become(path, plan.program, "")
+            self._report_fd = None
+        tell(report_fd, {"error": why, "exit_code": EXIT_CONFIG})
+
+    def _go_back(self, before: Handover, failure: str) -> None:
+        assert self._change is not None
+        version = self._plan.instance["version"]
+        say(f"version {version} does not come up: {failure}")
+        why = "this is already the way back"
+        if not before.failure:
+            try:
+                plan = Plan.from_json(Path(before.plan).read_bytes())
+                why = changeover.refusal(before.plan, plan, self._plan_path, self._plan)
+            except (OSError, ValueError) as error:
+                why = str(error)
+            why = why or self._become(before.plan, before.program, failure)
+        text = f"version {version} does not come up: {failure}. There is no way back to {before.version}: {why}."
+        self._change.patient = True
+        say(text)
+        self._report({"error": f"{text} Calls go on, and it is tried again and again.", "exit_code": EXIT_BUG})
+
+    def _become(self, path: str, program: list[str], failure: str) -> str:
+        """Become that program; returns only with the reason why not."""
+        ours = self._plan
+        handover = Handover(
+            self._plan_path, ours.program, ours.instance["version"], ours.layout, self._crew.generation,
+            self._crew.hand_on(), failure,
+        )  # fmt: skip
+        fds = dict(self._fds) | ({"report": self._report_fd} if self._report_fd is not None else {})
+        try:
+            changeover.become(path, program, handover, self._run_dir, fds)
+        except OSError as error:
+            return f"{program[0]} cannot be run: {error}"
+
+    # -- what is said ------------------------------------------------------------------------------------------------
 
     def _announce(self) -> None:
         self._announced = True
-        about = {"pid": os.getpid(), **self._plan.instance}
-        _write_private(Path(self._plan.run_dir, "instance.json"), json.dumps(about).encode())
+        self._write_instance()
         text = ready_text(self._plan.instance, password=self._password, notices=self._plan.notices)
         self._password = ""
         if self._report_fd is None:
-            _write(1, text + "\n")
+            write(1, text + "\n")
         self._report({"text": text})
+
+    def _write_instance(self) -> None:
+        about = {"pid": os.getpid(), **self._plan.instance}
+        write_private(self._run_dir / "instance.json", json.dumps(about).encode())
 
     def _fail(self, why: str, exit_code: int) -> None:
         self._exit_code = exit_code
         if self._report_fd is None:
-            _say(why)
+            say(why)
         self._report({"error": why, "exit_code": exit_code})
 
     def _report(self, message: Mapping[str, object]) -> None:
         if self._report_fd is not None:
-            os.write(self._report_fd, json.dumps(message).encode() + b"\n")
-            os.close(self._report_fd)
+            tell(self._report_fd, message)
             self._report_fd = None
 
+    # -- ends --------------------------------------------------------------------------------------------------------
+
     def _reap(self) -> None:
-        for pid, status in _reaped():
-            for process in self._processes:
-                if process.pid == pid:
-                    self._ended(process, os.waitstatus_to_exitcode(status))
+        for process, code in self._crew.reap():
+            self._ended(process, code)
 
     def _ended(self, process: Process, code: int) -> None:
-        if process.ready_fd is not None:
+        if process.ready_fd is not None and not process.is_ready:
             self._heard(process, process.read_report())
         process.ended()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        if process in self._crew.leaving:
+            self._crew.leaving.remove(process)
+            if code:
+                say(f"{process.child.name}, which was leaving, {how}")
+            return
         if self._signals or self._exit_code:
             return
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         if not self._announced and code == EXIT_CONFIG:
             self._fail(f"the {process.child.name} {how}", EXIT_CONFIG)
         elif not self._announced and process.failures > 3:
             self._fail(f"the {process.child.name} does not start: it {how} {process.failures} times", EXIT_BUG)
         else:
             wait_s = max(0.0, process.restart_at - time.monotonic())
-            _say(f"{process.child.name} {how}; starting it again" + (f" in {wait_s:.1f} s" if wait_s else ""))
-
-    def _restart_due(self) -> None:
-        for process in self._processes:
-            if process.pid is None and time.monotonic() >= process.restart_at:
-                process.start()
+            say(f"{process.child.name} {how}; starting it again" + (f" in {wait_s:.1f} s" if wait_s else ""))
 
     def _stop(self, wakeup: int) -> None:
         """End the processes stage by stage, kill what stays, and remove what lay in the run folder."""
         with contextlib.suppress(FileNotFoundError):
-            Path(self._plan.run_dir, "instance.json").unlink()
+            (self._run_dir / "instance.json").unlink()
+        self._report({"error": "the platform was told to stop", "exit_code": EXIT_BUG})
         before = len(self._signals)
         if self._announced:
-            _say("stopping; calls in flight may finish, a second signal ends them")
-        for stage in sorted({process.child.stage for process in self._processes}):
-            members = [process for process in self._processes if process.child.stage == stage]
+            say("stopping; calls in flight may finish, a second signal ends them")
+        for stage in self._crew.stages():
+            members = self._crew.stage(stage)
             for process in members:
-                process.signal(signal.SIGTERM)
+                process.signal(END)
             deadline = time.monotonic() + max(process.child.stop_s for process in members)
             while any(process.pid for process in members) and len(self._signals) == before:
                 if not self._wait(wakeup, deadline):
                     break
             for process in members:
                 if process.pid:
-                    _say(f"{process.child.name} did not stop in time; killing it")
+                    say(f"{process.child.name} did not stop in time; killing it")
                     process.signal(signal.SIGKILL)
         kill_descendants()
-        _clear(Path(self._plan.run_dir))
+        clear(self._run_dir)
 
     def _wait(self, wakeup: int, deadline: float) -> bool:
         left_s = deadline - time.monotonic()
@@ -172,66 +279,18 @@ class Supervisor:
         return True
 
 
-def _reaped() -> Iterable[tuple[int, int]]:
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not pid:
-            return
-        yield pid, status
-
-
-def _clear(run_dir: Path) -> None:
-    """Remove sockets, files and empty folders; never a tree, as another file system may be mounted inside."""
-    for folder in (*(entry for entry in run_dir.iterdir() if _is_folder(entry)), run_dir):
-        for entry in folder.iterdir():
-            if not _is_folder(entry):
-                entry.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    fresh = path.with_name(f".{path.name}")
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-    fresh.replace(path)
-
-
-def _say(text: str) -> None:
-    _write(2, f"dayfly: {text}\n")
-
-
-def _write(fd: int, text: str) -> None:
-    # Who read this may be gone, with the terminal or the other end of a pipe. That is no reason to stop serving, nor to
-    # leave sockets and processes behind when it happens on the way down.
-    with contextlib.suppress(OSError):
-        os.write(fd, text.encode())
-
-
-def _sign(lock_fd: int) -> None:
-    """Write into the data folder's lock who holds it."""
-    os.ftruncate(lock_fd, 0)
-    os.pwrite(lock_fd, f"{os.getpid()}\n".encode(), 0)
-
-
 def main(argv: list[str]) -> int:
-    """Run the supervisor that `commands.start` described in the plan; return its exit code."""
+    """Run the supervisor that `commands.start` or `upgrade` described in the plan; return its exit code."""
     plan_path, *rest = argv
-    fds = {flag.removeprefix("--"): int(number) for flag, number in zip(rest[::2], rest[1::2], strict=True)}
-    _sign(fds["lock"])
-    plan = Plan.from_json(Path(plan_path).read_bytes())
+    given = dict(zip(rest[::2], rest[1::2], strict=True))
+    if "--check" in given:
+        return changeover.check(Plan.from_json(Path(plan_path).read_bytes()), given["--check"])
+    handover = given.pop("--handover", "")
+    fds = {flag.removeprefix("--"): int(number) for flag, number in given.items()}
+    sign(fds["lock"])
     become_subreaper()
-    return Supervisor(plan, fds, fds.get("report")).run()
+    before = Handover.from_json(Path(handover).read_bytes()) if handover else None
+    return Supervisor(plan_path, fds, before).run()
 
 
 if __name__ == "__main__":

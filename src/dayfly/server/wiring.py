@@ -31,17 +31,23 @@ _ACCOUNT = (
 _NETWORK = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 _CERTIFICATES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")
 _INSTALLERS = ("PIP_", "UV_")
+STATE = "state.db"
+"""The state's file in the data folder."""
 _STOP_MARGIN_S = 5.0
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where everything of one installation lies and how it is reached; `RUN_DIR/settings.json` holds it."""
+    """Where everything of one installation lies and how it is reached.
+
+    `RUN_DIR/settings-LIFE.json` holds it; every life of the supervisor has a number, and its processes a file.
+    """
 
     settings: Settings
     run_dir: str
     gateway_url: str
     console_url: str
     metrics_url: str
+    life: int = 1
 
     def run(self, name: str) -> Path:
         """Return the path of a file or socket in the run folder."""
@@ -53,41 +59,59 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_place(path: str) -> Place:
-    """Return what `settings.json` says."""
+    """Return what the settings file at `path` says."""
     return msgspec.json.decode(Path(path).read_bytes(), type=Place)
 
 
-def make_plan(settings: Settings, run_dir: Path, listeners: Listeners) -> tuple[Place, Plan]:
-    """Return the place for the children and the plan for the supervisor."""
-    place = Place(
+def make_place(settings: Settings, run_dir: Path, listeners: Listeners) -> Place:
+    """Return the place for the children of the first life."""
+    return Place(
         settings=settings,
         run_dir=str(run_dir),
         gateway_url=listeners.gateway_url,
         console_url=listeners.console_url,
         metrics_url=listeners.metrics_url,
     )
+
+
+def make_plan(place: Place, layout: int, notices: Iterable[str] = ()) -> Plan:
+    """Return the plan for the supervisor; `layout` is that of the state which this program works with."""
+    settings = place.settings
     instance = {
         "gateway_url": place.gateway_url,
         "console_url": place.console_url,
         "metrics_url": place.metrics_url,
         "version": __version__,
         "data_dir": settings.data_dir,
+        "life": str(place.life),
     }
     children = [_zygote(place), _control(place), *(_gateway(place, number) for number in range(settings.gateways))]
-    return place, Plan(settings.data_dir, str(run_dir), children, instance, list(listeners.notices))
+    program = [sys.executable, "-P", "-m", "dayfly.server.supervisor"]
+    return Plan(settings.data_dir, place.run_dir, children, instance, list(notices), program, layout)
+
+
+def plan_file(run_dir: Path, life: int) -> Path:
+    """Return where the plan of that life is."""
+    return run_dir / f"plan-{life}.json"
+
+
+def settings_file(run_dir: Path, life: int) -> Path:
+    """Return where the place and the settings of that life are."""
+    return run_dir / f"settings-{life}.json"
 
 
 def _zygote(place: Place) -> Child:
     argv = zygote_argv(
         interpreter=sys.executable,
-        socket=place.run("zygote.sock"),
+        socket=place.run("zygote-{generation}.sock"),
         template_budget_bytes=place.settings.template_budget_bytes,
     )
-    return Child("zygote", argv, list(_EVERYBODY), [], reports=False, stage=2, stop_s=_STOP_MARGIN_S)
+    argv += ["--ready-fd", "{ready}"]
+    return Child("zygote", argv, list(_EVERYBODY), [], reports=True, stage=2, stop_s=_STOP_MARGIN_S, overlaps=True)
 
 
 def _control(place: Place) -> Child:
-    argv = [*_module("control_process", place), "--ready-fd", "{ready}"]
+    argv = [*_module("control_process", place), "--ready-fd", "{ready}", "--generation", "{generation}"]
     inherits = [
         "DAYFLY_ADMIN_PASSWORD",
         *_EVERYBODY,
@@ -103,17 +127,17 @@ def _control(place: Place) -> Child:
 
 def _gateway(place: Place, number: int) -> Child:
     name = f"gw{number}"
-    argv = [*_module("gateway_process", place), "--name", name, "--ready-fd", "{ready}", "--public-fd", "{public}"]
+    argv = [*_module("gateway_process", place), "--name", "{name}", "--ready-fd", "{ready}", "--public-fd", "{public}"]
     sockets = ["public"]
     if number == 0:
         argv += ["--console-fd", "{console}", "--metrics-fd", "{metrics}"]
         sockets += ["console", "metrics"]
     stop_s = place.settings.drain_s + _STOP_MARGIN_S
-    return Child(name, argv, list(_EVERYBODY), sockets, reports=True, stage=0, stop_s=stop_s)
+    return Child(name, argv, list(_EVERYBODY), sockets, reports=True, stage=0, stop_s=stop_s, overlaps=True)
 
 
 def _module(name: str, place: Place) -> list[str]:
-    return [sys.executable, "-P", "-m", f"dayfly.server.{name}", str(place.run("settings.json"))]
+    return [sys.executable, "-P", "-m", f"dayfly.server.{name}", str(settings_file(Path(place.run_dir), place.life))]
 
 
 def _prefixed(names: Iterable[str], prefixes: tuple[str, ...]) -> list[str]:

@@ -16,7 +16,7 @@ from dayfly.model.errors import NotFound, StoreUnavailable
 from dayfly.model.function import Candidate, Function, FunctionSpec, Revision
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, NamespaceName
 from dayfly.model.rollout import Canary, Outcome
-from dayfly.storage.migrations import STEPS
+from dayfly.storage.migrations import migrate, refuse_newer
 from dayfly.storage.port import KEPT_REVISIONS, StateStore
 from dayfly.storage.writer import Writer
 
@@ -127,7 +127,7 @@ class SqliteStore(StateStore):
             ).fetchall()
             if not rows:
                 raise _missing(key)
-            return [_revision(*row) for row in rows]
+            return [_revision(key, *row) for row in rows]
 
         return await self._run(read)
 
@@ -170,8 +170,7 @@ class SqliteStore(StateStore):
 
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._path.exists() and self._path.stat().st_size:
-            self._refuse_newer()
+        refuse_newer(self._path)
         # SQLite would make the file readable by all; the files beside it take their mode from this one.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._path.chmod(0o600)
@@ -179,30 +178,8 @@ class SqliteStore(StateStore):
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA trusted_schema = OFF")
-        _migrate(connection)
+        migrate(connection, self._path)
         return connection
-
-    def _refuse_newer(self) -> None:
-        connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            version = _version(connection)
-        finally:
-            connection.close()
-        if version > len(STEPS):
-            raise StoreUnavailable(
-                f"the state in {self._path} was written by a newer Dayfly (layout {version}, this one knows up to"
-                f" {len(STEPS)}); start that version, or choose another data folder",
-            )
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    for number, step in enumerate(STEPS[_version(connection) :], start=_version(connection) + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {number}; COMMIT;")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
 
 
 def _functions(db: sqlite3.Connection, condition: str, *arguments: str) -> list[Function]:
@@ -211,33 +188,39 @@ def _functions(db: sqlite3.Connection, condition: str, *arguments: str) -> list[
 
 def _function(row: tuple[Any, ...]) -> Function:
     namespace, name, created, replicas, canary, outcome, *revisions = row
-    serving, candidate = _revision(*revisions[:3]), None
+    key = FunctionKey(NamespaceName(namespace), FunctionName(name))
+    serving, candidate = _revision(key, *revisions[:3]), None
     if revisions[3] is not None:
-        trial = None if canary is None else _read(canary, Canary)
-        candidate = Candidate(revision=_revision(*revisions[3:]), canary=trial)
+        trial = None if canary is None else _read(canary, Canary, f"the canary of the function {key}")
+        candidate = Candidate(revision=_revision(key, *revisions[3:]), canary=trial)
     return Function(
-        key=FunctionKey(NamespaceName(namespace), FunctionName(name)),
+        key=key,
         revision=serving,
         candidate=candidate,
-        outcome=None if outcome is None else _read(outcome, Outcome),
+        outcome=None if outcome is None else _read(outcome, Outcome, f"the last rollout of the function {key}"),
         created_unix_ms=created,
         replicas=replicas,
     )
 
 
-def _revision(number: int, created_unix_ms: int, spec: str) -> Revision:
-    return Revision(number=number, spec=_read(spec, FunctionSpec), created_unix_ms=created_unix_ms)
+def _revision(key: FunctionKey, number: int, created_unix_ms: int, spec: str) -> Revision:
+    what = f"revision {number} of the function {key}"
+    return Revision(number=number, spec=_read(spec, FunctionSpec, what), created_unix_ms=created_unix_ms)
 
 
 def _text(value: msgspec.Struct | None) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
-def _read(text: str, kind: type[Result]) -> Result:
+def _read(text: str, kind: type[Result], what: str) -> Result:
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
-        raise StoreUnavailable(f"a function's row in the state database cannot be read: {error}") from error
+        # Setting it aside would free its name and its revision numbers for others, and hide that something is lost.
+        raise StoreUnavailable(
+            f"{what} in the state database cannot be read: {error}",
+            hint="restore a copy of the data folder, or remove that function's rows from state.db with sqlite3",
+        ) from error
 
 
 def _missing(key: FunctionKey) -> NotFound:

@@ -55,7 +55,7 @@ def test_a_dead_zygote_takes_its_replicas_along_and_another_is_found(
 
 
 def test_no_zygote_is_said_so(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dayfly.providers.local.provider.CONNECT_S", 0.1)
+    monkeypatch.setattr("dayfly.providers.local.zygotes.CONNECT_S", 0.1)
     stage.zygote.kill()
     stage.zygote.wait()
 

@@ -164,7 +164,7 @@ def test_one_that_never_starts_ends_the_start_with_70(run: Callable[..., Running
 
 def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> None:
     def noting(name: str) -> str:
-        at_end = f'trap "sleep 0.1; echo {name} >> {tmp_path}/order; exit 0" TERM'
+        at_end = f'trap "sleep 0.1; echo {name} >> {tmp_path}/order; exit 0" USR1'
         return at_end + '; echo "{}" >&$1; while :; do sleep 0.05; done'
 
     running = run(*(child(f"s{stage}", noting(f"s{stage}"), stage=stage) for stage in (2, 0, 1)))
@@ -174,7 +174,7 @@ def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> Non
 
 
 def test_one_that_does_not_stop_in_time_is_killed(run: Callable[..., Running]) -> None:
-    stubborn = 'trap "" TERM; echo "{}" >&$1; while :; do sleep 0.05; done'
+    stubborn = 'trap "" USR1; echo "{}" >&$1; while :; do sleep 0.05; done'
     running = run(child("one", stubborn, stop_s=0.3))
     assert running.said()
     assert running.stop() == 0
@@ -182,7 +182,7 @@ def test_one_that_does_not_stop_in_time_is_killed(run: Callable[..., Running]) -
 
 
 def test_a_second_signal_waits_for_nobody(run: Callable[..., Running]) -> None:
-    stubborn = 'trap "echo asked >&2" TERM; echo "{}" >&$1; while :; do sleep 0.05; done'
+    stubborn = 'trap "echo asked >&2" USR1; echo "{}" >&$1; while :; do sleep 0.05; done'
     running = run(child("one", stubborn, stop_s=600))
     assert running.said()
     running.process.send_signal(signal.SIGINT)

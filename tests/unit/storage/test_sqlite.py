@@ -182,8 +182,9 @@ def test_an_older_layout_is_brought_up_to_date(tmp_path: Path, monkeypatch: pyte
         await store.close()
 
     asyncio.run(put())
-    later = (*migrations.STEPS, "CREATE TABLE extra (x INTEGER) STRICT;", "INSERT INTO extra VALUES (1);")
-    monkeypatch.setattr("dayfly.storage.sqlite.STEPS", later)
+    steps = ("CREATE TABLE extra (x INTEGER) STRICT;", "INSERT INTO extra VALUES (1);")
+    later = (*migrations.STEPS, *(migrations.Step("9.0.0", up, None) for up in steps))
+    monkeypatch.setattr("dayfly.storage.migrations.STEPS", later)
     assert asyncio.run(_read(path, "hello")) == function()
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (len(later),)
@@ -193,11 +194,13 @@ def test_an_older_layout_is_brought_up_to_date(tmp_path: Path, monkeypatch: pyte
 
 def test_a_step_that_fails_leaves_the_layout_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state.db"
-    monkeypatch.setattr("dayfly.storage.sqlite.STEPS", (*migrations.STEPS, "CREATE TABLE extra (x); SELECT nonsense;"))
+    broken = migrations.Step("9.0.0", "CREATE TABLE extra (x); SELECT nonsense;", None)
+    layouts = len(migrations.STEPS)
+    monkeypatch.setattr("dayfly.storage.migrations.STEPS", (*migrations.STEPS, broken))
     with pytest.raises(StoreUnavailable):
         asyncio.run(SqliteStore(path).open())
     with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (len(migrations.STEPS),)
+        assert database.execute("PRAGMA user_version").fetchone() == (layouts,)
         assert database.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'extra'").fetchone() == (0,)
     database.close()
 
@@ -291,7 +294,7 @@ def test_a_damaged_spec_is_named(tmp_path: Path) -> None:
         await store.open()
         await store.put(function())
         await store._run(lambda db: db.execute("UPDATE revisions SET spec = '{'"))
-        with pytest.raises(StoreUnavailable, match="row in the state database cannot be read"):
+        with pytest.raises(StoreUnavailable, match=r"revision 1 of the function hello\.openfaas-fn"):
             await store.get(function().key)
         await store.close()
 

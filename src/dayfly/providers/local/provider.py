@@ -2,7 +2,8 @@
 
 The zygote does the forking and outlives the control plane; this side writes the orders, reads the logs and turns what
 the zygote says into events. When the zygote dies, the kernel has ended all its replicas: they are reported lost at
-once, and the provider connects again when the supervisor has started another.
+once, and the provider connects again when the supervisor has started another. Replicas of zygotes that are being
+replaced (see `zygotes`) are found as `stale`: they can be stopped and end as others do.
 """
 
 import asyncio
@@ -26,8 +27,8 @@ from dayfly.model.replica import (
     ReplicaStats,
     StartOrder,
 )
-from dayfly.providers.local.link import ZygoteLink
 from dayfly.providers.local.logs import LogReader
+from dayfly.providers.local.zygotes import Zygote, others
 from dayfly.providers.port import Provider
 from dayfly.runtimes.python import wire
 from dayfly.runtimes.python.processes import cpu_and_memory_of
@@ -35,17 +36,17 @@ from dayfly.runtimes.python.processes import cpu_and_memory_of
 _log = logging.getLogger("dayfly.providers.local")
 
 MAX_SOCKET_PATH = 107
-CONNECT_S = 10.0
-"""How long to wait for a zygote that starts, in seconds."""
-RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.5)
+GIVEN_UP_GRACE_S = 60.0
+"""How long a replica may finish its calls whose order we cannot read."""
 _LANGUAGES = ("python", "python-classic", "python-typed", "asgi", "wsgi")
 
 
 class _Known:
     """A replica that we answer for."""
 
-    def __init__(self, order: StartOrder, address: str) -> None:
+    def __init__(self, order: StartOrder, address: str, zygote: Zygote) -> None:
         self.order = order
+        self.zygote = zygote
         self.address = address
         self.ready = False
         self.pid = 0
@@ -70,39 +71,30 @@ class LocalProvider(Provider):
         self._zygote_socket = zygote_socket
         self._replica_dir = replica_dir
         self._known: dict[str, _Known] = {}
-        self._link: ZygoteLink | None = None
-        self._connected = asyncio.Event()
-        self._recovering: asyncio.Future[None] | None = None
+        self._zygotes: list[Zygote] = []
         self._recovered: list[RecoveredReplica] = []
-        self._keeper: asyncio.Task[None] | None = None
         self._on_event: Callable[[ReplicaEvent], None] = lambda _event: None
         self._on_log: Callable[[LogLine], None] = lambda _line: None
 
     async def open(self, on_event: Callable[[ReplicaEvent], None], on_log: Callable[[LogLine], None]) -> None:
-        """Connect to the zygote, waiting for one that is still starting. Raises Unavailable."""
+        """Connect to the zygotes, waiting for one that is still starting. Raises Unavailable."""
         self._on_event, self._on_log = on_event, on_log
-        self._keeper = asyncio.create_task(self._keep_connected())
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                await self._connected.wait()
-        except TimeoutError:
-            await self.close()
-            raise Unavailable(
-                f"no zygote serves us at {self._zygote_socket} after {CONNECT_S:g}s: it did not start, or another"
-                " control plane is connected to it"
-            ) from None
+        current = self._zygote(self._zygote_socket, stale=False)
+        await current.open()
+        self._zygotes = [current]
+        for path in others(self._zygote_socket):
+            older = self._zygote(path, stale=True)
+            try:
+                await older.open()
+            except Unavailable as error:
+                _log.debug("an older zygote is gone: %s", error)
+            else:
+                self._zygotes.append(older)
 
     async def close(self) -> None:
         """Disconnect; replicas keep running. Idempotent."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
-        if self._link is not None:
-            self._link.close()
-            self._link = None
-        self._connected.clear()
+        for zygote in self._zygotes:
+            await zygote.close()
         for known in self._known.values():
             if known.log is not None:
                 known.log.close()
@@ -112,13 +104,15 @@ class LocalProvider(Provider):
         self._known.clear()
 
     async def recover(self) -> list[RecoveredReplica]:
-        """Return the replicas that the zygote still has, and report on them from now on. Raises Unavailable."""
-        link = self._need_link()
-        if self._recovering is None:
-            self._recovered = []
-            self._recovering = asyncio.get_running_loop().create_future()
-            link.send(wire.Recover())
-        await asyncio.shield(self._recovering)
+        """Return the replicas that the zygotes still have, and report on them from now on. Raises Unavailable."""
+        self._recovered = []
+        current = self._current()
+        for zygote in list(self._zygotes):
+            try:
+                await zygote.recover()
+            except Unavailable:
+                if zygote is current:
+                    raise
         return self._recovered
 
     async def start(self, order: StartOrder) -> None:
@@ -127,9 +121,10 @@ class LocalProvider(Provider):
             raise NotSupported(f"lang: {order.lang!r} has no runtime on this provider; it runs {', '.join(_LANGUAGES)}")
         known = self._known.get(order.replica)
         if known is None:
-            link = self._need_link()
+            zygote = self._current()
+            link = zygote.link
             path = str(self._replica_dir / f"{order.replica}.sock")
-            known = _Known(order, f"unix:{path}")
+            known = _Known(order, f"unix:{path}", zygote)
             self._known[order.replica] = known
             try:
                 link.send(wire.Start(order.replica, template_name(order), path), wire.order_file(order))
@@ -140,7 +135,9 @@ class LocalProvider(Provider):
 
     async def stop(self, replica: ReplicaId, *, grace_s: float) -> None:
         """Ask the zygote to end the replica. Raises Unavailable."""
-        self._need_link().send(wire.Stop(replica, grace_s))
+        known = self._known.get(replica)
+        zygote = known.zygote if known is not None else self._current()
+        zygote.link.send(wire.Stop(replica, grace_s))
 
     async def stats(self) -> dict[ReplicaId, ReplicaStats]:
         """Return what the kernel says each replica uses; replicas without a process are left out."""
@@ -151,40 +148,27 @@ class LocalProvider(Provider):
                     found[known.order.replica] = ReplicaStats(*cpu_and_memory_of(known.pid))
         return found
 
-    def _need_link(self) -> ZygoteLink:
-        if self._link is None or not self._connected.is_set():
-            raise Unavailable("the Python runtime's zygote is not running; it is restarted, try again")
-        return self._link
+    def _zygote(self, path: Path, *, stale: bool) -> Zygote:
+        return Zygote(path, stale=stale, on_message=self._heard, on_lost=self._lost)
 
-    async def _keep_connected(self) -> None:
-        attempt = 0
-        while True:
-            if self._link is None:
-                try:
-                    self._link = ZygoteLink.connect(self._zygote_socket, self._heard, self._lost)
-                    attempt = 0
-                except Unavailable as error:
-                    _log.debug("%s", error)
-            await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
-            attempt += 1
+    def _current(self) -> Zygote:
+        """Return the zygote that replicas are started from. Raises Unavailable."""
+        if not self._zygotes:
+            raise Unavailable("the Python runtime's zygote is not connected")
+        return self._zygotes[0]
 
-    def _lost(self) -> None:
-        """Report every replica lost: they ended with the zygote."""
-        self._link = None
-        self._connected.clear()
-        if self._recovering is not None and not self._recovering.done():
-            self._recovering.set_exception(Unavailable("the zygote ended while its replicas were asked for"))
-            self._recovering.exception()  # there may be nobody left who waits
-        self._recovering = None
+    def _lost(self, zygote: Zygote) -> None:
+        """Report every replica of the zygote lost: they ended with it."""
+        if zygote.stale:
+            self._zygotes.remove(zygote)
         for known in list(self._known.values()):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(known.address.removeprefix("unix:"))
-            self._exited(wire.Exited(known.order.replica, "killed", ""), lost=True)
+            if known.zygote is zygote:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(known.address.removeprefix("unix:"))
+                self._exited(wire.Exited(known.order.replica, "killed", ""), lost=True)
 
-    def _heard(self, message: wire.FromZygote, fds: list[int]) -> None:
+    def _heard(self, zygote: Zygote, message: wire.FromZygote, fds: list[int]) -> None:
         match message:
-            case wire.Hello():
-                self._connected.set()
             case wire.Taken():
                 self._taken(message, fds)
             case wire.Forked():
@@ -195,13 +179,9 @@ class LocalProvider(Provider):
             case wire.Exited():
                 self._exited(message)
             case wire.Running():
-                self._running(message, fds)
+                self._running(zygote, message, fds)
             case wire.Remains():
                 self._remains(fds)
-            case wire.Recovered():
-                if self._recovering is not None:
-                    self._recovering.set_result(None)
-                self._recovering = None
 
     def _taken(self, message: wire.Taken, fds: list[int]) -> None:
         known = self._known.get(message.replica)
@@ -235,15 +215,16 @@ class LocalProvider(Provider):
             detail = "the reason is in the log of the function's earlier start"
         self._on_event(ReplicaExited(known.order.replica, "lost" if lost else message.reason, detail))
 
-    def _running(self, message: wire.Running, fds: list[int]) -> None:
+    def _running(self, zygote: Zygote, message: wire.Running, fds: list[int]) -> None:
         order_fd, log_fd = fds
         known = self._known.get(message.replica)
         if known is None:
             order = _read_order(order_fd)
             if order is None:
                 _close(fds)
+                zygote.link.send(wire.Stop(message.replica, GIVEN_UP_GRACE_S))
                 return
-            known = self._known[message.replica] = _Known(order, f"unix:{message.path}")
+            known = self._known[message.replica] = _Known(order, f"unix:{message.path}", zygote)
             known.taken.set_result(None)
         known.pid, known.ready = message.pid, message.ready
         os.close(order_fd)
@@ -251,7 +232,8 @@ class LocalProvider(Provider):
             known.log = LogReader(log_fd, known.order.key, known.order.replica, self._on_log)
         else:
             os.close(log_fd)
-        self._recovered.append(RecoveredReplica(known.order, known.address if known.ready else ""))
+        if not message.stopping:
+            self._recovered.append(RecoveredReplica(known.order, known.address if known.ready else "", zygote.stale))
 
     def _remains(self, fds: list[int]) -> None:
         """Read the last words of a replica that ended while we were away."""

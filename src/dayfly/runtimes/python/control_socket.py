@@ -44,6 +44,11 @@ class ControlSocket:
         self._listener.listen(4)
         reactor.on_readable(self._listener.fileno(), self._accept)
 
+    @property
+    def unheard(self) -> bool:
+        """Whether there is something to say that no provider has taken yet."""
+        return bool(self._remains or self._outbox)
+
     def send(self, message: wire.FromZygote, fds: Sequence[int], *, close: bool = False) -> None:
         """Send `message` with `fds`, now or when the provider reads on; dropped when none is connected.
 
@@ -111,7 +116,9 @@ class ControlSocket:
 
     def _recover(self) -> None:
         for replica in self._spawner.replicas.values():
-            told = wire.Running(replica.name, replica.path, replica.pid, replica.ready, replica.took_s)
+            told = wire.Running(
+                replica.name, replica.path, replica.pid, replica.ready, replica.took_s, replica.stopping
+            )
             self.send(told, (replica.order, replica.log))
         while self._remains:
             replica = self._remains.popleft()

@@ -45,7 +45,11 @@ def run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, ro
 
 def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, root: str) -> int:
     os.setsid()
+    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Somebody who ends the function's processes by name must not cost the calls at hand: the zygote says when to go. A
+    # handler, because what the function starts would inherit that the signal is ignored.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     close_all_but((0, 1, 2, channel.fileno(), order_fd))
     first = receive(channel)
     if first is None:

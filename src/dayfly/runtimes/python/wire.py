@@ -88,6 +88,8 @@ class Running(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     pid: int
     ready: bool
     took_s: float
+    stopping: bool = False
+    """Whether it was told to end: it finishes its calls and must be sent no more."""
 
 
 class Remains(msgspec.Struct, frozen=True, tag=True, tag_field="type"):

@@ -5,10 +5,14 @@ platform's own packages. They are on `sys.path` only while the runtime is import
 of `sys.modules` too: a function sees the standard library, its own code and its layers, and may bring its own versions
 of what the runtime uses. This file therefore runs with the standard library alone until `_load` has returned.
 
+SIGTERM says that another zygote takes this one's place: it goes with its last replica. With `--ready-fd` it says on
+that pipe, in JSON, that it serves, and later that it is leaving.
+
 It reads no order and no output of a function (see wire.py), because whatever it knows, every function could read.
 """
 
 import argparse
+import contextlib
 import faulthandler
 import gc
 import logging
@@ -20,33 +24,65 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dayfly.runtimes.python.reactor import Reactor
 
 OURS = ("dayfly", "httptools", "uvloop", "msgspec")
 
 
 def main(argv: list[str]) -> None:
-    """Serve until killed; the kernel kills us with the process that started us."""
+    """Serve until killed, or told to leave; the kernel kills us with the process that started us."""
     arguments = _arguments(argv)
     supervisor = os.getppid()
-    reactor = _load(arguments)
+    reactor, busy = _load(arguments)
+    departure = _Departure(reactor, arguments.ready_fd)
     from_start = os.getppid()
     if supervisor != from_start:  # it ended before we could ask to end with it
         sys.exit(0)
     gc.collect()
     gc.freeze()
-    reactor.run()
+    departure.say(b'{"ready": "yes"}\n')
+    while busy() or not departure.told:
+        reactor.step()
+    os.unlink(arguments.socket)
+
+
+class _Departure:
+    """SIGTERM, brought into the reactor's turn by the interpreter's wake-up pipe."""
+
+    def __init__(self, reactor: "Reactor", ready_fd: int) -> None:
+        self.told = False
+        self._ready_fd = ready_fd
+        self._reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        if ready_fd >= 0:
+            os.set_inheritable(ready_fd, False)
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        reactor.on_readable(self._reader, self._woken)
+
+    def say(self, line: bytes) -> None:
+        if self._ready_fd >= 0:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._ready_fd, line)
+
+    def _woken(self) -> None:
+        if signal.SIGTERM in os.read(self._reader, 4096) and not self.told:
+            self.told = True
+            self.say(b'{"leaving": "yes"}\n')
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="dayfly-zygote")
     parser.add_argument("--socket", required=True)
     parser.add_argument("--template-budget", type=int, required=True)
+    parser.add_argument("--ready-fd", type=int, default=-1)
     parser.add_argument("--path", action="append", default=[])
     return parser.parse_args(argv)
 
 
-def _load(arguments: argparse.Namespace) -> "Reactor":
+def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Callable[[], bool]]":
+    """Return the loop with all that is served in it, and whether there is anything left to serve."""
     sys.path += arguments.path
     from dayfly.runtimes.python import confine, syscalls, template
     from dayfly.runtimes.python.control_socket import ControlSocket
@@ -64,12 +100,12 @@ def _load(arguments: argparse.Namespace) -> "Reactor":
 
     reactor = Reactor()
     spawner = Spawner(reactor, body, template_budget_bytes=arguments.template_budget)
-    ControlSocket(reactor, spawner, arguments.socket)
+    control = ControlSocket(reactor, spawner, arguments.socket)
     sys.path[:] = [entry for entry in sys.path if entry not in arguments.path]
     sys.path_importer_cache.clear()
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]
-    return reactor
+    return reactor, lambda: bool(spawner.replicas or control.unheard)
 
 
 def _settle() -> None:

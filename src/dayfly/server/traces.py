@@ -1,0 +1,62 @@
+"""What the supervisor leaves behind: words for people, files for other programs; and how they are removed.
+
+Like the supervisor it knows only the standard library's lighter half.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def say(text: str) -> None:
+    """Write a line to standard error."""
+    write(2, f"dayfly: {text}\n")
+
+
+def write(fd: int, text: str) -> None:
+    """Write the text, or drop it when nobody reads.
+
+    Who read this may be gone, with the terminal or the other end of a pipe. That is no reason to stop serving, nor to
+    leave sockets and processes behind when it happens on the way down.
+    """
+    with contextlib.suppress(OSError):
+        os.write(fd, text.encode())
+
+
+def tell(fd: int, message: Mapping[str, object]) -> None:
+    """Write one line of JSON to whoever waits for it, and close the descriptor."""
+    write(fd, json.dumps(message) + "\n")
+    os.close(fd)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace the file by `data` in one step; only the owner may read it."""
+    fresh = path.with_name(f".{path.name}")
+    with contextlib.suppress(FileNotFoundError):
+        fresh.unlink()
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+    fresh.replace(path)
+
+
+def clear(run_dir: Path) -> None:
+    """Remove sockets, files and empty folders; never a tree, as another file system may be mounted inside."""
+    for folder in (*(entry for entry in run_dir.iterdir() if _is_folder(entry)), run_dir):
+        for entry in folder.iterdir():
+            if not _is_folder(entry):
+                entry.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def sign(lock_fd: int) -> None:
+    """Write into the data folder's lock who holds it."""
+    os.ftruncate(lock_fd, 0)
+    os.pwrite(lock_fd, f"{os.getpid()}\n".encode(), 0)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
