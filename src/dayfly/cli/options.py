@@ -37,6 +37,34 @@ class FunctionName(click.ParamType[str]):
         return [CompletionItem(one.spec.name) for one in functions if one.spec.name.startswith(incomplete)]
 
 
+class RevisionNumber(click.ParamType[int]):
+    """A revision's number, completed from those of the function named before it."""
+
+    name = "revision"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        return click.INT.convert(value, param, ctx)
+
+    def shell_complete(self, ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        """The numbers that begin like this, newest first; none when the gateway does not say so quickly."""
+        from click.shell_completion import CompletionItem
+
+        from dayfly.cli.session import connect
+
+        given = ctx.params
+        # An option that still lacks its value keeps click from giving the arguments their names.
+        name = given.get("name") or next(iter(ctx.args), "")
+        try:
+            with connect(given.get("gateway") or "", timeout_s=_COMPLETION_TIMEOUT_S, context=ctx) as client:
+                revisions = client.list_revisions(name, namespace=given.get("namespace") or "")
+        except DayflyError:
+            # As above: a completion that fails completes nothing.
+            return []
+        numbers = [str(one.number) for one in reversed(revisions)]
+        return [CompletionItem(number) for number in numbers if number.startswith(incomplete)]
+
+
 class Pair(click.ParamType[tuple[str, str]]):
     """`KEY=VALUE`, split at the first `=`; the key must not be empty."""
 

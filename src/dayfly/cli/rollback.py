@@ -6,7 +6,14 @@ import click
 import msgspec
 
 from dayfly.cli.canary import CanaryOptions, canary_options
-from dayfly.cli.options import function_argument, gateway_option, namespace_option, output_option, wait_options
+from dayfly.cli.options import (
+    RevisionNumber,
+    function_argument,
+    gateway_option,
+    namespace_option,
+    output_option,
+    wait_options,
+)
 from dayfly.cli.output import show
 from dayfly.cli.rollouts import serving_text
 from dayfly.cli.session import connect
@@ -17,7 +24,9 @@ from dayfly.model.quantities import parse_duration
 
 @click.command("rollback")
 @function_argument
-@click.option("--to", type=int, metavar="REVISION", help="The revision that is to serve.  [default: the one before]")
+@click.option(
+    "--to", type=RevisionNumber(), metavar="REVISION", help="The revision that is to serve.  [default: the one before]"
+)
 @canary_options
 @wait_options
 @gateway_option

@@ -74,8 +74,10 @@ class Lifecycle(Standing):
         function, newest = event.function, event.function.newest
         if not self.removed and newest.number != self.function.newest.number:
             # While it was written down, the revision that serves may have come up, or another may have taken over.
-            function = self.plan(newest, function.candidate.canary if function.candidate is not None else None)
-            if function != event.function:
+            planned = self.plan(newest, function.candidate.canary if function.candidate is not None else None)
+            in_place = planned.candidate is None and function.candidate is None
+            if planned != function and not in_place:
+                function = planned
                 out.append(ev.Record())
         self.removed = False
         self.take(function, Track(newest, now + self.policy.idle_s))

@@ -10,6 +10,7 @@ from click.shell_completion import ShellComplete
 
 from dayfly.cli.main import cli
 from dayfly.cli.session import Session
+from dayfly.model.status import RevisionStatus
 
 Run = Callable[..., Any]
 
@@ -26,12 +27,24 @@ def test_each_shell_gets_a_script(dayfly: Run, shell: str) -> None:
     assert f"{shell}_complete" in text
 
 
-@pytest.mark.parametrize("command", ["describe", "invoke", "logs", "scale", "remove", "ready"])
+@pytest.mark.parametrize(
+    "command", ["describe", "invoke", "logs", "scale", "remove", "ready", "revisions", "rollback", "promote"]
+)
 def test_names_come_from_the_platform(platform: Any, command: str) -> None:
     platform.add("hello")
     platform.add("help-desk")
     platform.add("other")
     assert complete(platform, command, "hel") == ["hello", "help-desk"]
+
+
+def test_revisions_come_from_the_function_that_was_typed(platform: Any) -> None:
+    spec = platform.add("hello").spec
+    platform.history = [
+        RevisionStatus(number=number, spec=spec, created_unix_ms=1, role="kept") for number in (1, 2, 10, 11)
+    ]
+    assert complete(platform, "rollback", "hello", "--to", "1") == ["11", "10", "1"]
+    assert complete(platform, "rollback", "gone", "--to", "") == []
+    assert complete(platform, "rollback", "--to", "") == []
 
 
 def test_the_namespace_that_was_typed_counts(platform: Any) -> None:

@@ -1,78 +1,18 @@
 """The lifecycle of a function, told as events and expected instructions."""
 
-import itertools
 import tracemalloc
-from collections.abc import Iterator
 
-import msgspec
 import pytest
+from tests.unit.decide.stage import Stage, found, function, kinds
 
 from dayfly.decide import events as ev
 from dayfly.decide import settling
 from dayfly.decide.invariants import InvariantBroken, validate
-from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.replicas import DRAIN_DELAY_S, DRAINING, READY, START_LIMIT_S, STARTING, InvalidTransition
 from dayfly.decide.routing import entry
 from dayfly.decide.trouble import HEALTHY_AFTER_S
-from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import ReplicaId
-from dayfly.model.replica import ExitReason, Prepared, RecoveredReplica, StartOrder
-
-
-def function(number: int = 1, *, replicas: int | None = None, **fields: object) -> Function:
-    spec = msgspec.convert({"name": "hello", "bundle": "sha256:" + "a" * 64, "timeout": "30s", **fields}, FunctionSpec)
-    revision = Revision(number=number, spec=spec, created_unix_ms=number)
-    return Function(key=spec.key, revision=revision, created_unix_ms=1, replicas=replicas)
-
-
-class Stage:
-    """A lifecycle that is checked after every event, with short words for telling a story."""
-
-    def __init__(self, first: Function | None = None) -> None:
-        names: Iterator[ReplicaId] = (ReplicaId(f"replica{number:03}") for number in itertools.count(1))
-        self.now = 100.0
-        self.machine = Lifecycle(first or function(), lambda: next(names))
-        self.started: list[StartOrder] = []
-
-    def tell(self, event: ev.Event, after: float = 0.0) -> list[ev.Instruction]:
-        self.now += after
-        out = self.machine.handle(event, self.now)
-        validate(self.machine, self.now)
-        self.started += [i.order for i in out if isinstance(i, ev.StartReplica)]
-        return [i for i in out if not isinstance(i, ev.WakeAt)]
-
-    def deploy(self, fn: Function | None = None) -> list[ev.Instruction]:
-        fn = fn or self.machine.function
-        out = self.tell(ev.Deployed(fn))
-        if any(isinstance(i, ev.Prepare) for i in out):
-            out += self.tell(ev.PrepareDone(fn.revision.number, Prepared("/code")))
-        return out
-
-    def ready(self, index: int = -1) -> list[ev.Instruction]:
-        name = self.started[index].replica
-        return self.tell(ev.Ready(name, f"unix:/{name}"))
-
-    def exited(self, index: int = -1, reason: ExitReason = "crashed", detail: str = "") -> list[ev.Instruction]:
-        return self.tell(ev.Exited(self.started[index].replica, reason, detail))
-
-    def tick(self, after: float) -> list[ev.Instruction]:
-        """Let time pass in one leap, with a tick at its end."""
-        return self.tell(ev.Tick(), after)
-
-    def serving(self) -> list[str]:
-        return [endpoint.replica for endpoint in entry(self.machine).endpoints]
-
-    def at_zero(self) -> "Stage":
-        self.deploy()
-        self.ready()
-        self.tick(900)
-        self.tick(1)
-        self.exited(reason="stopped")
-        return self
-
-
-def kinds(instructions: list[ev.Instruction]) -> list[type]:
-    return [type(instruction) for instruction in instructions]
+from dayfly.model.replica import ExitReason, Prepared
 
 
 def test_a_deployment_prepares_then_starts_then_is_routed_to() -> None:
@@ -329,15 +269,6 @@ def test_wakes_with_the_policys_minimum() -> None:
     stage.tell(ev.Demanded(1))
     stage.tell(ev.PrepareDone(1, Prepared("/code")))
     assert len(stage.started) == 3
-
-
-def found(number: int, revision: int, *, ready: bool = True) -> RecoveredReplica:
-    fn = function(revision)
-    order = StartOrder(
-        replica=ReplicaId(f"found{number:05}"), key=fn.key, revision=revision, lang="python", dialect="auto",
-        handler="handler", code_dir="/code", timeout_s=30.0,
-    )  # fmt: skip
-    return RecoveredReplica(order, f"unix:/{number}" if ready else "")
 
 
 def test_recovered_replicas_of_the_current_revision_stay() -> None:

@@ -51,12 +51,17 @@ function cell(text, title) {
   return td;
 }
 
+function standing(f) {
+  const rollout = f.rollout ? ` (revision ${f.rollout.revision} after ${f.rollout.serving}: ${f.rollout.state})` : "";
+  return `${f.state}${rollout}${f.reason ? `: ${f.reason}` : ""}`;
+}
+
 function row(f) {
   const tr = document.createElement("tr");
   tr.append(
     cell(f.spec.name),
     cell(f.spec.namespace ?? "openfaas-fn"),
-    cell(f.reason ? `${f.state}: ${f.reason}` : f.state),
+    cell(standing(f)),
     cell(`${f.ready_replicas} of ${f.desired_replicas}`),
     cell(String(f.invocations ?? 0)),
     cell(`curl -d '' ${f.url}`),
