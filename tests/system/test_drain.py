@@ -6,9 +6,11 @@ import signal
 import threading
 from pathlib import Path
 
+import pytest
 from tests.system.driver import DEADLINE_S, Platform, eventually, is_alive
 from tests.system.steady_load import SteadyLoad
 
+pytestmark = pytest.mark.timeout(180)  # each starts several programs, and other tests may be at work beside it
 ECHO = "def handle(event, context):\n    return event.body\n"
 SLOW = """
 import time

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.system import versions
+from chaos import another_version as versions
 from tests.system.driver import DEADLINE_S, Done, Platform, eventually, is_alive, program
 from tests.system.steady_load import SteadyLoad
 
 from dayfly import __version__
 
+pytestmark = pytest.mark.timeout(180)  # each starts several programs, and other tests may be at work beside it
 ECHO = "def handle(event, context):\n    return event.body\n"
 SLOW = """
 import time

@@ -5,8 +5,8 @@ same process: its children stay its children, and listeners and lock stay open. 
 processes beside the ones it was handed, in this order:
 
 1. a zygote of the next generation,
-2. the control plane: the old one leaves replicas and gateways at work, then the new one brings the state to its layout
-   and adopts every replica; those of older zygotes it replaces as in a rollout,
+2. the control plane: the new one stands by until the old one has left, with replicas and gateways at work, then brings
+   the state to its layout and adopts every replica; those of older zygotes it replaces as in a rollout,
 3. the gateways, each on the listeners of the one before, which then finishes its calls and goes,
 4. the older zygotes: each goes with its last replica.
 
@@ -76,10 +76,14 @@ class Changeover:
         """Take over; yield what has to come true before the next step."""
         old = {number: list(self._crew.stage(number)) for number in self._crew.stages()}
         for child in sorted(self._plan.children, key=lambda child: -child.stage):
-            if child.stage == _CONTROL:
+            if child.stage == _CONTROL and self.before.layout > self._plan.layout:
                 yield from self._end(old.get(_CONTROL, []))
                 yield self._right(self._take_state_back())
-            yield self._serves(self._crew.hire(child))
+            process = self._crew.hire(child)
+            if child.stage == _CONTROL:
+                yield self._comes(process, lambda process=process: process.stands_by)  # type: ignore[misc] # mypy knows no types of a lambda's defaults
+                yield from self._end(old.get(_CONTROL, []))
+            yield self._comes(process, lambda: False)
             if child.stage < _CONTROL and old.get(child.stage):
                 old[child.stage].pop(0).signal(signal.SIGTERM)
         for process in (*old.get(0, ()), *old.get(ZYGOTES, ())):
@@ -89,22 +93,23 @@ class Changeover:
         for process in processes:
             process.signal(signal.SIGTERM)
             deadline = time.monotonic() + process.child.stop_s
-            yield lambda process=process, at=deadline: process.pid is None or time.monotonic() > at  # type: ignore[misc] # mypy knows no types of a lambda's defaults
+            yield lambda process=process, at=deadline: process.pid is None or time.monotonic() > at  # type: ignore[misc] # as above
             process.signal(signal.SIGKILL)
             yield lambda process=process: process.pid is None  # type: ignore[misc] # as above
 
-    def _serves(self, process: Process) -> Callable[[], bool]:
+    def _comes(self, process: Process, is_enough: Callable[[], bool]) -> Callable[[], bool]:
+        """Return whether the process serves, or what is enough has come true; raises Failed when neither will."""
         deadline = time.monotonic() + _COME_UP_S
         name = process.child.name
 
         def serves() -> bool:
-            if self.patient:
-                return process.is_ready
+            if self.patient or process.is_ready or is_enough():
+                return process.is_ready or is_enough()
             if process.failures >= _TRIES:
                 raise Failed(f"its {name} does not start: {self._errors.get(name, 'the log says why')}")
-            if not process.is_ready and time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise Failed(f"its {name} did not serve within {_COME_UP_S:g} s")
-            return process.is_ready
+            return False
 
         return serves
 

@@ -10,6 +10,7 @@ answered first. SIGUSR1 ends the platform: the replicas stop.
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import signal
@@ -163,6 +164,16 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
+def _take_turn(place: Place, reporter: Reporter) -> None:
+    """Wait until no other control plane works here. It holds the turn for as long as it lives."""
+    fd = os.open(place.run("control.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        reporter.standby()
+        fcntl.flock(fd, fcntl.LOCK_EX)
+
+
 async def _run(place: Place, generation: int, reporter: Reporter) -> None:
     told: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
     for number in (signal.SIGTERM, signal.SIGINT, END):
@@ -190,6 +201,7 @@ def main(argv: list[str]) -> int:
     log_to_stderr("control", place.settings.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
+        _take_turn(place, reporter)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(place, given.generation, reporter))
     except DayflyError as error:

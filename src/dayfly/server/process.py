@@ -35,6 +35,8 @@ class Process:
         self.restart_at = 0.0
         self.failures = 0
         self.is_ready = False
+        self.stands_by = False
+        """Whether it has begun, and waits for the one before it to end."""
         self._sockets = {name: sockets[name] for name in child.sockets}
         self._started_at = 0.0
 
@@ -87,8 +89,9 @@ class Process:
         while not line.endswith(b"\n") and (piece := os.read(self.ready_fd, 65_536)):
             line += piece
         report: dict[str, str] = json.loads(line) if line else {"ended": "yes"}
-        self.is_ready = not report.keys() & {"ended", "error", "leaving"}
-        if not (self.is_ready and self.child.overlaps):
+        self.stands_by = "standby" in report
+        self.is_ready = not report.keys() & {"ended", "error", "leaving", "standby"}
+        if not (self.stands_by or (self.is_ready and self.child.overlaps)):
             self.close_pipe()
         return report
 
@@ -100,7 +103,7 @@ class Process:
 
     def ended(self) -> None:
         """Note that the process is gone, and when to start it again."""
-        self.pid, self.is_ready = None, False
+        self.pid, self.is_ready, self.stands_by = None, False, False
         self.close_pipe()
         steady = time.monotonic() - self._started_at > _STEADY_S
         self.failures = 1 if steady else self.failures + 1

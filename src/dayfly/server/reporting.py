@@ -13,7 +13,7 @@ from dayfly.model.errors import DayflyError
 
 
 class Reporter:
-    """The pipe to the supervisor. Only the first word counts, and that it is leaving."""
+    """The pipe to the supervisor. Of `ready` and `failed` only the first counts."""
 
     def __init__(self, fd: int, *, overlaps: bool = False) -> None:
         self._fd: int | None = fd
@@ -24,6 +24,10 @@ class Reporter:
     def ready(self, *, password: str = "") -> None:
         """Say that this process serves, and hand over a password to be shown once."""
         self._say({"password": password} if password else {"ready": "yes"})
+
+    def standby(self) -> None:
+        """Say that this process has begun, and waits for the one before it to end."""
+        self._write({"standby": "yes"})
 
     def failed(self, error: DayflyError) -> None:
         """Say why this process cannot serve."""

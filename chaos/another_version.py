@@ -7,8 +7,7 @@ import sysconfig
 import venv
 from pathlib import Path
 
-from tests.system.driver import ROOT
-
+_ROOT = Path(__file__).resolve().parent.parent
 NEXT = "9.9.9"
 NEXT_STEP = """
 
@@ -26,7 +25,7 @@ STEPS = (
 def install(folder: Path, version: str = NEXT, *, step: str = NEXT_STEP) -> Path:
     """Make a copy of the program under test with this version's number and one more step; return its folder."""
     source = folder / "src" / "dayfly"
-    shutil.copytree(ROOT / "src" / "dayfly", source, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(_ROOT / "src" / "dayfly", source, ignore=shutil.ignore_patterns("__pycache__"))
     spoil(folder, "__init__.py", f'\n__version__ = "{version}"\n')
     if step:
         spoil(folder, "storage/migrations.py", step)
