@@ -336,11 +336,18 @@ def test_replicas_of_what_was_returned_do_not_serve_after_a_restart(play: Play) 
     async def story(rig: Rig) -> None:
         rig.provider.plan = FakePlan(stop_after_s=None)
         gateway = await canary_of(rig)
-        bad = [e.replica for e in gateway.table[HELLO].endpoints if e.revision == 2]
+        good, bad = (
+            [ReplicaId(e.replica) for e in gateway.table[HELLO].endpoints if e.revision == revision]
+            for revision in (1, 2)
+        )
         await rig.plane.rollback(KEY)
+        rig.provider.plan = FakePlan(ready_after_s=None)
+        await rig.plane.deploy(spec_of(), mode="update")
+        # Nothing else serves, and yet it must not.
+        rig.provider.end(good[0], "crashed")
         await rig.restart()
         gateway = await rig.gateway("gw1")
-        assert revisions(gateway) == [1]
-        assert ReplicaId(bad[0]) in [name for name, _ in rig.provider.stopped]
+        assert revisions(gateway) == []
+        assert bad[0] in [name for name, _ in rig.provider.stopped]
 
     play(story)
