@@ -1,15 +1,12 @@
 """Canaries, rollback and failed deployments on the real program, under calls: who gets which, and who decides."""
 
-import http.client
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.system.driver import Platform, eventually, is_alive, kill
+from tests.system.driver import DEADLINE_S, Platform, eventually, is_alive, kill
+from tests.system.load import Callers
 
 GOOD = """
 def handle(event, context):
@@ -29,62 +26,26 @@ def handle(event, context):
 LONG = ("--canary-window", "1h")
 
 
-class Caller:
-    """Calls one function again and again over one connection, and notes every answer."""
-
-    def __init__(self, platform: Platform, name: str) -> None:
-        self.answers: Counter[tuple[int, str]] = Counter()
-        self._path = f"/function/{name}"
-        self._connection = platform.connect()
-
-    def call(self) -> tuple[int, str]:
-        """Call once. A call that gets no answer at all fails the test."""
-        self._connection.request("POST", self._path, b"")
-        answer = self._connection.getresponse()
-        found = answer.status, answer.read().decode()
-        self.answers[found] += 1
-        return found
-
-    def calls(self, count: int) -> "Counter[tuple[int, str]]":
-        """Call as often as this; return these answers only."""
-        return Counter(self.call() for _ in range(count))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+def callers(platform: Platform, name: str) -> Callers:
+    """Return callers that never stop calling the function."""
+    return Callers(platform.connect, f"/function/{name}", kept=2, fresh=0)
 
 
-@contextmanager
-def under_calls(platform: Platform, name: str, callers: int = 3) -> "Iterator[Counter[tuple[int, str]]]":
-    """Call the function all the time; yields the answers as they come."""
-    stop = threading.Event()
-    answers: Counter[tuple[int, str]] = Counter()
-    broken: list[BaseException] = []
-
-    def run(caller: Caller) -> None:
-        try:
-            while not stop.is_set():
-                answers[caller.call()] += 1
-        except (OSError, http.client.HTTPException) as error:
-            broken.append(error)
-
-    crew = [Caller(platform, name) for _ in range(callers)]
-    threads = [threading.Thread(target=run, args=(caller,)) for caller in crew]
-    for thread in threads:
-        thread.start()
-    try:
-        yield answers
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        for caller in crew:
-            caller.close()
-    assert not broken
+def calls(platform: Platform, name: str, count: int) -> "Counter[str]":
+    """Call the function so often, one call after the other over one connection; return the answers."""
+    answers: Counter[str] = Counter()
+    connection = platform.connect()
+    for _ in range(count):
+        connection.request("POST", f"/function/{name}", b"")
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        answers[body if answer.status == 200 else f"{answer.status} {body}"] += 1
+    connection.close()
+    return answers
 
 
 def ended(platform: Platform, name: str, revision: int) -> dict[str, Any]:
-    """Wait until the rollout of this revision has ended; return the outcome."""
+    """Wait until the rollout of this revision has ended; return the outcome, and the status as `now`."""
     found: dict[str, Any] = {}
 
     def has_ended() -> bool:
@@ -92,7 +53,7 @@ def ended(platform: Platform, name: str, revision: int) -> dict[str, Any]:
         found.update(status["outcome"] or {}, now=status)
         return bool(status["rollout"] is None and status["outcome"] and status["outcome"]["revision"] == revision)
 
-    eventually(f"the rollout of revision {revision} has ended", has_ended)
+    eventually(f"the rollout of revision {revision} has ended", has_ended, deadline_s=2 * DEADLINE_S)
     return found
 
 
@@ -104,15 +65,14 @@ def roles(platform: Platform, name: str) -> dict[int, str]:
 def test_a_good_canary_is_promoted_and_no_call_fails(shared_platform: Platform, scratch: Path) -> None:
     platform, folder = shared_platform, scratch / "good"
     platform.deploy_function(folder, GOOD.format("one"))
-    with under_calls(platform, "good") as answers:
+    with callers(platform, "good") as crowd:
         options = ("--canary", "30", "--canary-window", "1s", "--canary-calls", "30", "--canary-p95", "3")
         platform.deploy_function(folder, GOOD.format("two"), *options)
         outcome = ended(platform, "good", 2)
-        after = answers[200, "two"]
-        eventually("only the new one answers", lambda: answers[200, "two"] > after + 100)
     assert outcome["verdict"] == "promoted", outcome
     assert "nothing spoke against it in 1s" in outcome["reason"]
-    assert set(answers) == {(200, "one"), (200, "two")}
+    assert (set(crowd.answers), crowd.lost) == ({b"one", b"two"}, [])
+    assert calls(platform, "good", 20) == {"two": 20}
     assert roles(platform, "good") == {2: "serving", 1: "kept"}
 
 
@@ -121,17 +81,16 @@ def test_a_canary_that_fails_is_returned_and_its_calls_were_its_part_only(
 ) -> None:
     platform, folder = shared_platform, scratch / "bad"
     platform.deploy_function(folder, GOOD.format("one"))
-    with under_calls(platform, "bad") as answers:
+    with callers(platform, "bad") as crowd:
         platform.deploy_function(folder, BAD, "--canary", "20", "--canary-calls", "20", *LONG)
         outcome = ended(platform, "bad", 2)
     assert outcome["verdict"] == "returned", outcome
     assert "its calls failed more often: 100 % of" in outcome["reason"]
     assert outcome["now"]["revision"] == 1
-    failed = sum(count for (status, _), count in answers.items() if status != 200)
-    assert 20 <= failed <= sum(answers.values()) * 0.2
-    caller = Caller(platform, "bad")
-    assert caller.calls(50) == {(200, "one"): 50}
-    caller.close()
+    assert set(crowd.answers) == {b"one"}
+    assert {lost.what[:4] for lost in crowd.lost} == {"500 "}
+    assert 20 <= len(crowd.lost) <= (crowd.calls + len(crowd.lost)) * 0.2
+    assert calls(platform, "bad", 50) == {"one": 50}
     assert roles(platform, "bad") == {2: "kept", 1: "serving"}
     assert "revision 2 was returned: its calls failed more often" in platform.log()
 
@@ -139,12 +98,12 @@ def test_a_canary_that_fails_is_returned_and_its_calls_were_its_part_only(
 def test_a_canary_that_is_slow_is_returned_and_no_call_fails(shared_platform: Platform, scratch: Path) -> None:
     platform, folder = shared_platform, scratch / "slow"
     platform.deploy_function(folder, GOOD.format("one"))
-    with under_calls(platform, "slow") as answers:
+    with callers(platform, "slow") as crowd:
         platform.deploy_function(folder, SLOW.format("two"), "--canary", "30", "--canary-calls", "20", *LONG)
         outcome = ended(platform, "slow", 2)
     assert outcome["verdict"] == "returned", outcome
     assert "its calls took longer" in outcome["reason"]
-    assert set(answers) == {(200, "one"), (200, "two")}
+    assert (set(crowd.answers), crowd.lost) == ({b"one", b"two"}, [])
 
 
 def test_a_canary_has_exactly_its_part_outlives_the_control_plane_and_is_promoted_by_hand(platform: Platform) -> None:
@@ -152,8 +111,7 @@ def test_a_canary_has_exactly_its_part_outlives_the_control_plane_and_is_promote
     folder = platform.data_dir.parent / "part"
     platform.deploy_function(folder, GOOD.format("one"))
     platform.deploy_function(folder, GOOD.format("two"), "--canary", "25", "--canary-p95", "0", *LONG)
-    caller = Caller(platform, "part")
-    assert caller.calls(100) == {(200, "one"): 75, (200, "two"): 25}
+    assert calls(platform, "part", 100) == {"one": 75, "two": 25}
     rollout = platform.describe("part")["rollout"]
     assert (rollout["state"], rollout["serving"]) == ("canary", 1)
     assert [(side["revision"], side["calls"], side["failed"]) for side in rollout["sides"]] == [(2, 25, 0), (1, 75, 0)]
@@ -161,15 +119,14 @@ def test_a_canary_has_exactly_its_part_outlives_the_control_plane_and_is_promote
     (control,) = platform.pids("control")
     kill(control)
     eventually("the control plane is gone", lambda: not is_alive(control))
-    assert caller.calls(100) == {(200, "one"): 75, (200, "two"): 25}
+    assert calls(platform, "part", 100) == {"one": 75, "two": 25}
     eventually("it is back", lambda: platform.run("describe", "part").code == 0)
-    assert caller.calls(100) == {(200, "one"): 75, (200, "two"): 25}
+    assert calls(platform, "part", 100) == {"one": 75, "two": 25}
     rollout = platform.describe("part")["rollout"]
     assert [side["calls"] for side in rollout["sides"]] == [75, 225]
 
     assert platform.ok("promote", "part") == "Revision 2 of part serves.\n"
-    assert caller.calls(20) == {(200, "two"): 20}
-    caller.close()
+    assert calls(platform, "part", 20) == {"two": 20}
     again = platform.run("promote", "part")
     assert (again.code, "no canary of part is under way" in again.err) == (73, True)
 
@@ -177,7 +134,7 @@ def test_a_canary_has_exactly_its_part_outlives_the_control_plane_and_is_promote
 def test_a_revision_that_never_gets_ready_never_gets_a_call(shared_platform: Platform, scratch: Path) -> None:
     platform, folder = shared_platform, scratch / "stuck"
     platform.deploy_function(folder, GOOD.format("one"))
-    with under_calls(platform, "stuck") as answers:
+    with callers(platform, "stuck") as crowd:
         (folder / "handler.py").write_text("import nonsuch\n")
         done = platform.run("deploy", "stuck", "--handler", str(folder))
         assert done.code == 1
@@ -190,21 +147,19 @@ def test_a_revision_that_never_gets_ready_never_gets_a_call(shared_platform: Pla
         assert roles(platform, "stuck") == {2: "candidate", 1: "serving"}
         assert platform.ok("rollback", "stuck") == "Revision 1 of stuck serves.\n"
         assert roles(platform, "stuck") == {2: "kept", 1: "serving"}
-    assert set(answers) == {(200, "one")}
+    assert (set(crowd.answers), crowd.lost) == ({b"one"}, [])
 
 
 def test_rollback_goes_back_and_forth_and_no_call_fails(shared_platform: Platform, scratch: Path) -> None:
     platform, folder = shared_platform, scratch / "back"
     for text in ("one", "two", "three"):
         platform.deploy_function(folder, GOOD.format(text))
-    caller = Caller(platform, "back")
-    with under_calls(platform, "back") as answers:
+    with callers(platform, "back") as crowd:
         for options, revision, text in (((), 2, "two"), (("--to", "1"), 1, "one"), (("--to", "3"), 3, "three")):
             assert platform.ok("rollback", "back", *options) == f"Revision {revision} of back serves.\n"
-            assert caller.calls(10) == {(200, text): 10}
+            assert calls(platform, "back", 10) == {text: 10}
             assert roles(platform, "back")[revision] == "serving"
-    assert {status for status, _ in answers} == {200}
-    caller.close()
+    assert crowd.lost == []
     for options, code, says in (
         (("--to", "3"), 64, "serves already"),
         (("--to", "9"), 66, "revision 9 of back is not kept"),

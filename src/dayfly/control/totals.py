@@ -47,7 +47,9 @@ class Totals:
     async def save(self) -> None:
         """Save what has changed; a store that fails is logged and tried again next time."""
         known = self._known()
-        totals = {name: calls for name, calls in self._meter.totals().items() if name.partition("@")[0] in known}
+        # What is kept beside a function's calls outlives it: gateways go on counting where they were, and one deployed
+        # later under its name must not be given the calls of the first.
+        totals = {name: calls for name, calls in self._meter.totals().items() if "@" in name or name in known}
         changed = {name: calls for name, calls in totals.items() if self._saved.get(name) != calls}
         gone = self._saved.keys() - totals.keys()
         if not changed and not gone:

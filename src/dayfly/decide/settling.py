@@ -68,13 +68,17 @@ def give_back(at: Standing, reason: str, now: float, out: list[ev.Instruction]) 
 
 def surplus(at: Standing, now: float) -> Iterator[Replica]:
     """Yield the replicas that are too many."""
-    yield from at.left_over(STARTING)
     for track in at.tracks:
-        by_worth = at.of(track, READY) + at.of(track, STARTING)
-        yield from by_worth[at.share(track, now) :]
-    left = at.left_over(READY)
-    left.sort(key=lambda replica: replica.revision != at.serving.number)
-    yield from left[at.short() :]
+        alive, share = at.of(track, STARTING, READY), at.share(track, now)
+        if len(alive) > share:
+            alive.sort(key=lambda replica: replica.phase is STARTING)
+            yield from alive[share:]
+    left = at.left_over(STARTING, READY)
+    if left:
+        yield from (replica for replica in left if replica.phase is STARTING)
+        serving = [replica for replica in left if replica.phase is READY]
+        serving.sort(key=lambda replica: replica.revision != at.serving.number)
+        yield from serving[at.short() :]
 
 
 def next_due(at: Standing, now: float) -> float | None:
@@ -138,11 +142,12 @@ def _publish(at: Standing, now: float, out: list[ev.Instruction]) -> None:
 
 
 def _fill(at: Standing, track: Track, new_id: Callable[[], ReplicaId], now: float, out: list[ev.Instruction]) -> None:
-    starting, ready = len(at.of(track, STARTING)), len(at.of(track, READY))
-    missing = at.share(track, now) - starting - ready
+    alive = at.of(track, STARTING, READY)
+    missing = at.share(track, now) - len(alive)
     if missing <= 0:
         return
-    missing = track.startable(missing, starting, ready, now)
+    starting = sum(replica.phase is STARTING for replica in alive)
+    missing = track.startable(missing, starting, len(alive) - starting, now)
     if track is at.candidate or at.left_over(READY):
         # Beside others that serve, in steps: the machine has to carry both.
         missing = min(missing, rollout.step(at.scale.wanted) - starting)

@@ -67,8 +67,9 @@ class Standing:
 
     def left_over(self, *phases: ReplicaPhase) -> list[Replica]:
         """Return the replicas in these phases that are stale or of neither revision."""
-        numbers = [track.number for track in self.tracks]
-        return [r for r in self.replicas.within(*phases) if r.stale or r.revision not in numbers]
+        serving = self.serving.number
+        other = self.candidate.number if self.candidate is not None else serving
+        return [r for r in self.replicas.within(*phases) if r.stale or r.revision not in (serving, other)]
 
     def share(self, track: Track, now: float) -> int:
         """Return how many replicas the revision should have now."""

@@ -117,6 +117,24 @@ def test_the_revision_that_serves_is_kept_however_many_candidates_came_after_it(
     play(story)
 
 
+def test_which_revisions_have_served_is_known(play: Play) -> None:
+    async def story(store: StateStore) -> None:
+        await store.put(function(number=1))
+        for number in (2, 3):
+            candidate = Candidate(revision=function(number=number).revision)
+            await store.put(msgspec.structs.replace(function(number=1), candidate=candidate))
+        assert await store.served(HELLO) == {1}
+        await store.put(function(number=3))
+        assert await store.served(HELLO) == {1, 3}
+        await store.put(function(number=1))
+        assert await store.served(HELLO) == {1, 3}
+        await store.delete(HELLO)
+        with pytest.raises(NotFound):
+            await store.served(HELLO)
+
+    play(story)
+
+
 def test_nothing_is_there_at_first(play: Play) -> None:
     async def story(store: StateStore) -> None:
         assert await store.all() == []

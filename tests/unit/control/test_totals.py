@@ -71,7 +71,7 @@ def test_what_a_removed_function_counted_is_forgotten(play: Play) -> None:
     play(story)
 
 
-def test_what_else_the_meter_keeps_of_a_function_goes_with_it(play: Play) -> None:
+def test_what_else_the_meter_keeps_is_kept_until_it_is_not(play: Play) -> None:
     async def story(rig: Rig) -> None:
         await rig.deployed()
         rig.meter.base = {HELLO: 2, f"{HELLO}@gw0@boot": 2, "unknown.openfaas-fn": 7}
@@ -83,5 +83,19 @@ def test_what_else_the_meter_keeps_of_a_function_goes_with_it(play: Play) -> Non
         rig.clock.advance(30)
         await rig.rounds()
         assert await rig.store.totals() == {HELLO: 2}
+
+    play(story)
+
+
+def test_how_far_gateways_had_counted_outlives_the_function(play: Play) -> None:
+    async def story(rig: Rig) -> None:
+        await rig.deployed()
+        rig.meter.totals = lambda: {HELLO: 2, f"{HELLO}@gw0@boot": 2}  # type: ignore[method-assign]  # as a real one
+        await rig.plane.remove(KEY)
+        rig.clock.advance(1)
+        await rig.until(lambda: KEY not in rig.plane._reconciler.machines)
+        rig.clock.advance(30)
+        await rig.rounds()
+        assert await rig.store.totals() == {f"{HELLO}@gw0@boot": 2}
 
     play(story)

@@ -80,6 +80,7 @@ def test_its_trouble_does_not_fail_calls_of_a_function_at_zero() -> None:
     stage.deploy(function(2))
     stage.exited(reason="import_failed")
     stage.tell(ev.Demanded(1))
+    assert not stage.machine.failing
     assert entry(stage.machine).failing == ""
     stage.tell(ev.PrepareDone(1, Prepared("/code")))
     assert stage.started[-1].revision == 1

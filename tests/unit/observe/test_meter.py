@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from dayfly.model.names import parse_function_key
-from dayfly.model.table import FunctionLoad, Load
+from dayfly.model.table import FunctionLoad, Load, RevisionLoad
 from dayfly.observe.meter import Meter
 
 HELLO = parse_function_key("hello")
@@ -54,6 +54,39 @@ def test_totals_go_on_exactly_when_only_the_control_plane_restarts() -> None:
     assert after.invocations(HELLO) == 17
     assert after.totals() == {NAME: 17, f"{NAME}@gw0@a": 5, f"{NAME}@gw1@c": 2}
     assert after.figures(HELLO).started == 7
+
+
+def test_a_function_deployed_again_after_a_restart_does_not_inherit_calls() -> None:
+    before = Meter()
+    before.merge("gw0", "a", load(3))
+    before.forget(HELLO)
+    after = Meter()
+    after.restore({name: calls for name, calls in before.totals().items() if "@" in name})
+    after.merge("gw0", "a", load(5))
+    assert after.invocations(HELLO) == 2
+
+
+def test_sides_of_a_canary_are_what_was_added_since_they_were_taken() -> None:
+    meter = Meter()
+
+    def report(gateway: str, boot: str, *sides: RevisionLoad) -> None:
+        meter.merge(gateway, boot, Load((FunctionLoad(NAME, 0, 0, 100, {}, 0, sides),)))
+
+    report("gw0", "a", RevisionLoad(1, 10, 1, (4, 6)), RevisionLoad(2, 1, 1, (0, 1)))
+    report("gw0", "a", RevisionLoad(1, 12, 1, (4, 8)), RevisionLoad(2, 1, 1, (0, 1)))
+    report("gw1", "b", RevisionLoad(1, 5, 0, (5, 0, 0)))
+    assert meter.take_sides(HELLO) == (RevisionLoad(1, 17, 1, (9, 8, 0)), RevisionLoad(2, 1, 1, (0, 1)))
+    assert meter.take_sides(HELLO) == ()
+    report("gw0", "a", RevisionLoad(1, 12, 1, (4, 8)))
+    assert meter.take_sides(HELLO) == ()
+    # Another canary begins at zero, and so does another life of the gateway.
+    report("gw0", "a", RevisionLoad(1, 2, 0, (2,)))
+    report("gw1", "c", RevisionLoad(1, 7, 0, (7,)))
+    assert meter.take_sides(HELLO) == (RevisionLoad(1, 9, 0, (9,)),)
+    report("gw0", "a")
+    report("gw0", "a", RevisionLoad(1, 3, 0, (3,)))
+    meter.forget(HELLO)
+    assert meter.take_sides(HELLO) == ()
 
 
 def test_a_gateway_not_heard_of_again_yet_is_still_known_after_a_second_restart() -> None:
