@@ -18,6 +18,7 @@ SLOW = """
 import time
 
 def handle(event, context):
+    print("began", flush=True)
     time.sleep(float(event.text))
     return "done"
 """
@@ -118,7 +119,7 @@ def test_a_replica_that_was_told_to_end_is_not_found_again_and_finishes_its_call
             await provider.start(order)
             address = (await audience.ready(order.replica)).address
             calling = asyncio.create_task(ask(address, b"2"))
-            await asyncio.sleep(0.2)
+            await audience.line("began")
             await provider.stop(order.replica, grace_s=30)
             await provider.recover()
         async with stage.opened() as (provider, audience):
