@@ -83,6 +83,8 @@ def test_each_part_that_is_told_to_end_costs_no_call(platform: Platform, scratch
         slow.join()
         eventually("those told to end have gone", lambda: not [pid for pid in gone if is_alive(pid)])
         load.wait_for(100)
+    for name in ("gw0", "zygote"):
+        assert f"{name} finishes its work and goes; another is started in its place" in platform.log()
     assert dict(load.failed) == {}
     assert answers == [(200, b"done")]
     assert [len(platform.pids(role)) for role in ("gateway", "control", "zygote")] == [1, 1, 1]
