@@ -13,10 +13,10 @@ import socket
 import ssl
 import sys
 
+import msgspec
 import uvloop
 
 from dayfly.gateway.process import GatewaySettings, serve
-from dayfly.http1.limits import Limits
 from dayfly.model.errors import ConfigError, DayflyError
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.settings import Settings
@@ -35,7 +35,7 @@ async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> N
         console_socket=str(place.run("console.sock")),
         metrics_socket=str(place.run("metrics.sock")),
         link_socket=str(place.run("link.sock")),
-        limits=Limits(body_bytes=place.settings.max_body_bytes),
+        limits=msgspec.structs.replace(place.settings.limits, body_bytes=place.settings.max_body_bytes),
         drain_s=place.settings.drain_s,
     )
     await serve(
