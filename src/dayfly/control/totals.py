@@ -27,6 +27,7 @@ class Totals:
         self._clock = clock
         self._known = known
         self._saved: dict[str, int] = {}
+        self._failing = False
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -45,7 +46,7 @@ class Totals:
         await self.save()
 
     async def save(self) -> None:
-        """Save what has changed; a store that fails is logged and tried again next time."""
+        """Save what has changed; a store that fails is tried again next time, and told of once."""
         known = self._known()
         totals = {name: calls for name, calls in self._meter.totals().items() if name.partition("@")[0] in known}
         changed = {name: calls for name, calls in totals.items() if self._saved.get(name) != calls}
@@ -55,9 +56,12 @@ class Totals:
         try:
             await self._store.save_totals(changed, gone)
         except StoreUnavailable as error:
-            log.warning("the call totals could not be saved and will be tried again: %s", error)
+            if not self._failing:
+                log.warning("the call totals could not be saved and will be tried again: %s", error)
+            self._failing = True
         else:
             self._saved = totals
+            self._failing = False
 
     def _arm(self) -> None:
         self._timer = self._clock.call_at(self._clock.now() + SAVE_EVERY_S, self._due)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -169,6 +170,8 @@ def main(argv: list[str]) -> int:
     place, reporter = read_place(given.settings), Reporter(given.ready_fd)
     log_to_stderr("control", place.settings.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a replica's log takes one
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(place, reporter))

@@ -141,7 +141,7 @@ class Supervisor:
 
     def _stop(self, wakeup: int) -> None:
         """End the processes stage by stage, kill what stays, and remove what lay in the run folder."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # on a disk that became read-only it stays, and calls in flight matter more
             Path(self._plan.run_dir, "instance.json").unlink()
         before = len(self._signals)
         if self._announced:
@@ -159,7 +159,10 @@ class Supervisor:
                     _say(f"{process.child.name} did not stop in time; killing it")
                     process.signal(signal.SIGKILL)
         kill_descendants()
-        _clear(Path(self._plan.run_dir))
+        try:
+            _clear(Path(self._plan.run_dir))
+        except OSError as failed:
+            _say(f"{self._plan.run_dir} could not be cleared ({failed.strerror}); the next start does it")
 
     def _wait(self, wakeup: int, deadline: float) -> bool:
         left_s = deadline - time.monotonic()

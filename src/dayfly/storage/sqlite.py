@@ -151,7 +151,9 @@ class SqliteStore(StateStore):
         return connection
 
     def _refuse_newer(self) -> None:
-        connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)
+        # A first start that was killed at the wrong moment has left a journal to be undone, which takes writing.
+        mode = "rw" if self._path.with_name(f"{self._path.name}-journal").exists() else "ro"
+        connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode={mode}", uri=True)
         try:
             version = _version(connection)
         finally:
