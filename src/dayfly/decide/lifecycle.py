@@ -34,7 +34,7 @@ from dayfly.decide.replicas import (
     Replica,
     Replicas,
 )
-from dayfly.decide.trouble import HEALTHY_AFTER_S, SENTENCES, Trouble, failed
+from dayfly.decide.trouble import HEALTHY_AFTER_S, Trouble, failed
 from dayfly.model.function import Function
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import Prepared, ReplicaPhase
@@ -146,7 +146,7 @@ class Lifecycle:
     def _prepare_failed(self, event: ev.PrepareFailed, now: float, out: list[ev.Instruction]) -> None:
         if self.preparing and event.revision == self.function.revision.number:
             self.preparing = False
-            self._fail("prepare_failed", event.detail, (), now, out)
+            self._fail(failed(self.trouble, "prepare_failed", event.detail, (), now), event.detail, out)
 
     def _is_ready(self, event: ev.Ready, now: float, _out: list[ev.Instruction]) -> None:
         replica = self.replicas.get(event.replica)
@@ -159,10 +159,12 @@ class Lifecycle:
         if replica is None:
             return
         wanted = replica.phase is not DRAINING and replica.revision == self.function.revision.number
-        self.replicas.move(replica, STOPPED, now)
         if wanted:
             self.prepared = None if event.reason == "start_failed" else self.prepared
-            self._fail(event.reason, event.detail, event.lines, now, out)
+            lived_s = now - replica.started if replica.phase is READY else None
+            trouble = failed(self.trouble, event.reason, event.detail, event.lines, now, lived_s=lived_s)
+            self._fail(trouble, event.detail, out)
+        self.replicas.move(replica, STOPPED, now)
 
     def _stop_failed(self, event: ev.StopFailed, now: float, _out: list[ev.Instruction]) -> None:
         replica = self.replicas.get(event.replica)
@@ -196,7 +198,8 @@ class Lifecycle:
         for replica in self.current(STARTING):
             if replica.act_at is not None and replica.act_at <= now:
                 self.replicas.move(replica, DRAINING, now)
-                self._fail("too_slow", f"not ready {START_LIMIT_S:g} s after its start", (), now, out)
+                detail = f"not ready {START_LIMIT_S:g} s after its start"
+                self._fail(failed(self.trouble, "too_slow", detail, (), now), detail, out)
 
     def _surplus(self) -> Iterator[Replica]:
         if self.removed:
@@ -261,17 +264,15 @@ class Lifecycle:
                 times.extend(at for at in (self.trouble.retry_at, self.trouble.retry_at + HEALTHY_AFTER_S) if at > now)
         return min(times, default=None)
 
-    # -- the rest ----------------------------------------------------------------------------------------------------
-
     def _adopt_spec(self, function: Function) -> None:
         self.function = function
         self.policy = function.revision.spec.scaling
         self.timeout_s = function.revision.spec.timeout_s
 
-    def _fail(self, reason: str, detail: str, lines: tuple[str, ...], now: float, out: list[ev.Instruction]) -> None:
-        self.trouble = failed(self.trouble, reason, detail, lines, now)
-        number, count = self.function.revision.number, self.trouble.failures
-        out.append(ev.Tell(f"revision {number} failed, {count} in a row: {SENTENCES[reason]}", detail))
+    def _fail(self, trouble: Trouble, detail: str, out: list[ev.Instruction]) -> None:
+        self.trouble = trouble
+        number, count = self.function.revision.number, trouble.failures
+        out.append(ev.Tell(f"revision {number} failed, {count} in a row: {trouble.sentence}", detail))
 
     def _remember(self, event: ev.Event, now: float) -> None:
         if isinstance(event, ev.Tick | ev.LoadObserved | ev.CpuObserved):

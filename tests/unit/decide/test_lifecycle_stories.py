@@ -6,6 +6,7 @@ account of what must be true of the instructions, whatever the order of events.
 
 import itertools
 import string
+from typing import get_args
 
 import msgspec
 from hypothesis import settings
@@ -19,7 +20,7 @@ from dayfly.decide.replicas import DRAIN_DELAY_S, DRAINING, READY
 from dayfly.decide.routing import entry
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import ReplicaId
-from dayfly.model.replica import Prepared, RecoveredReplica, StartOrder
+from dayfly.model.replica import ExitReason, Prepared, RecoveredReplica, StartOrder
 
 POLICIES: list[dict[str, str]] = [
     {},
@@ -32,7 +33,7 @@ POLICIES: list[dict[str, str]] = [
     {"type": "rps", "target": "2", "down.window": "0s"},
     {"type": "cpu", "target": "100", "down.window": "5m"},
 ]
-REASONS = st.sampled_from(["stopped", "crashed", "killed", "import_failed", "start_failed", "lost"])
+REASONS = st.sampled_from(get_args(ExitReason))
 
 
 class Stories(RuleBasedStateMachine):

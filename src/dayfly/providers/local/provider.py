@@ -30,6 +30,7 @@ from dayfly.providers.local.link import ZygoteLink
 from dayfly.providers.local.logs import LogReader
 from dayfly.providers.port import Provider
 from dayfly.runtimes.python import wire
+from dayfly.runtimes.python.limits import limits_of
 from dayfly.runtimes.python.processes import cpu_and_memory_of
 
 _log = logging.getLogger("dayfly.providers.local")
@@ -37,7 +38,7 @@ _log = logging.getLogger("dayfly.providers.local")
 MAX_SOCKET_PATH = 107
 CONNECT_S = 10.0
 """How long to wait for a zygote that starts, in seconds."""
-RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.5)
+RETRY_S = (0.02, 0.05, 0.1)
 _LANGUAGES = ("python", "python-classic", "python-typed", "asgi", "wsgi")
 
 
@@ -72,6 +73,7 @@ class LocalProvider(Provider):
         self._known: dict[str, _Known] = {}
         self._link: ZygoteLink | None = None
         self._connected = asyncio.Event()
+        self._cut = asyncio.Event()
         self._recovering: asyncio.Future[None] | None = None
         self._recovered: list[RecoveredReplica] = []
         self._keeper: asyncio.Task[None] | None = None
@@ -122,17 +124,18 @@ class LocalProvider(Provider):
         return self._recovered
 
     async def start(self, order: StartOrder) -> None:
-        """Hand the order to the zygote. Raises Unavailable, NotSupported."""
+        """Hand the order to the zygote, waiting for one that is being restarted. Raises Unavailable, NotSupported."""
         if order.lang.partition("3")[0] not in _LANGUAGES:
             raise NotSupported(f"lang: {order.lang!r} has no runtime on this provider; it runs {', '.join(_LANGUAGES)}")
+        link = await self._await_link()
         known = self._known.get(order.replica)
         if known is None:
-            link = self._need_link()
             path = str(self._replica_dir / f"{order.replica}.sock")
             known = _Known(order, f"unix:{path}")
             self._known[order.replica] = known
             try:
-                link.send(wire.Start(order.replica, template_name(order), path), wire.order_file(order))
+                start = wire.Start(order.replica, template_name(order), path, limits_of(order))
+                link.send(start, wire.order_file(order))
             except (Unavailable, OSError) as error:
                 self._known.pop(order.replica, None)
                 raise Unavailable(f"the replica could not be started: {error}") from error
@@ -156,15 +159,22 @@ class LocalProvider(Provider):
             raise Unavailable("the Python runtime's zygote is not running; it is restarted, try again")
         return self._link
 
+    async def _await_link(self) -> ZygoteLink:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_S):
+                await self._connected.wait()
+        return self._need_link()
+
     async def _keep_connected(self) -> None:
         attempt = 0
         while True:
-            if self._link is None:
-                try:
-                    self._link = ZygoteLink.connect(self._zygote_socket, self._heard, self._lost)
-                    attempt = 0
-                except Unavailable as error:
-                    _log.debug("%s", error)
+            try:
+                self._cut.clear()
+                self._link = ZygoteLink.connect(self._zygote_socket, self._heard, self._lost)
+                await self._cut.wait()
+                attempt = 0
+            except Unavailable as error:
+                _log.debug("%s", error)
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
             attempt += 1
 
@@ -172,12 +182,13 @@ class LocalProvider(Provider):
         """Report every replica lost: they ended with the zygote."""
         self._link = None
         self._connected.clear()
+        self._cut.set()
         if self._recovering is not None and not self._recovering.done():
             self._recovering.set_exception(Unavailable("the zygote ended while its replicas were asked for"))
             self._recovering.exception()  # there may be nobody left who waits
         self._recovering = None
         for known in list(self._known.values()):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # gone already, or on a disk that became read-only
                 os.unlink(known.address.removeprefix("unix:"))
             self._exited(wire.Exited(known.order.replica, "killed", ""), lost=True)
 
@@ -194,6 +205,9 @@ class LocalProvider(Provider):
                 self._ready(message)
             case wire.Exited():
                 self._exited(message)
+            case wire.Noticed():
+                if (known := self._known.get(message.replica)) and known.log is not None:
+                    known.log.tell(message.text)
             case wire.Running():
                 self._running(message, fds)
             case wire.Remains():

@@ -21,21 +21,31 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dayfly.runtimes.python.reactor import Reactor
+    from dayfly.runtimes.python.spawner import Spawner
 
 OURS = ("dayfly", "httptools", "uvloop", "msgspec")
+_CLOSE_S = 5
 
 
 def main(argv: list[str]) -> None:
-    """Serve until killed; the kernel kills us with the process that started us."""
+    """Serve until SIGTERM, which the kernel sends too when the process that started us is gone."""
     arguments = _arguments(argv)
     supervisor = os.getppid()
-    reactor = _load(arguments)
+    reactor, spawner = _load(arguments)
     from_start = os.getppid()
-    if supervisor != from_start:  # it ended before we could ask to end with it
-        sys.exit(0)
     gc.collect()
     gc.freeze()
-    reactor.run()
+    try:
+        if supervisor == from_start:  # else it ended before we could ask to end with it
+            reactor.run()
+    finally:
+        spawner.close()
+
+
+def _end(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.alarm(_CLOSE_S)  # should the end hang, then without it
+    sys.exit(0)
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -46,30 +56,34 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _load(arguments: argparse.Namespace) -> "Reactor":
+def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Spawner]":
     sys.path += arguments.path
     from dayfly.runtimes.python import confine, syscalls, template
+    from dayfly.runtimes.python.cells import Cells
     from dayfly.runtimes.python.control_socket import ControlSocket
+    from dayfly.runtimes.python.nursery import Nursery
     from dayfly.runtimes.python.reactor import Reactor
     from dayfly.runtimes.python.spawner import Spawner
 
-    confine.die_with_parent()
+    signal.signal(signal.SIGTERM, _end)
+    confine.die_with_parent(signal.SIGTERM)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     _settle()
     root = os.path.join(os.path.dirname(arguments.socket), "root")
     os.makedirs(root, mode=0o700, exist_ok=True)
 
-    def body(channel: socket.socket, order: int, solo: bool, own_pids: bool) -> None:
-        template.run(channel, order, solo=solo, own_pids=own_pids, root=root)
+    def body(channel: socket.socket, order: int, birth: template.Birth) -> None:
+        template.run(channel, order, birth, root=root)
 
     reactor = Reactor()
-    spawner = Spawner(reactor, body, template_budget_bytes=arguments.template_budget)
+    nursery = Nursery(reactor, body, Cells.found(), template.Birth)
+    spawner = Spawner(reactor, nursery, template_budget_bytes=arguments.template_budget)
     ControlSocket(reactor, spawner, arguments.socket)
     sys.path[:] = [entry for entry in sys.path if entry not in arguments.path]
     sys.path_importer_cache.clear()
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]
-    return reactor
+    return reactor, spawner
 
 
 def _settle() -> None:
