@@ -2,7 +2,9 @@
 
 BIN := .venv/bin
 
-.PHONY: run test check fix bench lock clean help
+SECONDS := 60
+
+.PHONY: run test check fix bench chaos fuzz lock clean help
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -27,12 +29,18 @@ fix: .venv/test.stamp ## let ruff repair what it can
 bench: .venv/bench.stamp ## measure the budgets side by side
 	$(BIN)/python -m bench
 
+chaos: .venv/test.stamp ## break the platform under load and judge it; CHAOS="--short --seed 7 crash" says how
+	$(BIN)/python -m chaos $(CHAOS)
+
+fuzz: .venv/test.stamp ## look for bytes that break the parser border; SECONDS=600 looks longer
+	$(BIN)/python -m fuzz $(SECONDS)
+
 lock: .venv/test.stamp ## write locks/ anew from pyproject.toml
 	scripts/lock.sh
 
 clean: ## remove what was made here; deployed functions are not touched
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .dayfly dist
-	find src tests examples bench scripts -name __pycache__ -prune -exec rm -rf {} +
+	find src tests examples bench chaos fuzz scripts -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/runtime.stamp: locks/runtime.txt locks/tools.txt pyproject.toml scripts/setup.sh
 	@scripts/setup.sh runtime

@@ -39,7 +39,15 @@ fi
 pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip --quiet"
 case $wanted in
     runtime) $pip install --require-hashes --requirement locks/runtime.txt --requirement locks/tools.txt ;;
-    test) $pip install --require-hashes --requirement locks/test.txt ;;
+    test)
+        $pip install --require-hashes --requirement locks/test.txt
+        # What faults are made with; tests that need them are skipped, with a sentence, where they cannot be had.
+        if ! { command -v strace && command -v faketime; } >/dev/null &&
+            [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            { apt-get update -qq && apt-get install -y -qq strace faketime e2fsprogs; } ||
+                echo "left out: strace and faketime could not be installed" >&2
+        fi
+        ;;
     bench)
         # What users would run otherwise, and what makes the load.
         $pip install --require-hashes --requirement locks/test.txt

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dayfly.build.tar import ArchiveLimits, Entry, TarReader
-from dayfly.model.errors import InvalidRequest, StoreUnavailable
+from dayfly.model.errors import InvalidRequest
+from dayfly.storage.medium import disk_failed
 
 _LONGEST_PATH, _LONGEST_PART, _DEEPEST = 1024, 255, 32
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,7 +37,7 @@ def extract(archive: BinaryIO, destination: Path, *, shared: bool, limits: Archi
         _Tree(fresh, shared=shared).fill(TarReader(archive, limits or ArchiveLimits()))
         _publish(fresh, destination)
     except OSError as failed:
-        raise StoreUnavailable(f"the bundle could not be unpacked: {failed.strerror}; check the disk") from failed
+        raise disk_failed("the bundle could not be unpacked", failed) from failed
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -60,7 +61,8 @@ class _Tree:
             for entry in reader.entries():
                 self._make(root, entry, reader.content())
             os.fchmod(root, self._folder_mode)
-            os.fsync(root)
+            for folder in self._folders:
+                _flush(self._root.joinpath(*folder))
         finally:
             os.close(root)
 
@@ -136,7 +138,11 @@ def _publish(fresh: Path, destination: Path) -> None:
     except OSError:
         if not destination.is_dir():
             raise
-    folder = os.open(destination.parent, _FOLDER_FLAGS)
+    _flush(destination.parent)
+
+
+def _flush(path: Path) -> None:
+    folder = os.open(path, _FOLDER_FLAGS)
     try:
         os.fsync(folder)
     finally:

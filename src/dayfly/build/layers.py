@@ -5,6 +5,7 @@ there whole or not at all; `LAYER/install.log` tells how it came to be, and stay
 """
 
 import asyncio
+import ctypes
 import hashlib
 import os
 import platform
@@ -17,10 +18,11 @@ from pathlib import Path
 
 from dayfly.build.installer import find_uv, install_argv, run_installer
 from dayfly.build.requirements import Requirements
-from dayfly.model.errors import StoreUnavailable
+from dayfly.storage.medium import disk_failed
 
 Run = Callable[[list[str], Path], Awaitable[None]]
 _TEMPORARY_PREFIX = ".site-"
+_libc = ctypes.CDLL(None, use_errno=True)
 _ABI = "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_config_var('SOABI'))"
 
 
@@ -37,6 +39,8 @@ class Layers:
         self._run = run
         self._platform = ""
         self._installing: dict[str, asyncio.Task[Path]] = {}
+        for left in root.glob(f"*/{_TEMPORARY_PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     async def ensure(self, requirements: Requirements) -> Path:
         """Return the layer's folder for `sys.path`; installs it when it is not there yet.
@@ -85,7 +89,7 @@ class Layers:
             await self._run(argv, log)
             return await asyncio.to_thread(self._publish, fresh, folder / "site")
         except OSError as failed:
-            raise StoreUnavailable(f"the dependencies could not be kept: {failed.strerror}; check the disk") from failed
+            raise disk_failed("the dependencies could not be kept", failed) from failed
         finally:
             await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
 
@@ -107,7 +111,7 @@ class Layers:
             if not stat.S_ISLNK(mode):
                 path.chmod(_mode(mode, shared=self._shared))
         # Names must not outlive a power cut that their content did not: one flush for thousands of files.
-        os.sync()
+        _flush_all(fresh)
         if not site.is_dir():
             fresh.rename(site)
         return site
@@ -121,6 +125,17 @@ class Layers:
             )
             python = (await asked.communicate())[0].decode().strip()
         return f"{python} {platform.machine()} {'-'.join(platform.libc_ver())} sdist={self._allow_sdist}"
+
+
+def _flush_all(folder: Path) -> None:
+    """Write out the folder's whole file system. Raises OSError, which `os.sync` would keep to itself."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _libc.syncfs(opened):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(opened)
 
 
 def _mode(mode: int, *, shared: bool) -> int:

@@ -2,16 +2,18 @@
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 from typing import Protocol
 
-from dayfly.build.extract import extract
+from dayfly.build.extract import TEMPORARY_PREFIX, extract
 from dayfly.build.layers import Layers
 from dayfly.build.requirements import Requirements, parse_requirements
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import BundleDigest, parse_bundle_digest
 from dayfly.model.replica import Prepared
+from dayfly.storage.medium import disk_failed
 
 _REQUIREMENTS = "requirements.txt"
 
@@ -25,7 +27,10 @@ class Bundles(Protocol):
 
 
 class Prepare:
-    """Makes revisions ready to run. Asking again for what is ready costs a look at the disk."""
+    """Makes revisions ready to run. Asking again for what is ready costs a look at the disk.
+
+    What an earlier life left half unpacked or half installed is removed.
+    """
 
     def __init__(
         self, blobs: Bundles, code_root: Path, layer_root: Path, interpreter: str, *, allow_sdist: bool = False
@@ -36,6 +41,8 @@ class Prepare:
         self._shared = shared
         self._layers = Layers(layer_root, interpreter, shared=shared, allow_sdist=allow_sdist)
         self._unpacking: dict[Path, asyncio.Lock] = {}
+        for left in code_root.glob(f"{TEMPORARY_PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)
 
     async def prepare(self, spec: FunctionSpec) -> Prepared:
         """Return where the revision's code and dependencies are, after making them where they are missing.
@@ -44,7 +51,10 @@ class Prepare:
         installation's log, NotFound when the bundle was never uploaded, StoreUnavailable when the disk fails.
         """
         code = await self._code(spec)
-        wanted = await asyncio.to_thread(_wanted, code)
+        try:
+            wanted = await asyncio.to_thread(_wanted, code)
+        except OSError as failed:
+            raise disk_failed(f"the function's {_REQUIREMENTS} could not be read", failed) from failed
         layers = (str(await self._layers.ensure(wanted)),) if wanted.lines else ()
         return Prepared(str(code), layers)
 
@@ -81,8 +91,11 @@ class Prepare:
         return self._code_root / parse_bundle_digest(spec.bundle).removeprefix("sha256:")
 
     def _unpack(self, archive: Path, code: Path) -> None:
-        with archive.open("rb") as file:
-            extract(file, code, shared=self._shared)
+        try:
+            with archive.open("rb") as file:
+                extract(file, code, shared=self._shared)
+        except OSError as failed:
+            raise disk_failed("the bundle could not be read", failed) from failed
 
 
 def _wanted(code: Path) -> Requirements:

@@ -62,6 +62,9 @@ def _fields(status: "FunctionStatus") -> list[tuple[str, str]]:
         ("Requests", _resources(spec.requests)),
         ("Limits", _resources(spec.limits)),
     ]
+    if status.exits:
+        ended = ", ".join(f"{reason} {count}" for reason, count in sorted(status.exits.items()))
+        fields.append(("Ended Replicas", ended))
     return fields + [("Replica", _replica(status, at)) for at in range(len(status.replicas))]
 
 

@@ -250,6 +250,7 @@ class ControlPlane:
             gateway_url=self._gateway_url,
             invocations=self._meter.invocations(machine.function.key),
             stats=stats,
+            exits=self._reconciler.exits.get(machine.function.key, {}),
         )
 
     async def _stats_for_status(self) -> dict[ReplicaId, ReplicaStats]:

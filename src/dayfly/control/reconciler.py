@@ -9,7 +9,7 @@ task, and each failure of one becomes an event again.
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
@@ -61,6 +61,8 @@ class Reconciler:
         self._owners: dict[ReplicaId, tuple[FunctionKey, int]] = {}
         self._tails: dict[ReplicaId, deque[str]] = {}
         self._timers: dict[FunctionKey, Timer] = {}
+        self.exits: dict[FunctionKey, Counter[str]] = {}
+        """How often replicas ended that nobody had stopped, by function and reason."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._starts: dict[ReplicaId, asyncio.Task[None]] = {}
         self._prepares: dict[tuple[FunctionKey, int], asyncio.Task[None]] = {}
@@ -165,6 +167,8 @@ class Reconciler:
         if not self._owners:
             self._empty.set()
         lines = tuple(self._tails.pop(event.replica, ()))
+        if event.reason != "stopped":
+            self.exits.setdefault(key, Counter())[event.reason] += 1
         self.tell(key, ev.Exited(event.replica, event.reason, event.detail, lines))
 
     # -- instructions ------------------------------------------------------------------------------------------------
@@ -238,6 +242,7 @@ class Reconciler:
     def _carry_forget(self, machine: Lifecycle, _instruction: ev.Forget) -> None:
         key = machine.function.key
         self.machines.pop(key, None)
+        self.exits.pop(key, None)
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()

@@ -22,7 +22,13 @@ _NO_STATS = ReplicaStats(cpu_s=0.0, memory_bytes=0)
 
 
 def status_of(
-    machine: Lifecycle, *, clock: Clock, gateway_url: str, invocations: int, stats: Mapping[ReplicaId, ReplicaStats]
+    machine: Lifecycle,
+    *,
+    clock: Clock,
+    gateway_url: str,
+    invocations: int,
+    stats: Mapping[ReplicaId, ReplicaStats],
+    exits: Mapping[str, int],
 ) -> FunctionStatus:
     """Return what is true of the function now."""
     function, track, now = machine.function, machine.tracks[-1], clock.now()
@@ -38,6 +44,7 @@ def status_of(
         created_unix_ms=function.created_unix_ms,
         updated_unix_ms=track.revision.created_unix_ms,
         url=url_of(function.key, gateway_url),
+        exits=dict(exits),
         replicas=tuple(_replica(r, clock, stats.get(r.id, _NO_STATS)) for r in machine.replicas),
         rollout=None if machine.candidate is None else _rollout(machine, machine.candidate, clock),
         outcome=function.outcome,

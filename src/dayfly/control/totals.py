@@ -27,6 +27,7 @@ class Totals:
         self._clock = clock
         self._known = known
         self._saved: dict[str, int] = {}
+        self._failing = False
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -45,7 +46,7 @@ class Totals:
         await self.save()
 
     async def save(self) -> None:
-        """Save what has changed; a store that fails is logged and tried again next time."""
+        """Save what has changed; a store that fails is tried again next time, and told of once."""
         known = self._known()
         # What is kept beside a function's calls outlives it: gateways go on counting where they were, and one deployed
         # later under its name must not be given the calls of the first.
@@ -57,9 +58,12 @@ class Totals:
         try:
             await self._store.save_totals(changed, gone)
         except StoreUnavailable as error:
-            log.warning("the call totals could not be saved and will be tried again: %s", error)
+            if not self._failing:
+                log.warning("the call totals could not be saved and will be tried again: %s", error)
+            self._failing = True
         else:
             self._saved = totals
+            self._failing = False
 
     def _arm(self) -> None:
         self._timer = self._clock.call_at(self._clock.now() + SAVE_EVERY_S, self._due)

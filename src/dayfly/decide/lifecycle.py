@@ -155,11 +155,12 @@ class Lifecycle(Standing):
         if replica is None:
             return
         wanted = replica.phase is not DRAINING and not replica.stale
+        lived_s = now - replica.started if replica.phase is READY else None
         self.replicas.move(replica, STOPPED, now)
         for track in self.tracks:
             if wanted and track.number == replica.revision:
                 track.prepared = None if event.reason == "start_failed" else track.prepared
-                out.append(track.fail(event.reason, event.detail, event.lines, now))
+                out.append(track.fail(event.reason, event.detail, event.lines, now, lived_s=lived_s))
 
     def _stop_failed(self, event: ev.StopFailed, now: float, _out: list[ev.Instruction]) -> None:
         replica = self.replicas.get(event.replica)

@@ -59,9 +59,11 @@ class Track:
             return min(missing, 1 - starting)
         return missing
 
-    def fail(self, reason: Fault, detail: str, lines: tuple[str, ...], now: float) -> ev.Tell:
-        """Note a failure; return what to tell of it."""
-        before, self.trouble = self.trouble, failed(self.trouble, reason, detail, lines, now)
+    def fail(
+        self, reason: Fault, detail: str, lines: tuple[str, ...], now: float, *, lived_s: float | None = None
+    ) -> ev.Tell:
+        """Note a failure, of a replica that had served for `lived_s` if it had; return what to tell of it."""
+        before, self.trouble = self.trouble, failed(self.trouble, reason, detail, lines, now, lived_s=lived_s)
         if self.trial is not None and self.trouble is not before and self.is_blamed:
             self.trial.crashes += 1
         summary = f"revision {self.number} failed, {self.trouble.failures} in a row: {SENTENCES[reason]}"

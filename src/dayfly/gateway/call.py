@@ -1,13 +1,16 @@
 """A call of a function: from its head to the count of how it ended."""
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from dayfly.gateway.admission import Lane, Seat
+from dayfly.gateway.headers import passes_as_trailer
 from dayfly.gateway.ids import call_id
 from dayfly.gateway.plan import Plan
 from dayfly.gateway.problems import problem
 from dayfly.http1.answer import STATUS_LINES, Answer
+from dayfly.http1.date import date_line
 from dayfly.http1.exchange import Exchange
 from dayfly.http1.head import RequestHead
 from dayfly.http1.server import ServerConnection
@@ -15,6 +18,8 @@ from dayfly.http1.wire import JOINED_BYTES, Data
 
 if TYPE_CHECKING:
     from dayfly.gateway.listener import PublicListener
+
+_log = logging.getLogger("dayfly.gateway")
 
 
 class FunctionCall(Exchange):
@@ -37,6 +42,7 @@ class FunctionCall(Exchange):
         self.status = 0
         self.chunked = False
         self.keep = False
+        self.room = -1
         self._gateway = gateway
         self._plan = plan
         self._lane: Lane | None = None
@@ -129,7 +135,7 @@ class FunctionCall(Exchange):
         head = self.head
         warm = complete and self.complete and 0 < answer.length < JOINED_BYTES and head.keep_alive and head.minor
         if not warm or self._gateway.draining:
-            super().answered(answer, first, complete)
+            self._answered(answer, first, complete)
             return
         self.status = status = answer.status
         connection = self.connection
@@ -139,9 +145,10 @@ class FunctionCall(Exchange):
         if transport is None or transport.is_closing():
             return
         transport.write(
-            b"%b%b%b%bX-Duration-Seconds: %.6f\r\nContent-Length: %b\r\n\r\n%b"
+            b"%b%b%b%b%bX-Duration-Seconds: %.6f\r\nContent-Length: %b\r\n\r\n%b"
             % (
                 STATUS_LINES[status],
+                b"" if answer.dated else date_line(),
                 answer.lines,
                 self._ident[0],
                 self._start_line,
@@ -162,6 +169,35 @@ class FunctionCall(Exchange):
             seat.tally.count(status, now - self._seated)
         lane.leave(seat)
         connection.finish(now, True)
+
+    def _answered(self, answer: Answer, first: Data, complete: bool) -> None:
+        most = self._gateway.limits.answer_bytes
+        size = max(answer.length, len(first))
+        if most and size > most:
+            self._problem(
+                502,
+                "answer_too_large",
+                f"The function's answer has {size} bytes or more; {most} may pass.",
+                hint="The operator can raise the gateway's limit answer_bytes; larger things belong into a blob store.",
+            )
+            return
+        if most and answer.length < 0:
+            self.room = most - len(first)
+        super().answered(answer, first, complete)
+
+    def outgrown(self) -> None:
+        """Break the answer off: its head is out, or soon would be, and nobody knows what is still to come."""
+        _log.warning(
+            "answer broken off function=%s call_id=%s answer_bytes=%d: it has grown beyond the limit",
+            self._plan.name.decode(),
+            call_id(self._ident).decode(),
+            self._gateway.limits.answer_bytes,
+        )
+        super().outgrown()
+
+    def trailer_passes(self, name: bytes) -> bool:
+        """Whether the function gets a trailer of this name."""
+        return passes_as_trailer(name)
 
     def failed(self, why: str) -> None:
         """Try another replica if nothing was sent to this one, else say that it is gone."""

@@ -64,6 +64,12 @@ class ClientHeaders:
         """The caller's trace, as lines; empty when it brought none that is well formed."""
 
 
+def passes_as_trailer(name: bytes) -> bool:
+    """Whether the gateway lets a request's trailer of this name reach the function."""
+    kind = _kinds.get(name)
+    return (_classify(name) if kind is None else kind) == _PASS
+
+
 def _classify(name: bytes) -> int:
     lower = name.lower()
     ends = lower in _FROM_CLIENT or lower.startswith(_FROM_CLIENT_PREFIXES)

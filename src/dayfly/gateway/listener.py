@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import logging
 import resource
+import time
 
 from dayfly.gateway.admission import Lane, Seat
 from dayfly.gateway.call import FunctionCall
@@ -19,8 +21,10 @@ from dayfly.http1.pool import Pool
 from dayfly.http1.refusal import Refusal
 from dayfly.http1.roles import Receiver
 from dayfly.http1.server import ServerConnection
-from dayfly.http1.sweep import Sweep
+from dayfly.http1.sweep import NEVER, Sweep
 
+_log = logging.getLogger("dayfly.gateway")
+_SAY_EVERY_S = 60.0
 _FLUSH_S = 2.0
 """How long answers that are written may take to leave, once nothing else is left to wait for."""
 _LAST_REQUEST_S = 10.0
@@ -30,6 +34,10 @@ _LOOPBACK = (b"127.", b"::1", b"::ffff:127.")
 
 class Listener:
     """Passes every request to one socket of the control plane: what the console and the metrics address need."""
+
+    share = 0.05
+    """Connections for each file that the process may have open. Each may need a second one to where it is passed on;
+    with those of all three listeners a process stays below its limit."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, limits: Limits, control: Pool, control_body_bytes: int, secure: bool
@@ -44,7 +52,8 @@ class Listener:
         self._loop = loop
         self._connections: set[ServerConnection] = set()
         self._peers: dict[bytes, int] = {}
-        self._most = limits.connections or resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 2 // 5
+        self._most = limits.connections or int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * self.share)
+        self._say_again_at = 0.0
         self._quiet = asyncio.Event()
         self._empty = asyncio.Event()
 
@@ -58,11 +67,31 @@ class Listener:
         return ServerConnection(self, self._loop)
 
     def made(self, connection: ServerConnection) -> bool:
-        """Note a new connection; returns whether it may stay."""
+        """Note a new connection; returns whether it may stay.
+
+        When there is no room, whichever connection waits for a request and would be closed next makes it: those that
+        are slow with their headers first, then those idle for longest. A flood of them keeps nobody else out.
+        """
         self._connections.add(connection)
         self._peers[connection.peer] = count = self._peers.get(connection.peer, 0) + 1
         near = connection.peer.startswith(_LOOPBACK) or not connection.peer
-        return len(self._connections) <= self._most and (near or count <= self.limits.connections_per_peer)
+        if not near and count > self.limits.connections_per_peer:
+            return False
+        if len(self._connections) > self._most:
+            self._say_full()
+            waiting = [each for each in self._connections if each.receiver is None]
+            least = min(waiting, key=lambda each: each.deadline)
+            if least is connection:
+                return False
+            least.deadline = NEVER  # it is only gone after this turn of the loop, and must not be chosen twice
+            least.abort()
+        return True
+
+    def _say_full(self) -> None:
+        now = time.monotonic()
+        if now >= self._say_again_at:
+            self._say_again_at = now + _SAY_EVERY_S
+            _log.warning("all %d connections are taken (a share of `ulimit -n`); idle ones are closed", self._most)
 
     def lost(self, connection: ServerConnection) -> None:
         """Note that a connection is gone."""
@@ -132,6 +161,8 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
 
 class PublicListener(Listener):
     """Serves functions, and passes the rest to the control plane."""
+
+    share = 0.375
 
     def __init__(
         self,

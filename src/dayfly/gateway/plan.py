@@ -4,6 +4,7 @@ from dayfly.gateway.headers import ClientHeaders, forwarded
 from dayfly.gateway.ids import Ident, Ids
 from dayfly.gateway.routes import FunctionRoute
 from dayfly.http1.head import CHUNKED, RequestHead
+from dayfly.http1.trailers import announced
 
 _BODY_EXPECTED = frozenset((b"POST", b"PUT", b"PATCH"))
 
@@ -41,8 +42,16 @@ def request_prefix(head: RequestHead, target: bytes, lines: bytes, peer: bytes, 
     )
     if head.length == CHUNKED:
         block += b"Transfer-Encoding: chunked\r\n"
+        names = announced(head.trailer)
+        if names:
+            block += b"Trailer: %b\r\n" % names
     elif head.length > 0 or head.method in _BODY_EXPECTED:
         block += b"Content-Length: %d\r\n" % head.length
+    if head.takes_trailers:
+        block += b"TE: trailers\r\n"
     if head.upgrade:
-        block += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.upgrade
+        block += b"Upgrade: %b\r\n" % head.upgrade
+    if head.upgrade or head.takes_trailers:
+        hops = [name for name, said in ((b"Upgrade", head.upgrade), (b"TE", head.takes_trailers)) if said]
+        block += b"Connection: %b\r\n" % b", ".join(hops)
     return block

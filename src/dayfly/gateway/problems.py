@@ -5,6 +5,7 @@ import http
 import msgspec
 
 from dayfly.http1.answer import STATUS_LINES
+from dayfly.http1.date import date_line
 from dayfly.model.status import Problem
 
 _RETRYABLE = frozenset((408, 429, 502, 503, 504))
@@ -39,7 +40,7 @@ def problem(
             call_id=text,
         )
     )
-    block = STATUS_LINES[status] + headers
+    block = STATUS_LINES[status] + date_line() + headers
     block += b"Content-Type: application/problem+json\r\nContent-Length: %d\r\nX-Call-Id: %b\r\n" % (len(body), call_id)
     if retry_after_s:
         block += b"Retry-After: %d\r\n" % retry_after_s

@@ -8,8 +8,10 @@ import http
 
 import httptools
 
-from dayfly.http1.head import CHUNKED
-from dayfly.http1.sieve import CODING, CONNECTION, LENGTH, PASS, UPGRADE, Sieve
+from dayfly.http1.framing import TRAILER_BYTES, TRAILER_COUNT
+from dayfly.http1.head import CHUNKED, Header, RequestHead
+from dayfly.http1.sieve import CODING, CONNECTION, DATE, LENGTH, PASS, TRAILER, UPGRADE, Sieve
+from dayfly.http1.trailers import announced, may_trail
 
 UNTIL_CLOSE = -2
 """The length of a body that ends when the connection does."""
@@ -22,6 +24,25 @@ STATUS_LINES: list[bytes] = [b"HTTP/1.1 %d \r\n" % status for status in range(10
 """Status lines by status, with our own reason phrases: the upstream's is free text that nobody needs."""
 for _status in http.HTTPStatus:
     STATUS_LINES[_status] = b"HTTP/1.1 %d %b\r\n" % (_status, _status.phrase.encode())
+
+
+def framing_lines(answer: "Answer", request: RequestHead, keep: bool) -> bytes:
+    """Return the end of the head that goes to the caller: where the body ends, and whether the connection stays."""
+    block = b""
+    if answer.length > 0:
+        block = b"Content-Length: %d\r\n" % answer.length
+    elif answer.length == 0:
+        if answer.stated and answer.status != 204:
+            block = b"Content-Length: %b\r\n" % answer.stated
+    elif request.minor:
+        block = b"Transfer-Encoding: chunked\r\n"
+        if answer.announced and request.takes_trailers:
+            block += b"Trailer: %b\r\n" % answer.announced
+    if not keep:
+        block += b"Connection: close\r\n"
+    elif not request.minor:
+        block += b"Connection: keep-alive\r\n"
+    return block + b"\r\n"
 
 
 class BadAnswer(Exception):
@@ -50,7 +71,10 @@ class Answer:
         "_named",
         "_parser",
         "_sieve",
+        "_trailer_bytes",
+        "announced",
         "complete",
+        "dated",
         "interims",
         "known",
         "length",
@@ -58,6 +82,7 @@ class Answer:
         "spoiled",
         "stated",
         "status",
+        "trailers",
         "upgrade",
     )
 
@@ -76,6 +101,13 @@ class Answer:
         self.stated = b""
         """Content-Length as given, also where no body follows (HEAD, 304)."""
         self.upgrade = b""
+        self.dated = False
+        """Whether a Date is among the headers."""
+        self.announced = b""
+        """The names of trailers that are announced and may pass."""
+        self.trailers: list[Header] = []
+        """What came after a chunked body and may pass."""
+        self._trailer_bytes = 0
         self.known = b""
         self.complete = False
         self.spoiled = False
@@ -91,7 +123,12 @@ class Answer:
         self.length = UNTIL_CLOSE
         self.stated = b""
         self.known = b""
+        self.announced = b""
+        self.dated = False
         self.complete = False
+        if self.trailers:
+            self.trailers = []
+        self._trailer_bytes = 0
         if self._parser is None:
             self._parser = httptools.HttpResponseParser(self)
 
@@ -131,11 +168,13 @@ class Answer:
     # Called by the parser.
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a header. Those among trailers are dropped."""
+        """Note a header, or a trailer."""
         if self.status:
+            self._note_trailer(name, value)
             return
         kind = self._sieve[name]
-        if kind == PASS:
+        if kind in (PASS, DATE):
+            self.dated |= kind == DATE
             self.lines += b"%b: %b\r\n" % (name, value)
         elif kind == LENGTH:
             self.length = int(value)
@@ -148,6 +187,15 @@ class Answer:
             self._named += b"," + value
         elif kind == UPGRADE:
             self.upgrade = value
+        elif kind == TRAILER:
+            self.announced = announced(value)
+
+    def _note_trailer(self, name: bytes, value: bytes) -> None:
+        self._trailer_bytes += len(name) + len(value)
+        if len(self.trailers) >= TRAILER_COUNT or self._trailer_bytes > TRAILER_BYTES:
+            raise BadAnswer(f"its trailers are more than {TRAILER_COUNT} or longer than {TRAILER_BYTES} bytes")
+        if self._sieve[name] == PASS and may_trail(name.lower()):
+            self.trailers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Note that the head has ended."""
@@ -189,8 +237,9 @@ class Answer:
             raise BadAnswer("it sends interim responses without end")
         if status > 100:
             self.interims.append((status, self.lines))
-        self.lines = self.stated = self._named = b""
+        self.lines = self.stated = self._named = self.announced = b""
         self.length = UNTIL_CLOSE
+        self.dated = False
 
     def _drop_named(self) -> None:
         named = {token.strip(b" \t").lower() for token in self._named.split(b",")}

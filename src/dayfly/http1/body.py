@@ -1,7 +1,7 @@
 """Bodies: what is still to come of a request, how much may come, and how fast it must."""
 
 from dayfly.http1.framing import ChunkedDecoder
-from dayfly.http1.head import CHUNKED
+from dayfly.http1.head import CHUNKED, Header
 from dayfly.http1.limits import Limits
 from dayfly.http1.refusal import Refusal
 from dayfly.http1.wire import Data
@@ -21,7 +21,7 @@ class RequestBody:
         self._limits = limits
         self._limit = self._room = limit
         self._window_bytes = 0
-        self._decoder = ChunkedDecoder() if length == CHUNKED else None
+        self._decoder = ChunkedDecoder(limits.trailer_count, limits.trailer_bytes) if length == CHUNKED else None
         if length > limit:
             raise self._too_large()
 
@@ -44,6 +44,11 @@ class RequestBody:
             return data, rest
         self.left = left
         return data, b""
+
+    @property
+    def trailers(self) -> list[Header]:
+        """What came after a chunked body and may go on."""
+        return self._decoder.trailers if self._decoder is not None else []
 
     def check_rate(self, now: float, *, blameless: bool) -> None:
         """Begin a new window if one is over. Raises Refusal (408) if too little came in it, unless `blameless`."""

@@ -7,8 +7,9 @@ what is counted) is left to a subclass.
 
 import time
 
-from dayfly.http1.answer import STATUS_LINES, Answer
-from dayfly.http1.framing import LAST_CHUNK, chunk
+from dayfly.http1.answer import STATUS_LINES, Answer, framing_lines
+from dayfly.http1.date import date_line
+from dayfly.http1.framing import encode
 from dayfly.http1.head import CHUNKED, RequestHead
 from dayfly.http1.pool import Pool
 from dayfly.http1.resend import may_resend
@@ -25,7 +26,19 @@ SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 class Exchange:
     """A request being answered. `status` is 0 until the response's head has been sent."""
 
-    __slots__ = ("chunked", "complete", "connection", "early", "head", "keep", "pool", "status", "upstream", "written")
+    __slots__ = (
+        "chunked",
+        "complete",
+        "connection",
+        "early",
+        "head",
+        "keep",
+        "pool",
+        "room",
+        "status",
+        "upstream",
+        "written",
+    )
 
     def __init__(self, connection: ServerConnection, head: RequestHead) -> None:
         self.connection = connection
@@ -38,6 +51,8 @@ class Exchange:
         self.status = 0
         self.chunked = False
         self.keep = False
+        self.room = -1
+        """Bytes that an answer of unknown length may still grow by; negative when nobody counts."""
 
     # What a subclass decides.
 
@@ -64,6 +79,15 @@ class Exchange:
     def repeatable(self) -> bool:
         """Whether the request may run twice without harm; see `resend`."""
         return False
+
+    def trailer_passes(self, name: bytes) -> bool:
+        """Whether a trailer of the request goes to the upstream, HTTP's own rules apart."""
+        del name
+        return False
+
+    def outgrown(self) -> None:
+        """The answer has outgrown its `room`: break it off."""
+        self._break_off(502)
 
     # From the client.
 
@@ -106,8 +130,8 @@ class Exchange:
     def _encoded(self, data: Data, complete: bool) -> bytes:
         if self.head.length != CHUNKED:
             return bytes(data)
-        coded = chunk(data) if data else b""
-        return coded + LAST_CHUNK if complete else coded
+        trailers = [trailer for trailer in self.connection.trailers if self.trailer_passes(trailer[0])]
+        return encode(data, complete, trailers)
 
     def body(self, data: Data, complete: bool) -> None:
         """Pass more of the body on, or keep a little while there is no upstream yet."""
@@ -156,28 +180,14 @@ class Exchange:
 
     def answered(self, answer: Answer, first: Data, complete: bool) -> None:
         """Write the response's head and what of its body came along, in one piece."""
-        request, length = self.head, answer.length
-        self.status = status = answer.status
-        self.keep = keep = request.keep_alive and self.complete and not self.connection.app.draining
-        block = STATUS_LINES[status] + self.response_lines(answer)
-        if length > 0:
-            block += b"Content-Length: %d\r\n" % length
-        elif length == 0:
-            if answer.stated and status != 204:
-                block += b"Content-Length: %b\r\n" % answer.stated
-        elif request.minor:
-            self.chunked = True
-            block += b"Transfer-Encoding: chunked\r\n"
-        else:
-            self.keep = keep = False
-        if not keep:
-            block += b"Connection: close\r\n\r\n"
-        elif request.minor:
-            block += b"\r\n"
-        else:
-            block += b"Connection: keep-alive\r\n\r\n"
-        connection = self.connection
-        connection.write_parts(block, self._framed(first, complete) if length < 0 else first)
+        request, connection = self.head, self.connection
+        self.status = answer.status
+        self.chunked = answer.length < 0 and request.minor == 1
+        keep = request.keep_alive and self.complete and not connection.app.draining
+        self.keep = keep and (answer.length >= 0 or self.chunked)
+        block = STATUS_LINES[answer.status] + (b"" if answer.dated else date_line()) + self.response_lines(answer)
+        block += framing_lines(answer, request, self.keep)
+        connection.write_parts(block, self._framed(first, complete) if answer.length < 0 else first)
         if complete:
             self._done()
         elif not connection.writable and self.upstream is not None:
@@ -185,6 +195,11 @@ class Exchange:
 
     def answer(self, data: Data, complete: bool) -> None:
         """Pass more of the response's body on."""
+        if self.room >= 0:
+            self.room -= len(data)
+            if self.room < 0:
+                self.outgrown()
+                return
         self.connection.spill(self._framed(data, complete) if self.chunked else data)
         if complete:
             self._done()
@@ -192,8 +207,9 @@ class Exchange:
     def _framed(self, data: Data, complete: bool) -> bytes:
         if not self.chunked:
             return bytes(data)
-        coded = chunk(data) if data else b""
-        return coded + LAST_CHUNK if complete else coded
+        upstream = self.upstream
+        trailers = upstream.answer.trailers if upstream is not None and self.head.takes_trailers else ()
+        return encode(data, complete, trailers)
 
     def _done(self) -> None:
         now = time.monotonic()

@@ -6,28 +6,38 @@ HEAD has no body.
 """
 
 import re
+from collections.abc import Sequence
 
-from dayfly.http1.refusal import malformed
+from dayfly.http1.head import Header
+from dayfly.http1.refusal import Refusal, malformed
+from dayfly.http1.trailers import read_trailer, trailer_block
 
 LAST_CHUNK = b"0\r\n\r\n"
+TRAILER_COUNT, TRAILER_BYTES = 32, 8_192
 _MAX_LINE = 1_024
-_MAX_TRAILERS = 8_192
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})(?:[ \t]*;[\t -~\x80-\xff]*)?")
-_TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
+_WORD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+# No blanks, which RFC 9112 7.1.1 calls bad, and nothing that is not an extension by its grammar.
+_SIZE = re.compile(rb'([0-9A-Fa-f]{1,12})(?:;%b(?:=(?:%b|"[\t !#-\[\]-~]*"))?)*' % (_WORD, _WORD))
 
 _SIZE_LINE, _DATA, _DATA_END, _TRAILER_LINE, _DONE = range(5)
 
 
 class ChunkedDecoder:
-    """Takes a chunked body apart as it arrives. Chunk extensions and trailers are checked and dropped."""
+    """Takes a chunked body apart as it arrives. Chunk extensions are checked and dropped.
 
-    __slots__ = ("_left", "_line", "_state", "_trailers")
+    The body may be followed by `trailer_count` lines of together `trailer_bytes`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_bytes", "_count", "_left", "_line", "_most", "_state", "trailers")
+
+    def __init__(self, trailer_count: int = TRAILER_COUNT, trailer_bytes: int = TRAILER_BYTES) -> None:
+        self.trailers: list[Header] = []
+        """Those that may go on; see `trailers`."""
+        self._most = (trailer_count, trailer_bytes)
         self._state = _SIZE_LINE
         self._line = b""
         self._left = 0
-        self._trailers = 0
+        self._count = self._bytes = 0
 
     @property
     def done(self) -> bool:
@@ -83,11 +93,31 @@ class ChunkedDecoder:
         elif not line:
             self._state = _DONE
         else:
-            self._trailers += len(line)
-            if self._trailers > _MAX_TRAILERS or not _TRAILER.fullmatch(line):
-                raise malformed("The trailers after the chunked body are too long or malformed.")
+            self._take_trailer(line)
+
+    def _take_trailer(self, line: bytes) -> None:
+        self._count += 1
+        self._bytes += len(line)
+        if self._count > self._most[0] or self._bytes > self._most[1]:
+            raise Refusal(
+                431,
+                "trailers_too_large",
+                f"The request has more than {self._most[0]} trailers, or more than {self._most[1]} bytes of them.",
+                "The operator can raise the gateway's limits trailer_count and trailer_bytes.",
+            )
+        trailer = read_trailer(line)
+        if trailer is not None:
+            self.trailers.append(trailer)
 
 
 def chunk(data: bytes | memoryview) -> bytes:
     """Return `data` as one chunk. It must not be empty: an empty chunk ends the body."""
     return b"".join((b"%x\r\n" % len(data), data, b"\r\n"))
+
+
+def encode(data: bytes | memoryview, complete: bool, trailers: Sequence[Header] = ()) -> bytes:
+    """Return `data`, which may be empty, as a chunk, and the body's end with its trailers if that was `complete`."""
+    coded = chunk(data) if data else b""
+    if not complete:
+        return coded
+    return coded + (trailer_block(trailers) if trailers else LAST_CHUNK)

@@ -29,7 +29,7 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     ]
 )
-_PASS, _DROP, _HOST, _LENGTH, _CODING, _CONNECTION, _UPGRADE, _EXPECT = range(8)
+_PASS, _DROP, _HOST, _LENGTH, _CODING, _CONNECTION, _UPGRADE, _EXPECT, _TE, _TRAILER = range(10)
 _READ = {
     b"host": _HOST,
     b"content-length": _LENGTH,
@@ -37,7 +37,10 @@ _READ = {
     b"connection": _CONNECTION,
     b"upgrade": _UPGRADE,
     b"expect": _EXPECT,
+    b"te": _TE,
+    b"trailer": _TRAILER,
 }
+_LISTS = frozenset((_CONNECTION, _TE, _TRAILER))
 _TWINS = HOP_BY_HOP | _READ.keys()
 _UNNAMEABLE = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect", b"authorization", b"cookie"))
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -61,7 +64,20 @@ _hosts: set[bytes] = set()
 class RequestHead:
     """A request that is well formed. Read-only once made, as one object may serve equal requests in succession."""
 
-    __slots__ = ("expects", "headers", "host", "keep_alive", "length", "method", "minor", "plan", "target", "upgrade")
+    __slots__ = (
+        "expects",
+        "headers",
+        "host",
+        "keep_alive",
+        "length",
+        "method",
+        "minor",
+        "plan",
+        "takes_trailers",
+        "target",
+        "trailer",
+        "upgrade",
+    )
 
     method: bytes
     target: bytes
@@ -78,6 +94,10 @@ class RequestHead:
     """Whether the caller waits for `100 Continue` before it sends the body."""
     upgrade: bytes
     """The protocol asked for by a well-formed upgrade, else empty."""
+    takes_trailers: bool
+    """Whether the caller said `TE: trailers`, for this connection."""
+    trailer: bytes
+    """The names of the trailers that a chunked body announces, as given; else empty."""
     plan: Any
     """Room for what the application derives from this head alone."""
 
@@ -98,7 +118,7 @@ def judge_headers(method: bytes, target: bytes, minor: int, headers: Sequence[He
     if b"".join([value for _, value in headers]).translate(None, _VALUE_BYTES):
         raise malformed("A header's value holds a control byte.")
     head.headers = passed = []
-    read: list[bytes | None] = [None] * 8
+    read: list[bytes | None] = [None] * 10
     for header in headers:
         name, value = header
         kind = _kinds.get(name)
@@ -110,7 +130,7 @@ def judge_headers(method: bytes, target: bytes, minor: int, headers: Sequence[He
             before = read[kind]
             if before is None:
                 read[kind] = value
-            elif kind == _CONNECTION:
+            elif kind in _LISTS:
                 read[kind] = before + b"," + value
             else:
                 raise malformed(f"The header {_text(name)} is given more than once.")
@@ -120,10 +140,11 @@ def judge_headers(method: bytes, target: bytes, minor: int, headers: Sequence[He
     if read[_CODING] is not None or read[_LENGTH] is not None:
         head.length = _length(read[_CODING], read[_LENGTH], minor)
     head.expects = read[_EXPECT] is not None and _expects(read[_EXPECT] or b"", head)
-    head.keep_alive, head.upgrade = minor == 1, b""
+    head.keep_alive, head.upgrade, head.takes_trailers = minor == 1, b"", False
+    head.trailer = read[_TRAILER] or b"" if head.length == CHUNKED else b""
     connection = read[_CONNECTION]
     if connection is not None:
-        _apply_connection(head, connection, read[_UPGRADE] or b"")
+        _apply_connection(head, connection, read[_UPGRADE] or b"", read[_TE] or b"")
     return head
 
 
@@ -196,7 +217,7 @@ def _expects(expectation: bytes, head: RequestHead) -> bool:
     return head.length != 0
 
 
-def _apply_connection(head: RequestHead, connection: bytes, protocol: bytes) -> None:
+def _apply_connection(head: RequestHead, connection: bytes, protocol: bytes, te: bytes) -> None:
     tokens = {token.strip(b" \t").lower() for token in connection.split(b",")}
     if b"close" in tokens:
         head.keep_alive = False
@@ -207,6 +228,9 @@ def _apply_connection(head: RequestHead, connection: bytes, protocol: bytes) -> 
     wanted = b"upgrade" in tokens and head.minor == 1 and head.method == b"GET" and head.length == 0
     if wanted and _PROTOCOL.fullmatch(protocol) and not protocol.lower().startswith(b"h2"):
         head.upgrade = protocol
+    # A TE that is not named here was meant for a hop before this one (RFC 9110 10.1.4).
+    if b"te" in tokens and head.minor == 1:
+        head.takes_trailers = b"trailers" in [token.strip(b" \t").lower() for token in te.split(b",")]
     named = tokens - {b"", b"close", b"keep-alive", b"upgrade"}
     if not named.isdisjoint(_UNNAMEABLE):
         raise malformed("The Connection header names a header that must reach the other end.")

@@ -41,6 +41,8 @@ def check_beginning(data: bytes, limits: Limits) -> None:
         raise malformed("A line of the request does not end with CR LF.")
     line = data.find(b"\r\n")
     _check_sizes(line if line >= 0 else len(data), len(data), limits)
+    if line >= 0:
+        _split_line(data[:line])
 
 
 def parse_request(raw: bytes, limits: Limits) -> RequestHead:
@@ -48,12 +50,8 @@ def parse_request(raw: bytes, limits: Limits) -> RequestHead:
     end = raw.find(b"\r\n")
     if end + 40 > limits.target_bytes or len(raw) > limits.header_bytes:
         _check_sizes(end, len(raw), limits)
-    line = raw[:end].split(b" ")
-    if len(line) != 3:
-        raise malformed("The request line is not METHOD TARGET VERSION with one blank between them.")
-    method, target, version = line
     # Before llhttp reads it, because of what llhttp would only refuse in general terms.
-    minor = judge_line(method, target, version)
+    method, target, minor = _split_line(raw[:end])
     collector = _Collector()
     try:
         httptools.HttpRequestParser(collector).feed_data(raw)
@@ -70,6 +68,14 @@ def parse_request(raw: bytes, limits: Limits) -> RequestHead:
             "The operator can raise the gateway's limit header_count.",
         )
     return judge_headers(method, target, minor, headers)
+
+
+def _split_line(line: bytes) -> tuple[bytes, bytes, int]:
+    words = line.split(b" ")
+    if len(words) != 3:
+        raise malformed("The request line is not METHOD TARGET VERSION with one blank between them.")
+    method, target, version = words
+    return method, target, judge_line(method, target, version)
 
 
 def _check_sizes(line: int, head: int, limits: Limits) -> None:

@@ -18,7 +18,7 @@ import time
 
 from dayfly.http1.body import RequestBody
 from dayfly.http1.flood import FLOOD_BYTES
-from dayfly.http1.head import RequestHead
+from dayfly.http1.head import Header, RequestHead
 from dayfly.http1.parser import HEAD_END, check_beginning, parse_request
 from dayfly.http1.refusal import Refusal, late
 from dayfly.http1.roles import Application, Receiver
@@ -48,6 +48,7 @@ class ServerConnection(Wire):
         "limits",
         "peer",
         "receiver",
+        "trailers",
     )
 
     def __init__(self, app: Application, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,13 +57,13 @@ class ServerConnection(Wire):
         self.limits = app.limits
         self.receiver: Receiver | None = None
         self.body_limit = app.limits.body_bytes
-        """Largest body of the request that is being opened."""
+        """Largest body of the request that is opened."""
         self.deadline = NEVER
         """When the sweep calls `expired`: the nearest of all deadlines there are."""
         self.call_deadline = NEVER
         """When the receiver's own deadline is."""
-        self.peer = b""
-        """The client's address; empty on a unix socket."""
+        self.peer = b""  # the client's address; empty on a unix socket
+        self.trailers: list[Header] = []  # of the last chunked body, those that may go on
         self._loop = loop
         self._body: RequestBody | None = None
         self._held = b""
@@ -175,6 +176,7 @@ class ServerConnection(Wire):
             return
         if body.complete:
             self._body = None
+            self.trailers = body.trailers
             self.deadline = min(self.call_deadline, self._stalled_at)
             if self.flooding:
                 self.end_flood()

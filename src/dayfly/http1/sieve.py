@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 from dayfly.http1.head import HOP_BY_HOP
 
-PASS, DROP, LENGTH, CODING, CONNECTION, UPGRADE = range(6)
+PASS, DROP, LENGTH, CODING, CONNECTION, UPGRADE, DATE, TRAILER = range(8)
 """What a response header is to us: passed on, ended here, or read by us."""
 _READ = {
     b"content-length": LENGTH,
     b"transfer-encoding": CODING,
     b"connection": CONNECTION,
     b"upgrade": UPGRADE,
+    b"date": DATE,
+    b"trailer": TRAILER,
 }
 _REMEMBERED = 4_096
 

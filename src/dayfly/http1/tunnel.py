@@ -1,5 +1,6 @@
 """Tunnels: what an accepted upgrade turns a call into, bytes both ways until either side ends it."""
 
+import time
 from collections.abc import Callable
 
 from dayfly.http1.answer import Answer
@@ -9,14 +10,19 @@ from dayfly.http1.wire import Data
 
 
 class Tunnel:
-    """Joins a client and an upstream that have both left HTTP. `ended` is called once, when both sides are closed."""
+    """Joins a client and an upstream that have both left HTTP. `ended` is called once, when both sides are closed.
 
-    __slots__ = ("_client", "_ended", "_upstream")
+    A tunnel that carries nothing for `limits.tunnel_idle_s`, either way, is closed: nobody else would, when the peer's
+    machine has vanished.
+    """
+
+    __slots__ = ("_client", "_ended", "_last", "_upstream")
 
     def __init__(self, client: ServerConnection, upstream: UpstreamConnection, ended: Callable[[], None]) -> None:
         self._client = client
         self._upstream: UpstreamConnection | None = upstream
         self._ended = ended
+        self._last = 0.0
 
     def begin(self, rest: bytes) -> None:
         """Take over both connections; `rest` came from upstream after its head."""
@@ -24,7 +30,11 @@ class Tunnel:
         self._upstream.caller = self
         if rest:
             self._client.write(rest)
+        self._last = time.monotonic()
         self._client.tunnel(self)
+        if not self._client.writable:
+            self._upstream.pause()
+        self._client.due(self._last + self._client.limits.tunnel_idle_s)
 
     def start(self, first: bytes, complete: bool) -> None:
         """Never called: a tunnel takes over a request that has started."""
@@ -32,6 +42,7 @@ class Tunnel:
     def body(self, data: Data, _complete: bool) -> None:
         """Pass the client's bytes on."""
         upstream = self._upstream
+        self._last = time.monotonic()
         if upstream is not None:
             upstream.spill(data)
 
@@ -53,10 +64,21 @@ class Tunnel:
                 self._upstream.pause()
 
     def expired(self) -> None:
-        """Never due: a tunnel has no deadline."""
+        """Close both ends if nothing has passed for so long, else look again later."""
+        ends_at = self._last + self._client.limits.tunnel_idle_s
+        if time.monotonic() < ends_at:
+            self._client.due(ends_at)
+            return
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.drop()
+        self._client.receiver = None
+        self._client.abort()
+        self._ended()
 
     def answer(self, data: Data, _complete: bool) -> None:
         """Pass the upstream's bytes on."""
+        self._last = time.monotonic()
         self._client.spill(data)
 
     def upstream_lost(self, _why: str) -> None:

@@ -149,14 +149,15 @@ class UpstreamConnection(Wire):
         return data
 
     def _parse(self, caller: Caller, data: bytes, first: bool) -> None:
-        answer = self.answer
+        answer, fed = self.answer, len(data)
         try:
             if len(data) > _PARSED_BYTES and not answer.status:
                 # The parser would copy the body that came along. It gets the head only.
                 end = data.find(HEAD_END) + len(HEAD_END)
                 if len(HEAD_END) <= end < len(data):
+                    fed = end
                     answer.feed(data[:end])
-                    body = answer.take_body()
+                    fed, body = len(data), answer.take_body()
                     if answer.status and not answer.complete and answer.length > 0 and not body:
                         answer.leave()
                         if first and not answer.interims:
@@ -173,23 +174,28 @@ class UpstreamConnection(Wire):
             self.break_off(f"what it answered cannot be passed on: {fault}")
         except Switched as switch:
             self.left = _RAW
-            caller.switched(self, switch.rest)
+            self._pass_interims(caller)
+            caller.switched(self, switch.rest + data[fed:])
         else:
             self._act(caller, answer.take_body(), len(data))
 
     def _act(self, caller: Caller, body: bytes, nbytes: int) -> None:
         answer = self.answer
         if answer.interims:
-            interims, answer.interims = answer.interims, []
-            for status, lines in interims:
-                caller.interim(status, lines)
+            self._pass_interims(caller)
         if not answer.status:
             self._read += nbytes
             if self._read > MAX_ANSWER_HEAD:
                 self.break_off(f"what it answered cannot be passed on: its headers exceed {MAX_ANSWER_HEAD} bytes")
         elif self._passing:
             if body or answer.complete:
+                self._read = 0
                 caller.answer(body, answer.complete)
+            else:
+                self._read += nbytes
+                if self._read > MAX_ANSWER_HEAD:
+                    # A chunk's extension or a trailer without an end, which the parser would keep.
+                    self.break_off(f"its body's framing exceeds {MAX_ANSWER_HEAD} bytes")
         elif answer.complete or answer.length == CHUNKED:
             self._passing = True
             self._read = 0
@@ -198,6 +204,11 @@ class UpstreamConnection(Wire):
             # From here the parser would only copy.
             answer.leave()
             self._begin_counted(caller, body)
+
+    def _pass_interims(self, caller: Caller) -> None:
+        interims, self.answer.interims = self.answer.interims, []
+        for status, lines in interims:
+            caller.interim(status, lines)
 
     def _begin_counted(self, caller: Caller, body: Data) -> None:
         self._read = 0

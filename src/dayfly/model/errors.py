@@ -17,6 +17,7 @@
     ├─ NotSupported            501  this installation cannot do it; the text says which can
     ├─ Unavailable             503  retryable: the operator or time must act
     │   └─ StoreUnavailable         the state could not be written or read
+    │       └─ StoreFull       507  the disk under the data folder has no space left
     ├─ ConfigError              -   the operator must act; at start only, exit code 78
     └─ InternalError           500  a bug of ours
 
@@ -141,6 +142,12 @@ class StoreUnavailable(Unavailable):
     """The state could not be read or written: disk full, read-only or damaged."""
 
     code = "store_unavailable"
+
+
+class StoreFull(StoreUnavailable):
+    """The disk under the data folder has no space left; once there is some, the same request succeeds."""
+
+    code, status, exit_code = "store_full", 507, 74
 
 
 class ConfigError(DayflyError):

@@ -8,7 +8,9 @@ import msgspec
 from dayfly.model.function import Concurrency, Dialect
 from dayfly.model.names import FunctionKey, ReplicaId
 
-ExitReason = Literal["stopped", "crashed", "killed", "import_failed", "start_failed", "lost"]
+ExitReason = Literal[
+    "stopped", "crashed", "killed", "import_failed", "start_failed", "lost", "oom", "pids", "timeout", "stuck"
+]
 
 
 class ReplicaPhase(enum.StrEnum):

@@ -18,7 +18,19 @@ Verdict = Literal["promoted", "returned", "replaced"]
 """promoted: it serves. returned: the revision before it goes on. replaced: another deployment came first."""
 
 Fault = Literal[
-    "", "stopped", "crashed", "killed", "import_failed", "start_failed", "lost", "prepare_failed", "too_slow"
+    "",
+    "stopped",
+    "crashed",
+    "killed",
+    "oom",
+    "pids",
+    "timeout",
+    "stuck",
+    "import_failed",
+    "start_failed",
+    "lost",
+    "prepare_failed",
+    "too_slow",
 ]
 """What kind of failure keeps a revision from running: how its last replica ended, that its code or dependencies could
 not be prepared, or that it was not ready in time. Empty while there is none."""

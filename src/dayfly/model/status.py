@@ -43,6 +43,8 @@ class FunctionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """When the current revision was deployed."""
     url: str
     """Where to call it, as far as the control plane knows its public address."""
+    exits: dict[str, int] = {}
+    """How often a replica ended that nobody had stopped, by reason, since the control plane started."""
     replicas: tuple[ReplicaStatus, ...] = ()
     rollout: RolloutStatus | None = None
     """How the revision is taking over; None once it serves."""

@@ -18,6 +18,7 @@ import msgspec
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
+from dayfly.storage.medium import database_failed, disk_failed
 
 Row = tuple[int, LogLine]
 """A line and its number; numbers grow in the order of arrival."""
@@ -88,9 +89,12 @@ class LogFile:
                 for suffix in ("-wal", "-shm"):
                     self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
                 return self._connect()
-        except (sqlite3.Error, OSError) as error:
+        except sqlite3.Error as error:
             self.close()
-            raise StoreUnavailable(f"The log file {self._path} cannot be opened: {error}") from error
+            raise database_failed(f"the log file {self._path} cannot be opened", self._path, error) from error
+        except OSError as error:
+            self.close()
+            raise disk_failed(f"the log file {self._path} cannot be opened", error) from error
 
     def close(self) -> None:
         """Close the file. Idempotent."""
@@ -100,24 +104,29 @@ class LogFile:
                     connection.close()
             self._writer = self._reader = None
 
-    def append(self, rows: list[Row]) -> bool:
-        """Write the lines and remove what is too old; False, and a log line, when they could not be written."""
-        assert self._writer is not None
+    def append(self, rows: list[Row]) -> StoreUnavailable | None:
+        """Write the lines and remove what is too old; returns why they could not be written, None when they were."""
         try:
-            with self._writer:
-                self._writer.executemany(
-                    f"INSERT INTO lines ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  constants only
-                    [_to_values(row) for row in rows],
-                )
-                for _, line in rows:
-                    self._counts[line.key.namespace, line.key.name] += 1
-                    self._characters += len(line.text)
-                self._trim()
+            self._insert(rows)
         except sqlite3.Error as error:
             # A full or broken disk must not end the writer: it goes on and tries again with the next lines.
-            _log.error("log lines lost count=%d reason=%s", len(rows), error)
-            return False
-        return True
+            return database_failed(f"the log file {self._path} cannot be written", self._path, error)
+        for _, line in rows:
+            self._counts[line.key.namespace, line.key.name] += 1
+            self._characters += len(line.text)
+        try:
+            self._trim()
+        except sqlite3.Error as error:
+            _log.warning("old log lines stay for now path=%s reason=%s", self._path, error)
+        return None
+
+    def _insert(self, rows: list[Row]) -> None:
+        assert self._writer is not None
+        with self._writer:
+            self._writer.executemany(
+                f"INSERT INTO lines ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  constants only
+                [_to_values(row) for row in rows],
+            )
 
     def start_of(self, query: LogQuery, upto: int) -> int:
         """Return the number before the first line wanted, so that `tail` newest ones up to `upto` follow it."""
@@ -135,11 +144,11 @@ class LogFile:
     def _read(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._reading:
             if self._reader is None:
-                raise StoreUnavailable("The log store is closed")
+                raise StoreUnavailable("the log store is closed")
             try:
                 return self._reader.execute(sql, values).fetchall()
             except sqlite3.Error as error:
-                raise StoreUnavailable(f"The log file {self._path} cannot be read: {error}") from error
+                raise database_failed(f"the log file {self._path} cannot be read", self._path, error) from error
 
     def _connect(self) -> int:
         with contextlib.suppress(FileExistsError):
@@ -175,7 +184,9 @@ class LogFile:
     def _forget(self, where: str, values: tuple[object, ...]) -> None:
         assert self._writer is not None
         sql = f"DELETE FROM lines WHERE {where} RETURNING namespace, name, length(text)"  # noqa: S608  constants only
-        for namespace, name, characters in self._writer.execute(sql, values).fetchall():
+        with self._writer:
+            gone = self._writer.execute(sql, values).fetchall()
+        for namespace, name, characters in gone:
             self._counts[namespace, name] -= 1
             self._characters -= characters
 

@@ -2,9 +2,10 @@
 
 Lines arrive on the event loop, sometimes thousands at once, and nothing there may wait for a disk. So `write` numbers a
 line, hands it to those who follow the function and puts it on a bounded list; a thread writes the list to a SQLite file
-in batches (`log_file.py`). When the disk cannot keep up, lines are dropped and their number is logged: losing log lines
-is better than slowing calls. A reader first waits until all that was written before it is in the file, then reads, and
-goes on with live lines by their numbers, so that none is missing and none comes twice.
+in batches (`log_file.py`). When the disk cannot keep up, or takes nothing, lines are dropped and counted: losing log
+lines is better than slowing calls. That is said once when it begins, and once with their number when it is over. A
+reader first waits until all that was written before it is in the file, then reads, and goes on with live lines by their
+numbers, so that none is missing and none comes twice.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from dayfly.model.errors import StoreUnavailable
 from dayfly.model.log import MAX_LINE_BYTES, LogLine
 from dayfly.model.names import FunctionKey
 from dayfly.observe.log_file import LogFile, LogQuery, Retention, Row
@@ -86,7 +88,7 @@ class LogStore:
 
     @property
     def dropped(self) -> int:
-        """How many lines were dropped since the store was opened because the disk could not keep up."""
+        """How many lines were dropped since the store was opened because the disk did not take them in time."""
         return self._dropped
 
     def write(self, line: LogLine) -> None:
@@ -178,7 +180,7 @@ class LogStore:
                 done.set_result(None)
 
     def _write_batches(self) -> None:
-        told = 0
+        losses = _Losses(self._dropped)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._pending or self._closing)
@@ -186,13 +188,14 @@ class LogStore:
                 self._changed.wait_for(lambda: self._hurry or self._closing, timeout=_LINGER_S)
                 batch, self._pending, self._pending_characters = self._pending, [], 0
                 self._hurry = False
-                closing, dropped = self._closing, self._dropped
+                closing = self._closing
             if batch:
-                dropped += 0 if self._file.append(batch) else len(batch)
+                failure = self._file.append(batch)
+                if failure is not None:
+                    with self._changed:
+                        self._dropped += len(batch)
+                losses.tell(self._dropped, failure)
                 self._tell_written(batch[-1][0])
-            if dropped > told:
-                _log.warning("log lines dropped count=%d", dropped - told)
-                told = dropped
             if closing and not batch:
                 return
 
@@ -203,6 +206,24 @@ class LogStore:
         except RuntimeError:
             # The loop was closed without close(): nobody is left to be told, but the lines are in the file.
             _log.debug("log writer outlived its event loop")
+
+
+class _Losses:
+    """Tells the platform's log that lines are being lost: when it begins and when it is over, not at every batch."""
+
+    def __init__(self, dropped: int) -> None:
+        self._before = self._seen = dropped
+
+    def tell(self, dropped: int, failure: StoreUnavailable | None) -> None:
+        """Note the sum of lines dropped so far, after a batch was written or was not."""
+        losing = self._seen > self._before
+        if dropped > self._seen:
+            if not losing:
+                _log.error("log lines are dropped until the disk takes them again: %s", failure or "it is too slow")
+            self._seen = dropped
+        elif losing:
+            _log.warning("log lines are kept again dropped=%d", self._seen - self._before)
+            self._before = self._seen
 
 
 class _Follower:

@@ -123,6 +123,14 @@ def _ours(functions: Sequence[MeteredFunction]) -> Iterator[Family]:
         for replica in function.status.replicas
     ]
     yield Family(
+        "dayfly_function_replica_exits_total", "counter", "Replicas that ended and had not been stopped, by reason.",
+        tuple(
+            ("", {**function.label, "reason": reason}, count)
+            for function in functions
+            for reason, count in sorted(function.status.exits.items())
+        ),
+    )  # fmt: skip
+    yield Family(
         "dayfly_replica_cpu_seconds_total", "counter", "Processor time of a replica.",
         tuple(("", label, replica.cpu_s) for label, replica in replicas),
     )  # fmt: skip

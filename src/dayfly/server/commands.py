@@ -23,6 +23,7 @@ from dayfly.server.ports import open_listeners
 from dayfly.server.settings import Settings, StartOptions, data_dir
 from dayfly.server.tree import ProcessStatus, processes_of
 from dayfly.server.wiring import make_place, make_plan, plan_file, settings_file
+from dayfly.storage.medium import disk_failed
 from dayfly.storage.migrations import newest
 
 STOP_TIMEOUT_S = 120.0
@@ -47,7 +48,10 @@ def start(options: StartOptions, *, say: Callable[[str], None] = print) -> int:
     when one runs on this data folder already, InternalError when it does not come up.
     """
     settings = Settings.resolve(options, os.environ)
-    argv, fds = _prepare(settings)
+    try:
+        argv, fds = _prepare(settings)
+    except OSError as failed:
+        raise disk_failed(f"the platform cannot start on {settings.data_dir}", failed) from failed
     if not options.detach:
         _become(argv, fds)
     say(_detach(argv, fds, Path(settings.data_dir, "log", "platform.log")))

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -200,6 +201,8 @@ def main(argv: list[str]) -> int:
     place, reporter = read_place(given.settings), Reporter(given.ready_fd)
     log_to_stderr("control", place.settings.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a replica's log takes one
     try:
         _take_turn(place, reporter)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -17,10 +17,10 @@ import socket
 import ssl
 import sys
 
+import msgspec
 import uvloop
 
 from dayfly.gateway.process import GatewaySettings, serve
-from dayfly.http1.limits import Limits
 from dayfly.model.errors import ConfigError, DayflyError
 from dayfly.model.function import MAX_TIMEOUT_S
 from dayfly.server.crew import END
@@ -65,7 +65,7 @@ async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> N
         console_socket=str(place.run("console.sock")),
         metrics_socket=str(place.run("metrics.sock")),
         link_socket=str(place.run("link.sock")),
-        limits=Limits(body_bytes=place.settings.max_body_bytes),
+        limits=msgspec.structs.replace(place.settings.limits, body_bytes=place.settings.max_body_bytes),
         drain_s=place.settings.drain_s,
     )
     with contextlib.suppress(asyncio.CancelledError):  # the time was over for calls that had all the time before

@@ -17,6 +17,7 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | | DAYFLY_TEMPLATE_MEMORY | 512Mi for the templates that warm functions are forked from |
 | | DAYFLY_DRAIN_TIMEOUT | 30s for calls in flight when the platform stops |
 | | DAYFLY_MAX_BODY | 10Mi for the body of a call |
+| | DAYFLY_LIMITS | what one connection may ask for, such as header_timeout_s=20,answer_bytes=0; docs/http.md |
 | | DAYFLY_LOG_LEVEL | info |
 """
 
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import msgspec
 
+from dayfly.http1.limits import Limits
 from dayfly.model.errors import ConfigError, InvalidSpec
 from dayfly.model.quantities import parse_duration, parse_memory
 
@@ -75,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float = _DRAIN_S
     max_body_bytes: int = _MAX_BODY_BYTES
     log_level: str = "info"
+    limits: Limits = Limits()
+    """But for `body_bytes`, which is `max_body_bytes`."""
 
     @property
     def is_loopback(self) -> bool:
@@ -99,6 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             template_budget_bytes=source.memory("TEMPLATE_MEMORY", _TEMPLATE_BUDGET_BYTES),
             drain_s=source.duration("DRAIN_TIMEOUT", _DRAIN_S),
             max_body_bytes=source.memory("MAX_BODY", _MAX_BODY_BYTES),
+            limits=source.limits("LIMITS"),
             log_level=source.choice("LOG_LEVEL", _LEVELS, "info"),
         )
         settings.check()
@@ -165,6 +170,21 @@ class _Source:
             return parse_duration(self.text(name)) if self.text(name) else default
         except InvalidSpec as refused:
             raise ConfigError(f"DAYFLY_{name}: {refused}") from refused
+
+    def limits(self, name: str) -> Limits:
+        given: dict[str, str] = {}
+        for each in filter(None, self.text(name).split(",")):
+            field, _, value = each.partition("=")
+            given[field.strip()] = value.strip()
+        try:
+            limits = msgspec.convert(given, Limits, strict=False)
+        except msgspec.ValidationError as refused:
+            raise ConfigError(
+                f"DAYFLY_{name}: {refused}", hint="write for example header_timeout_s=20,idle_s=60"
+            ) from refused
+        if "body_bytes" in given or any(value < 0 for value in msgspec.structs.astuple(limits)):
+            raise ConfigError(f"DAYFLY_{name}: no limit is negative, and body_bytes is DAYFLY_MAX_BODY")
+        return limits
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         text = self.text(name).lower() or default

@@ -247,7 +247,7 @@ class Supervisor:
 
     def _stop(self, wakeup: int) -> None:
         """End the processes stage by stage, kill what stays, and remove what lay in the run folder."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # on a disk that became read-only it stays, and calls in flight matter more
             (self._run_dir / "instance.json").unlink()
         self._report({"error": "the platform was told to stop", "exit_code": EXIT_BUG})
         before = len(self._signals)
@@ -266,7 +266,10 @@ class Supervisor:
                     say(f"{process.child.name} did not stop in time; killing it")
                     process.signal(signal.SIGKILL)
         kill_descendants()
-        clear(self._run_dir)
+        try:
+            clear(self._run_dir)
+        except OSError as failed:
+            say(f"{self._run_dir} could not be cleared ({failed.strerror}); the next start does it")
 
     def _wait(self, wakeup: int, deadline: float) -> bool:
         left_s = deadline - time.monotonic()

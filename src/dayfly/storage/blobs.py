@@ -1,19 +1,25 @@
 """Uploaded code bundles, as files named after what is in them.
 
 A bundle is written to a file of its own beside the others, checked against its digest, flushed, and only then gets its
-name: what has a name is whole. Two uploads of the same bundle do no harm.
+name: what has a name is whole. Two uploads of the same bundle do no harm. A name that could not be flushed is taken
+away again: nobody was told of it, and a deployment must not come to rest on it.
 """
 
 import asyncio
 import hashlib
+import logging
 import os
 import secrets
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from dayfly.model.errors import InvalidRequest, NotFound, PayloadTooLarge, StoreUnavailable
+from dayfly.model.errors import InvalidRequest, NotFound, PayloadTooLarge
 from dayfly.model.names import BundleDigest, parse_bundle_digest
+from dayfly.storage.medium import disk_failed
+
+log = logging.getLogger("dayfly.storage")
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -23,25 +29,35 @@ _PART = ".part"
 
 
 class FileBlobs:
-    """Bundles under `root/sha256/`, readable by their owner only."""
+    """Bundles under `root/sha256/`, readable by their owner only. Raises StoreUnavailable when the disk fails."""
 
     def __init__(self, root: Path) -> None:
         self._folder = root / "sha256"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self._folder.glob(f"*{_PART}"):
-            left.unlink(missing_ok=True)
+        self._publishing = threading.Lock()
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_failed(f"there is no place for bundles at {self._folder}", error) from error
+        try:
+            for left in self._folder.glob(f"*{_PART}"):
+                left.unlink(missing_ok=True)
+            # A life that was killed between naming and flushing has left a name that a deployment may rely on now.
+            _flush(self._folder)
+        except OSError as error:
+            log.warning("%s: what an earlier life left could not be tidied up: %s", self._folder, error)
 
     async def put(self, digest: BundleDigest, chunks: AsyncIterator[bytes], limit_bytes: int) -> int:
         """Keep the bundle and return its size in bytes.
 
         Raises InvalidRequest when the content is not what the digest says, PayloadTooLarge beyond `limit_bytes`,
-        StoreUnavailable when the disk fails. Nothing stays of a bundle that was refused or broken off.
+        StoreUnavailable when the disk fails, StoreFull when it is full. Nothing stays of a bundle that was refused or
+        broken off.
         """
         final = self._final(digest)
         part = self._folder / f"{secrets.token_hex(8)}{_PART}"
         try:
             size = await self._receive(part, digest, chunks, limit_bytes)
-            await self._on_disk(_publish, part, final)
+            await self._on_disk(self._publish, part, final)
         finally:
             part.unlink(missing_ok=True)
         return size
@@ -89,17 +105,26 @@ class FileBlobs:
         try:
             return await asyncio.to_thread(action, *args, **named)
         except OSError as error:
-            raise StoreUnavailable(
-                f"the bundle could not be kept in {self._folder} ({error.strerror}); check the disk under it"
-            ) from error
+            raise disk_failed(f"the bundle could not be kept in {self._folder}", error) from error
+
+    def _publish(self, part: Path, final: Path) -> None:
+        # One at a time, so that the name that is taken away is never one that somebody else was told of.
+        with self._publishing:
+            known = final.exists()
+            part.rename(final)
+            try:
+                _flush(self._folder)
+            except OSError:
+                if not known:
+                    final.unlink(missing_ok=True)
+                raise
 
     def _final(self, digest: BundleDigest) -> Path:
         return self._folder / parse_bundle_digest(digest).removeprefix("sha256:")
 
 
-def _publish(part: Path, final: Path) -> None:
-    part.rename(final)
-    descriptor = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

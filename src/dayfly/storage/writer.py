@@ -4,6 +4,11 @@ A commit that is on the disk costs a flush, whatever it holds. So whatever has q
 goes into the next one together, and each caller hears of its own write only after that commit: a hundred deployments
 at once cost a few flushes, and nothing that was acknowledged can be lost. Each operation runs in a savepoint of its
 own: one that is refused undoes nothing of its neighbours.
+
+A commit that the disk refuses is undone, and its operations are tried one by one, so that reading goes on while the
+disk is full. After an I/O error nothing is written at first. A kernel that fails to flush may drop what it could not
+write and report the next flush as good, so a flush must not simply be asked for again: everything that is only in the
+log is first written anew into the database itself and flushed there, as it is at every opening.
 """
 
 import asyncio
@@ -11,17 +16,20 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dayfly.model.errors import StoreUnavailable
+from dayfly.storage.medium import database_failed, disk_failed, sqlite_code
 
 log = logging.getLogger("dayfly.storage")
 
 Result = TypeVar("Result")
 MAX_BATCH = 500
 """Operations in one commit: bounds how long the first of them waits for the last."""
+_MEND_EVERY_S = 0.5
 
 
 class Writer:
@@ -36,6 +44,9 @@ class Writer:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._closing = False
+        self._broken: StoreUnavailable | None = None
+        """Why nothing is written now; reading goes on."""
+        self._mend_at = 0.0
 
     async def open(self) -> None:
         """Start the thread and connect. Raises StoreUnavailable."""
@@ -70,18 +81,30 @@ class Writer:
             refusal = unavailable(self._path, error)
             self._post([(self._opened, None, refusal), (self._closed, None, None)])
             return
+        self._begin(connection)
         self._post([(self._opened, None, None)])
         more = True
         while more:
             batch, more = self._next_batch()
-            self._commit(connection, batch)
+            self._serve(connection, batch)
+        self._disconnect(connection)
+        self._post([(self._closed, None, None)])
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        try:
+            if not _rewrite(connection):
+                log.warning("%s: another program reads the state; its log is emptied later", self._path)
+        except sqlite3.Error as error:
+            # What can be read is enough to serve with: a full disk must not keep a control plane from coming back.
+            self._stop_writing(connection, error)
+
+    def _disconnect(self, connection: sqlite3.Connection) -> None:
         try:
             connection.close()
         except sqlite3.Error:
             log.exception(
                 "%s: the state database did not close cleanly; what was acknowledged is on the disk", self._path
             )
-        self._post([(self._closed, None, None)])
 
     def _next_batch(self) -> tuple[list["_Job"], bool]:
         batch: list[_Job] = []
@@ -93,26 +116,77 @@ class Writer:
             job = self._jobs.get()
         return batch, False
 
-    def _commit(self, connection: sqlite3.Connection, batch: list["_Job"]) -> None:
+    def _serve(self, connection: sqlite3.Connection, batch: list["_Job"]) -> None:
+        """Run the operations in one commit; when the disk refuses that, each in its own."""
         if not batch:
             return
+        self._mend(connection)
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            answers = [(job.answer, *_attempt(connection, job)) for job in batch]
-            connection.execute("COMMIT")
+            answers = self._commit(connection, batch)
         except sqlite3.Error as error:
-            refusal = unavailable(self._path, error)
-            answers = [(job.answer, None, refusal) for job in batch]
-            if connection.in_transaction:
-                _roll_back(connection)
+            self._suspect(connection, error)
+            answers = (
+                [self._alone(connection, job) for job in batch] if len(batch) > 1 else [self._refuse(batch[0], error)]
+            )
         self._post(answers)
 
-    def _post(self, answers: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]) -> None:
+    def _alone(self, connection: sqlite3.Connection, job: "_Job") -> "_Answer":
+        try:
+            return self._commit(connection, [job])[0]
+        except sqlite3.Error as error:
+            self._suspect(connection, error)
+            return self._refuse(job, error)
+
+    def _commit(self, connection: sqlite3.Connection, batch: list["_Job"]) -> "list[_Answer]":
+        """Run the operations in one transaction. Raises sqlite3.Error, with nothing of them done."""
+        try:
+            # While nothing may be written, SQLite refuses a transaction that says that it will.
+            connection.execute("BEGIN IMMEDIATE" if self._broken is None else "BEGIN")
+            answers = [(job.answer, *_attempt(connection, job)) for job in batch]
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                _roll_back(connection)
+            raise
+        return answers
+
+    def _refuse(self, job: "_Job", error: sqlite3.Error) -> "_Answer":
+        return job.answer, None, self._broken or unavailable(self._path, error)
+
+    def _suspect(self, connection: sqlite3.Connection, error: sqlite3.Error) -> None:
+        """Write nothing more after an I/O error, until what is in the log was written anew."""
+        if self._broken is None and sqlite_code(error) == sqlite3.SQLITE_IOERR:
+            self._stop_writing(connection, error)
+
+    def _stop_writing(self, connection: sqlite3.Connection, error: sqlite3.Error) -> None:
+        self._broken = unavailable(self._path, error)
+        self._mend_at = time.monotonic() + _MEND_EVERY_S
+        log.error("nothing is written until the disk works again: %s", self._broken)
+        connection.execute("PRAGMA query_only = ON")
+
+    def _mend(self, connection: sqlite3.Connection) -> None:
+        if self._broken is None or time.monotonic() < self._mend_at:
+            return
+        self._mend_at = time.monotonic() + _MEND_EVERY_S
+        try:
+            if not _rewrite(connection):
+                return
+            connection.execute("PRAGMA query_only = OFF")
+        except sqlite3.Error as error:
+            self._broken = unavailable(self._path, error)
+            return
+        self._broken = None
+        log.warning("%s: the disk works again, and the state is written again", self._path)
+
+    def _post(self, answers: "list[_Answer]") -> None:
         try:
             self._loop.call_soon_threadsafe(_settle, answers)
         except RuntimeError:
             # The loop was closed without close(): nobody is left to hear it, and what was committed stays.
             log.warning("%s: the event loop ended before the state store was closed", self._path)
+
+
+_Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 
 class _Job:
@@ -127,18 +201,19 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
     """Return what happened to the database as our error, with what an operator should do."""
     if isinstance(error, StoreUnavailable):
         return error
-    text = str(error)
-    if "full" in text or "No space" in text:
-        hint = "the disk is full: free some space; nothing that was acknowledged is lost"
-    elif "readonly" in text or "read-only" in text or isinstance(error, PermissionError):
-        hint = "the file or its folder cannot be written: check who owns them and how the disk is mounted"
-    elif "malformed" in text or "not a database" in text:
-        hint = "the file is damaged: put it aside and restore a copy of the data folder"
-    elif "locked" in text:
-        hint = "another program holds the file: stop whatever else uses this data folder"
-    else:
-        hint = "check the disk under the data folder"
-    return StoreUnavailable(f"the state in {path} could not be read or written ({text}); {hint}", hint=hint)
+    what = f"the state in {path} could not be read or written"
+    if isinstance(error, sqlite3.Error):
+        return database_failed(what, path, error)
+    return disk_failed(what, error) if isinstance(error, OSError) else StoreUnavailable(f"{what}: {error}")
+
+
+def _rewrite(connection: sqlite3.Connection) -> bool:
+    """Write what is only in the log into the database, flush it there, and empty the log.
+
+    Returns whether that was possible: another program that reads the database is in the way. Raises sqlite3.Error.
+    """
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 def _attempt(connection: sqlite3.Connection, job: _Job) -> tuple[Any, BaseException | None]:
@@ -164,7 +239,7 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         log.exception("the state database could not roll back")
 
 
-def _settle(answers: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]) -> None:
+def _settle(answers: "list[_Answer]") -> None:
     for answer, result, error in answers:
         if answer.cancelled():
             continue

@@ -19,8 +19,8 @@ HELLO = "def handle(event, context):\n    return f'hello {event.text}'\n"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a function a user and a root of its own")
 
 
-def test_a_dead_zygote_takes_its_replicas_along_and_another_is_found(
-    stage: Any, ask: Any, is_alive: Any, eventually: Any
+def test_a_dead_zygote_takes_its_replicas_along_and_starts_wait_for_another(
+    stage: Any, ask: Any, is_alive: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -36,17 +36,15 @@ def test_a_dead_zygote_takes_its_replicas_along_and_another_is_found(
                 assert (await audience.exited(order.replica)).reason == "lost"
             await eventually(lambda: not any(map(is_alive, below)))
             assert list((stage.run / "r").iterdir()) == []
-            with pytest.raises(Unavailable, match="zygote"):
-                await provider.start(stage.again(orders[0]))
-            stage.start_zygote()
+            with monkeypatch.context() as impatient:
+                impatient.setattr("dayfly.providers.local.provider.CONNECT_S", 0.05)
+                with pytest.raises(Unavailable, match="zygote"):
+                    await provider.start(stage.again(orders[0]))
             order = stage.again(orders[0])
+            start = asyncio.create_task(provider.start(order))
+            stage.start_zygote()
             async with asyncio.timeout(20):
-                while True:
-                    try:
-                        await provider.start(order)
-                        break
-                    except Unavailable:
-                        await asyncio.sleep(0.01)
+                await start
             ready = await audience.ready(order.replica)
             assert (await ask(ready.address, b"again")).body == b"hello again"
             assert sum(isinstance(event, ReplicaExited) for event in audience.events) == 2

@@ -1,5 +1,6 @@
 """The extractor: honest archives come out as they went in, hostile ones leave no trace (threat T17)."""
 
+import errno
 import gzip
 import io
 import os
@@ -14,7 +15,7 @@ from tests.unit.build.archives import BLOCK, archive, entry, header, honest, lon
 
 from dayfly.build.extract import extract
 from dayfly.build.tar import ArchiveLimits
-from dayfly.model.errors import InvalidRequest, PayloadTooLarge
+from dayfly.model.errors import InvalidRequest, PayloadTooLarge, StoreFull, StoreUnavailable
 
 SMALL = ArchiveLimits(compressed_bytes=200_000, unpacked_bytes=4_000_000, entries=50, ratio=100)
 CANARY = "canary stays"
@@ -175,6 +176,33 @@ def test_modes_are_ours(tmp_path: Path, shared: bool, folder_mode: int, file_mod
     code = unpack(data, tmp_path, shared=shared)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (code, *code.iterdir())}
     assert modes == {"code": folder_mode, "f": file_mode, "p": program_mode, "d": folder_mode}
+
+
+def test_everything_is_flushed_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flush, flushed = os.fsync, set[int]()
+
+    def note(descriptor: int) -> None:
+        flushed.add(os.fstat(descriptor).st_ino)
+        assert not (tmp_path / "code").exists() or os.fstat(descriptor).st_ino == tmp_path.stat().st_ino
+        flush(descriptor)
+
+    monkeypatch.setattr("os.fsync", note)
+    code = unpack(honest({"handler.py": b"x", "deep/er/more.py": b"y"}), tmp_path)
+    assert {path.stat().st_ino for path in (tmp_path, code, *code.rglob("*"))} <= flushed
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, StoreFull), (errno.EIO, StoreUnavailable)])
+def test_a_disk_that_fails_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[StoreUnavailable]
+) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(StoreUnavailable) as refusal:
+        unpack(honest({"handler.py": b"x"}), tmp_path)
+    assert type(refusal.value) is kind
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_destination_that_is_there_is_kept(tmp_path: Path) -> None:

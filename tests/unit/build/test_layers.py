@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import errno
 import hashlib
 import importlib.util
+import os
 import stat
 import sys
 import zipfile
@@ -15,7 +17,7 @@ from dayfly.build import layers as layers_module
 from dayfly.build.installer import find_uv
 from dayfly.build.layers import Layers
 from dayfly.build.requirements import parse_requirements
-from dayfly.model.errors import BuildFailed
+from dayfly.model.errors import BuildFailed, StoreUnavailable
 
 WANTED = parse_requirements(b"dayfly-test-package==1.0\n")
 
@@ -88,6 +90,23 @@ def test_modes_let_functions_read_and_nobody_write(tmp_path: Path, shared: bool,
     site = asyncio.run(main())
     assert stat.S_IMODE((site / "package").stat().st_mode) == folder
     assert stat.S_IMODE((site / "package" / "module.py").stat().st_mode) == file
+
+
+def test_a_layer_that_could_not_be_flushed_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(layers_module, "_flush_all", fail)
+
+    async def main() -> None:
+        installer = Installer()
+        installer.go.set()
+        layers = Layers(tmp_path, sys.executable, shared=False, run=installer)
+        with pytest.raises(StoreUnavailable, match="the disk reports errors"):
+            await layers.ensure(WANTED)
+        assert {path.name for path in (await layers.folder(WANTED)).iterdir()} == {"install.log", "requirements.txt"}
+
+    asyncio.run(main())
 
 
 def test_the_address_depends_on_wishes_and_switch_and_on_nothing_else(tmp_path: Path) -> None:

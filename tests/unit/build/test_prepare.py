@@ -90,3 +90,13 @@ def test_what_cannot_be_prepared_says_so(
 def test_there_is_no_log_of_what_was_never_built(tmp_path: Path) -> None:
     prepared, _ = prepare(tmp_path, None)
     assert asyncio.run(prepared.build_log(spec())) == ""
+
+
+def test_what_an_earlier_life_left_half_done_is_removed_at_the_start(tmp_path: Path) -> None:
+    halves = [tmp_path / "code" / ".new-1234", tmp_path / "layers" / "0123" / ".site-1234"]
+    whole = [tmp_path / "code" / "5678", tmp_path / "layers" / "0123" / "site"]
+    for folder in (*halves, *whole):
+        folder.mkdir(parents=True)
+        (folder / "module.py").write_text("x = 1")
+    Prepare(Shelf(tmp_path, None), tmp_path / "code", tmp_path / "layers", sys.executable)
+    assert [folder.exists() for folder in (*halves, *whole)] == [False, False, True, True]

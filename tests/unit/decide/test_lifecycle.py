@@ -225,16 +225,18 @@ def test_a_deployment_clears_the_back_off() -> None:
     assert entry(stage.machine).failing == ""
 
 
-def test_a_lost_replica_is_replaced_while_callers_are_held() -> None:
+@pytest.mark.parametrize("reason", ["lost", "killed", "crashed"])
+def test_a_replica_that_served_and_is_gone_is_replaced_while_callers_are_held(reason: ExitReason) -> None:
     stage = Stage()
     stage.deploy()
     stage.ready()
-    stage.exited(reason="lost")
+    stage.exited(reason=reason)
     assert entry(stage.machine).failing == ""
     stage.tick(0.2)
     assert len(stage.started) == 2
-    stage.exited(reason="lost")
-    assert entry(stage.machine).failing, "lost again so soon, it backs off like any other"
+    stage.ready()
+    stage.exited(reason=reason)
+    assert entry(stage.machine).failing == "", "the wait is still short"
 
 
 def test_a_replica_that_never_gets_ready_is_given_up() -> None:

@@ -6,6 +6,7 @@ and keeps its own simple account of what must be true of the instructions, whate
 
 import itertools
 import string
+from typing import get_args
 
 import msgspec
 from hypothesis import settings
@@ -20,7 +21,7 @@ from dayfly.decide.replicas import DRAIN_DELAY_S, DRAINING, READY
 from dayfly.decide.routing import entry
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import ReplicaId
-from dayfly.model.replica import Prepared, RecoveredReplica, StartOrder
+from dayfly.model.replica import ExitReason, Prepared, RecoveredReplica, StartOrder
 from dayfly.model.rollout import Canary
 from dayfly.model.table import RevisionLoad
 
@@ -41,7 +42,7 @@ CANARIES = [
     Canary(weight=10, window="30s", calls=5),
     Canary(weight=60, window="5s", calls=2, promote=False),
 ]
-REASONS = st.sampled_from(["stopped", "crashed", "killed", "import_failed", "start_failed", "lost"])
+REASONS = st.sampled_from(get_args(ExitReason))
 
 
 class Stories(RuleBasedStateMachine):

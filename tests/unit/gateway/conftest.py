@@ -53,13 +53,15 @@ async def read_head(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]]:
 
 
 async def read_body(reader: asyncio.StreamReader, headers: dict[str, str], *, until_close: bool) -> bytes:
-    """Return a whole body. Raises IncompleteReadError when it ends early."""
+    """Return a whole body; trailers go into `headers` as `trailer NAME`. Raises IncompleteReadError."""
     if headers.get("transfer-encoding") == "chunked":
         content = b""
         while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
             content += await reader.readexactly(size)
             assert await reader.readexactly(2) == b"\r\n"
-        assert await reader.readexactly(2) == b"\r\n"
+        while trailer := (await reader.readuntil(b"\r\n"))[:-2].decode("latin-1"):
+            name, _, value = trailer.partition(": ")
+            headers[f"trailer {name.lower()}"] = value
         return content
     if "content-length" in headers:
         return await reader.readexactly(int(headers["content-length"]))

@@ -1,6 +1,7 @@
 """Calls of functions through a real gateway: what passes, what is added, what is held, what fails and how."""
 
 import asyncio
+import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def test_a_call_passes_what_it_should(play: "Play") -> None:
         assert len(start) == 19
         assert (answer.status, answer.body) == (201, b"out")
         assert float(answer.headers.pop("x-duration-seconds")) >= 0
+        assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", answer.headers.pop("date"))
         assert answer.headers == {
             "content-type": "text/x",
             "set-cookie": "a=1,b=2",

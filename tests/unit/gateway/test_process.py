@@ -1,6 +1,7 @@
 """The process: its listeners, what it passes to the control plane, its limits, and how it ends."""
 
 import asyncio
+import contextlib
 import shutil
 import ssl
 import subprocess
@@ -211,24 +212,52 @@ def test_a_client_that_takes_nothing_is_dropped(play: "Play") -> None:
             client.send(b"GET /function/f HTTP/1.1\r\nHost: h\r\n\r\n")
             await rig.load(lambda load: 499 in load.functions[0].codes)
 
-    play(scenario, limits=Limits(send_stall_s=0.3))
+    play(scenario, limits=Limits(send_stall_s=0.3, answer_bytes=0))
 
 
 def test_connections_are_bounded(play: "Play") -> None:
     async def scenario(rig: "Rig") -> None:
-        await rig.serve(rig.entry(await rig.replica(rig.echo)))
+        begun = asyncio.Semaphore(0)
+
+        async def script(conversation: "Conversation") -> None:
+            await conversation.request()
+            begun.release()
+            if "again" in conversation.line:
+                conversation.reply()
+            await conversation.head()
+
+        await rig.serve(rig.entry(await rig.replica(script)))
         async with rig.client() as first, rig.client() as second:
-            assert (await first.ask("/function/f")).status == 200
-            assert (await second.ask("/function/f")).status == 200
+            for client in (first, second):
+                client.send(b"GET /function/f HTTP/1.1\r\nHost: h\r\n\r\n")
+                await begun.acquire()
             async with rig.client() as third:
                 assert await third.closed()
         while True:
             async with rig.client() as again:
-                again.send(b"GET /function/f HTTP/1.1\r\nHost: h\r\n\r\n")
+                again.send(b"GET /function/f/again HTTP/1.1\r\nHost: h\r\n\r\n")
                 if await again.reader.read(12) == b"HTTP/1.1 200":
                     break
 
-    play(scenario, limits=Limits(connections=2, header_timeout_s=60, idle_s=60))
+    play(scenario, limits=Limits(connections=2))
+
+
+def test_a_new_connection_is_made_room_for(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        await rig.serve(rig.entry(await rig.replica(rig.echo)))
+        async with contextlib.AsyncExitStack() as stack:
+            proven = await stack.enter_async_context(rig.client())
+            assert (await proven.ask("/function/f")).status == 200
+            slow = [await stack.enter_async_context(rig.client()) for _ in range(3)]
+            for client in slow:
+                client.send(b"GET /function/f HTTP/1.1\r\n")
+            for number in range(3):
+                # Full. Who is slow goes, in the order they came; who was served and rests stays.
+                assert (await (await stack.enter_async_context(rig.client())).ask("/function/f")).status == 200
+                assert await slow[number].closed()
+            assert (await proven.ask("/function/f")).status == 200
+
+    play(scenario, limits=Limits(connections=4, header_timeout_s=10, idle_s=75))
 
 
 def test_draining_finishes_what_is_under_way(play: "Play") -> None:
@@ -265,6 +294,26 @@ def test_draining_finishes_what_is_under_way(play: "Play") -> None:
 
     # Longer than the scenario may take: it must end because the last answer was given, not because time was up.
     play(scenario, drain_s=60)
+
+
+def test_a_request_that_was_on_its_way_when_draining_began_is_answered(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        async def script(conversation: "Conversation") -> None:
+            while await conversation.request():
+                conversation.reply()
+
+        await rig.serve(rig.entry(await rig.replica(script)))
+        async with rig.client() as idle:
+            assert (await idle.ask("/function/f")).headers.get("connection") is None
+            rig.stop.set()
+            while True:  # nothing is under way, and yet the connection is not cut off
+                answer = await idle.ask("/function/f")
+                assert answer.status == 200
+                if answer.headers.get("connection") == "close":
+                    break
+            await rig.gateway
+
+    play(scenario)
 
 
 def test_draining_ends_at_last(play: "Play") -> None:

@@ -63,13 +63,32 @@ def test_what_follows_is_returned() -> None:
         b"0\r\n folded\r\n\r\n",
         b"0\r\nX: a\nY: b\r\n\r\n",
         b"0\r\n\n",
-        b"0\r\n" + b"X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 300 + b"\r\n",
+        b"5 ;a\r\nhello\r\n",
+        b"5; a\r\nhello\r\n",
+        b"5;a=\r\nhello\r\n",
+        b'5;a="b\r\nhello\r\n',
+        b"0\r\nContent-Length: 3\r\n\r\n",
+        b"0\r\nTRANSFER_encoding: chunked\r\n\r\n",
+        b"0\r\nhost: h\r\n\r\n",
     ],
 )
 def test_what_is_refused(coded: bytes) -> None:
     with pytest.raises(Refusal) as caught:
         decoded(coded)
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("trailers", [b"X: a\r\n" * 33, (b"X: " + b"a" * 900 + b"\r\n") * 10])
+def test_trailers_are_bounded(trailers: bytes) -> None:
+    with pytest.raises(Refusal, match="more than 32 trailers, or more than 8192 bytes") as caught:
+        decoded(b"0\r\n" + trailers + b"\r\n")
+    assert caught.value.status == 431
+
+
+def test_trailers_that_may_go_on_are_kept() -> None:
+    decoder = ChunkedDecoder()
+    decoder.feed(b"0\r\nX-Sum: 1 \r\nAuthorization: a\r\ncookie: b\r\nX_Under: c\r\nX-Sum:\t2\r\n\r\n")
+    assert decoder.trailers == [(b"X-Sum", b"1"), (b"X-Sum", b"2")]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=300), max_size=8), st.data())

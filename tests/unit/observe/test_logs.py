@@ -135,7 +135,7 @@ def test_a_disk_that_hangs_blocks_nobody_and_the_lost_lines_are_counted(
     disk, stuck = threading.Event(), threading.Event()
     append = LogFile.append
 
-    def hang(file: LogFile, rows: list[tuple[int, LogLine]]) -> bool:
+    def hang(file: LogFile, rows: list[tuple[int, LogLine]]) -> StoreUnavailable | None:
         stuck.set()
         assert disk.wait(20)
         return append(file, rows)
@@ -150,10 +150,13 @@ def test_a_disk_that_hangs_blocks_nobody_and_the_lost_lines_are_counted(
         assert store.dropped == 50
         disk.set()
         assert await texts(store) == ["first", *(str(number) for number in range(100))]
+        store.write(line("in time"))
+        assert await texts(store, tail=1) == ["in time"]
 
     with caplog.at_level(logging.WARNING):
         play(tmp_path / "logs.db", story)
-    assert "log lines dropped count=50" in caplog.text
+    assert "too slow" in caplog.text
+    assert "log lines are kept again dropped=50" in caplog.text
 
 
 def test_a_function_that_talks_much_pushes_out_only_its_own_lines(tmp_path: Path) -> None:
@@ -216,29 +219,51 @@ def test_a_folder_that_cannot_be_is_an_error_of_ours(tmp_path: Path) -> None:
         play(tmp_path / "file" / "logs.db", lambda _: asyncio.sleep(0))
 
 
-def test_lines_that_cannot_be_written_do_not_end_the_writer(
+def test_lines_that_cannot_be_written_are_counted_told_once_and_do_not_end_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     full = True
-    trim = LogFile._trim
+    insert = LogFile._insert
 
-    def fail(file: LogFile) -> None:
+    def fail(file: LogFile, rows: list[tuple[int, LogLine]]) -> None:
         if full:
             raise sqlite3.OperationalError("database or disk is full")
-        trim(file)
+        insert(file, rows)
 
-    monkeypatch.setattr(LogFile, "_trim", fail)
+    monkeypatch.setattr(LogFile, "_insert", fail)
 
     async def story(store: LogStore) -> None:
         nonlocal full
-        store.write(line("lost"))
-        assert await texts(store) == []
+        for _ in range(3):
+            store.write(line("lost"))
+            assert await texts(store) == []
+        assert store.dropped == 3
         full = False
-        store.write(line("kept"))
-        assert await texts(store) == ["kept"]
+        for number in range(3):
+            store.write(line(f"kept {number}"))
+            assert await texts(store, tail=1) == [f"kept {number}"]
 
-    play(tmp_path / "logs.db", story)
-    assert "disk is full" in caplog.text
+    with caplog.at_level(logging.WARNING):
+        play(tmp_path / "logs.db", story)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert "disk is full" in told[0]
+    assert told[1] == "log lines are kept again dropped=3"
+
+
+def test_old_lines_that_cannot_be_removed_cost_no_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_file: LogFile, _where: str, _values: tuple[object, ...]) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(LogFile, "_forget", fail)
+
+    async def story(store: LogStore) -> None:
+        for number in range(20):
+            store.write(line(f"{number}"))
+            assert await texts(store, tail=1) == [f"{number}"]
+        assert store.dropped == 0
+
+    play(tmp_path / "logs.db", story, Retention(lines_per_function=5))
 
 
 def test_what_is_written_before_opening_and_after_closing_is_dropped_without_an_error(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dayfly.http1.limits import Limits
 from dayfly.model.errors import ConfigError
 from dayfly.server.settings import Port, Settings, StartOptions, data_dir
 
@@ -42,6 +43,12 @@ def test_quantities_are_read_as_people_write_them() -> None:
     assert (settings.template_budget_bytes, settings.drain_s, settings.max_body_bytes) == (2**30, 90.0, 2**20)
 
 
+def test_limits_are_given_by_name() -> None:
+    limits = resolve(DAYFLY_LIMITS="header_timeout_s=2.5, answer_bytes=0").limits
+    assert limits == Limits(header_timeout_s=2.5, answer_bytes=0)
+    assert resolve().limits == Limits()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -55,6 +62,11 @@ def test_quantities_are_read_as_people_write_them() -> None:
         ("DAYFLY_INSECURE_HTTP", "yes"),
         ("DAYFLY_TEMPLATE_MEMORY", "much"),
         ("DAYFLY_DRAIN_TIMEOUT", "soon"),
+        ("DAYFLY_LIMITS", "header_timeout=2"),
+        ("DAYFLY_LIMITS", "header_timeout_s=soon"),
+        ("DAYFLY_LIMITS", "header_count"),
+        ("DAYFLY_LIMITS", "idle_s=-1"),
+        ("DAYFLY_LIMITS", "body_bytes=1"),
         ("DAYFLY_LOG_LEVEL", "loud"),
         ("DAYFLY_HOST", "example.org"),
         ("DAYFLY_TLS_CERT", "/no/such/file"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from dayfly.model.errors import InvalidName, InvalidRequest, NotFound, PayloadTooLarge, StoreUnavailable
+from dayfly.model.errors import InvalidName, InvalidRequest, NotFound, PayloadTooLarge, StoreFull, StoreUnavailable
 from dayfly.model.names import BundleDigest
 from dayfly.storage.blobs import FileBlobs
 
@@ -126,12 +128,44 @@ def test_what_is_not_there_and_what_cannot_be(tmp_path: Path) -> None:
         blobs.has(BundleDigest("sha256:../../etc/passwd"))
 
 
-def test_a_disk_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize(
+    ("number", "kind", "text"),
+    [(errno.ENOSPC, StoreFull, "disk is full"), (errno.EROFS, StoreUnavailable, "cannot be written"),
+     (errno.EIO, StoreUnavailable, "reports errors")],
+)  # fmt: skip
+def test_a_disk_that_fails_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[StoreUnavailable], text: str
+) -> None:
+    def failing(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
 
     blobs = FileBlobs(tmp_path)
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(StoreUnavailable, match=r"No space left on device.*check the disk"):
+    monkeypatch.setattr("os.fsync", failing)
+    with pytest.raises(StoreUnavailable, match=text) as refusal:
         put(blobs, digest_of(b"x"), b"x")
+    assert type(refusal.value) is kind
+    assert refusal.value.hint
     assert files(tmp_path) == []
+
+
+def test_a_name_that_could_not_be_flushed_is_taken_away_unless_it_was_there_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush, broken = os.fsync, True
+
+    def folders_fail(descriptor: int) -> None:
+        if broken and stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(descriptor)
+
+    blobs = FileBlobs(tmp_path)
+    monkeypatch.setattr("os.fsync", folders_fail)
+    with pytest.raises(StoreUnavailable):
+        put(blobs, digest_of(b"x"), b"x")
+    assert not blobs.has(digest_of(b"x"))
+    broken = False
+    put(blobs, digest_of(b"x"), b"x")
+    broken = True
+    with pytest.raises(StoreUnavailable):
+        put(blobs, digest_of(b"x"), b"x")
+    assert blobs.has(digest_of(b"x"))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dayfly.model.errors import StoreUnavailable
+from dayfly.model.errors import StoreFull, StoreUnavailable
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import parse_function_key
 from dayfly.storage import migrations
@@ -208,8 +208,9 @@ def test_a_step_that_fails_leaves_the_layout_before_it(tmp_path: Path, monkeypat
 def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_text("this is not a database, but it is long enough to be looked at" * 50)
-    with pytest.raises(StoreUnavailable, match=r"damaged.*restore"):
+    with pytest.raises(StoreUnavailable, match="damaged") as refusal:
         asyncio.run(SqliteStore(path).open())
+    assert "restore" in refusal.value.hint
     assert path.read_text().startswith("this is not")
 
 
@@ -221,8 +222,9 @@ def test_a_full_disk_says_so_and_the_store_goes_on(tmp_path: Path) -> None:
         await store._run(lambda db: db.execute("PRAGMA max_page_count = 1"))
         big = FunctionSpec(name="hello", bundle="sha256:" + "a" * 64, env={"X": "y" * 30_000})
         revision = Revision(number=2, spec=big, created_unix_ms=0)
-        with pytest.raises(StoreUnavailable, match="free some space"):
+        with pytest.raises(StoreFull, match="the disk is full") as refusal:
             await store.put(Function(key=big.key, revision=revision, created_unix_ms=0))
+        assert "free some space" in refusal.value.hint
         assert (await store.get(big.key)).revision.number == 1
         await store._run(lambda db: db.execute("PRAGMA max_page_count = 100000"))
         await store.put(Function(key=big.key, revision=revision, created_unix_ms=0))

@@ -2,10 +2,16 @@
 
 The pipe outlives us: the zygote holds a second copy of its reading end, and hands it over again after a restart. What
 is in it was written by function code; times it claims are kept only where they are possible.
+
+A replica that prints faster than anybody reads must not take our time. Each has a bucket of bytes that fills at
+`RATE_BYTES`; when it is empty, what comes is counted and thrown away unread, a pipe's worth at a time with a pause
+between, and a line tells how many were dropped. So a flood costs us next to nothing, and its author the rest of the
+time, for a full pipe makes those who write to it wait.
 """
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable
 
@@ -19,6 +25,14 @@ _MOST_PER_TURN = 1 << 20
 _MAX_RAW = MAX_LINE_BYTES + 256
 """A line with its frame; longer ones come from raw writes and are cut."""
 _DAY_NS = 86_400 * 10**9
+RATE_BYTES = 1_000_000
+"""What a replica may log in a second."""
+BURST_BYTES = 4_000_000
+"""What it may log at once after it was quiet: a long traceback, a configuration printed at the start."""
+LINE_BYTES = 256
+"""What even an empty line counts for: it is stored, sent and found again as any other."""
+_PAUSE_S = 0.1
+_FAILURE = re.compile(rb"(?:^|\n)(\x1ex[^\n]*)\n")
 
 
 class LogReader:
@@ -32,9 +46,17 @@ class LogReader:
         self._replica = replica
         self._on_line = on_line
         self._rest = b""
+        self._tokens = float(BURST_BYTES)
+        self._filled_at = time.monotonic()
+        self._dropped = 0
+        self._pause: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._read)
+
+    def tell(self, text: str) -> None:
+        """Put a line of the platform's own into the log."""
+        self._on_line(LogLine(time.time_ns(), self._key, self._replica, "platform", "", text))
 
     def finish(self) -> None:
         """Read what is there, and close. Idempotent."""
@@ -44,16 +66,23 @@ class LogReader:
         if self._rest:
             self._line(self._rest)
             self._rest = b""
+        self._tell_dropped()
         self.close()
 
     def close(self) -> None:
         """Close without reading. Idempotent."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
 
     def _read(self) -> None:
+        now = time.monotonic()
+        self._tokens = min(BURST_BYTES, self._tokens + (now - self._filled_at) * RATE_BYTES)
+        self._filled_at = now
         for _ in range(_MOST_PER_TURN // _READ_BYTES):
             try:
                 data = os.read(self._fd, _READ_BYTES)
@@ -62,7 +91,32 @@ class LogReader:
             if not data:
                 self._loop.remove_reader(self._fd)
                 return
-            self._take(data)
+            if self._tokens > 0:
+                self._take(data)
+            else:
+                self._drop(data)
+        if self._tokens <= 0 and self._pause is None:
+            self._loop.remove_reader(self._fd)
+            self._pause = self._loop.call_later(_PAUSE_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._fd, self._read)
+
+    def _drop(self, data: bytes) -> None:
+        """Throw away all but why a start failed, of which much may hang."""
+        data = self._rest + data
+        whole, mark, rest = data.rpartition(b"\n")
+        self._dropped += whole.count(b"\n") + len(mark)
+        for failure in _FAILURE.findall(whole + mark):
+            self.failure = parse_line(failure)[3].replace("\x1f", "\n")
+        self._rest = rest if len(rest) <= _MAX_RAW else b""
+
+    def _tell_dropped(self) -> None:
+        if self._dropped:
+            rate = f"{RATE_BYTES // 1_000_000} MB/s"
+            self.tell(f"limit: {self._dropped} lines dropped, as the replica logged more than {rate} for a while")
+            self._dropped = 0
 
     def _take(self, data: bytes) -> None:
         *lines, rest = (self._rest + data).split(b"\n")
@@ -74,6 +128,8 @@ class LogReader:
         self._rest = rest
 
     def _line(self, raw: bytes) -> None:
+        self._tell_dropped()
+        self._tokens -= max(len(raw), LINE_BYTES)
         stream, stamp, call_id, text = parse_line(raw)
         now = time.time_ns()
         stamp = stamp if now - _DAY_NS < stamp <= now else now

@@ -31,6 +31,7 @@ from dayfly.providers.local.logs import LogReader
 from dayfly.providers.local.zygotes import Zygote, others
 from dayfly.providers.port import Provider
 from dayfly.runtimes.python import wire
+from dayfly.runtimes.python.limits import limits_of
 from dayfly.runtimes.python.processes import cpu_and_memory_of
 
 _log = logging.getLogger("dayfly.providers.local")
@@ -116,18 +117,19 @@ class LocalProvider(Provider):
         return self._recovered
 
     async def start(self, order: StartOrder) -> None:
-        """Hand the order to the zygote. Raises Unavailable, NotSupported."""
+        """Hand the order to the zygote, waiting for one that is being restarted. Raises Unavailable, NotSupported."""
         if order.lang.partition("3")[0] not in _LANGUAGES:
             raise NotSupported(f"lang: {order.lang!r} has no runtime on this provider; it runs {', '.join(_LANGUAGES)}")
+        zygote = self._current()
+        link = await zygote.await_link()
         known = self._known.get(order.replica)
         if known is None:
-            zygote = self._current()
-            link = zygote.link
             path = str(self._replica_dir / f"{order.replica}.sock")
             known = _Known(order, f"unix:{path}", zygote)
             self._known[order.replica] = known
             try:
-                link.send(wire.Start(order.replica, template_name(order), path), wire.order_file(order))
+                start = wire.Start(order.replica, template_name(order), path, limits_of(order))
+                link.send(start, wire.order_file(order))
             except (Unavailable, OSError) as error:
                 self._known.pop(order.replica, None)
                 raise Unavailable(f"the replica could not be started: {error}") from error
@@ -163,7 +165,7 @@ class LocalProvider(Provider):
             self._zygotes.remove(zygote)
         for known in list(self._known.values()):
             if known.zygote is zygote:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):  # gone already, or on a disk that became read-only
                     os.unlink(known.address.removeprefix("unix:"))
                 self._exited(wire.Exited(known.order.replica, "killed", ""), lost=True)
 
@@ -178,6 +180,9 @@ class LocalProvider(Provider):
                 self._ready(message)
             case wire.Exited():
                 self._exited(message)
+            case wire.Noticed():
+                if (known := self._known.get(message.replica)) and known.log is not None:
+                    known.log.tell(message.text)
             case wire.Running():
                 self._running(zygote, message, fds)
             case wire.Remains():

@@ -19,7 +19,7 @@ _log = logging.getLogger("dayfly.providers.local")
 
 CONNECT_S = 10.0
 """How long to wait for a zygote that starts, in seconds."""
-RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.5)
+RETRY_S = (0.02, 0.05, 0.1)
 
 OnMessage = Callable[["Zygote", wire.FromZygote, list[int]], None]
 
@@ -34,6 +34,7 @@ class Zygote:
         self._on_lost = on_lost
         self._link: ZygoteLink | None = None
         self._connected = asyncio.Event()
+        self._cut = asyncio.Event()
         self._recovering: asyncio.Future[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -80,18 +81,26 @@ class Zygote:
             raise Unavailable("the Python runtime's zygote is not running; it is restarted, try again")
         return self._link
 
+    async def await_link(self) -> ZygoteLink:
+        """Return the connection, waiting CONNECT_S for a zygote that is being restarted. Raises Unavailable."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_S):
+                await self._connected.wait()
+        return self.link
+
     def _connect(self) -> None:
         self._link = ZygoteLink.connect(self.path, self._heard, self._lost)
 
     async def _keep_connected(self) -> None:
         attempt = 0
         while True:
-            if self._link is None:
-                try:
-                    self._connect()
-                    attempt = 0
-                except Unavailable as error:
-                    _log.debug("%s", error)
+            try:
+                self._cut.clear()
+                self._connect()
+                await self._cut.wait()
+                attempt = 0
+            except Unavailable as error:
+                _log.debug("%s", error)
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
             attempt += 1
 
@@ -109,6 +118,7 @@ class Zygote:
     def _lost(self) -> None:
         self._link = None
         self._connected.clear()
+        self._cut.set()
         if self._recovering is not None and not self._recovering.done():
             self._recovering.set_exception(Unavailable("the zygote ended while its replicas were asked for"))
             self._recovering.exception()  # there may be nobody left who waits

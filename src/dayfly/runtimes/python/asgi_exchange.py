@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dayfly.runtimes.python import answers, output
 from dayfly.runtimes.python.calls import Context, Request, split_target
+from dayfly.runtimes.python.failures import failure
 from dayfly.runtimes.python.handler import Application, Message
 
 if TYPE_CHECKING:
@@ -169,8 +170,6 @@ class Exchange:
         return answers.status_line(status) + b"".join(lines) + b"\r\n"
 
     def _fail(self, error: BaseException) -> None:
-        from dayfly.runtimes.python.host import failure
-
         reply = failure(error, self._context)
         if self._head_sent:
             self._connection.fail_stream()

@@ -6,7 +6,7 @@ The order is part of the specification; each step needs a right that a later one
     2  namespaces: mount, pid, ipc            (here, as root; net and uts later)
     3  a new root: system and code read-only, own /tmp, own /proc
     4  loopback up                            (later, with the net namespace)
-    5  a cgroup                               (later)
+    5  a cgroup                               (the template's before all this, a replica's at its fork: cells.py)
     6  capability bounding set empty, then groups, gid, uid
     7  no new privileges, die with the parent, own session, descriptors closed, umask, environment
     8  resource limits
@@ -29,6 +29,7 @@ from collections.abc import Iterator, Sequence
 
 from dayfly.model.replica import StartOrder
 from dayfly.runtimes.python import newroot, syscalls
+from dayfly.runtimes.python.limits import tmp_of
 
 FIRST_UID, UIDS = 20_000, 40_000
 MAX_FILE_BYTES = 1 << 30
@@ -85,7 +86,9 @@ def confine(order: StartOrder, *, root: str, own_pids: bool) -> list[str]:
                 " kernel refused to show it in a root of its own; install Python where every user may read it"
             )
     else:
-        missing.append("the platform does not run as root, so functions run as its user and see its files")
+        missing.append(
+            "the platform does not run as root, so functions run as its user, see its files and fill its /tmp"
+        )
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     die_with_parent()
     os.umask(0o077)
@@ -93,9 +96,9 @@ def confine(order: StartOrder, *, root: str, own_pids: bool) -> list[str]:
     return missing
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that forked it ends; lost at every fork and change of user."""
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have the kernel signal this process when the thread that forked it ends; lost at a fork or change of user."""
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, number)
 
 
 def close_all_but(keep: Sequence[int]) -> None:
@@ -116,7 +119,7 @@ def _new_root(order: StartOrder, root: str, uid: int, missing: list[str], *, own
         return
     # Once mounting has begun there is no way back to the old tree: a failure below ends the start.
     visible = [sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.__file__), order.code_dir, *order.layer_dirs]
-    newroot.enter(root, visible, uid=uid, own_proc=own_pids)
+    newroot.enter(root, visible, uid=uid, own_proc=own_pids, tmp=tmp_of(order))
     if not own_pids:
         missing.append("no process tree of its own, and so no /proc")
 

@@ -39,6 +39,8 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.task: asyncio.Task[None] | None = None
         self.busy = False
+        self.began = float("inf")
+        """When its call began, by the monotonic clock."""
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,6 +66,8 @@ class Connection(asyncio.Protocol):
         self.closed = True
         self._host.connections.discard(self)
         self._waiting.clear()
+        if self.busy:
+            self._host.deadline.abandoned.add(self)
         if self.task is not None:
             self.task.cancel()
         self.resume_writing()
@@ -193,6 +197,8 @@ class Connection(asyncio.Protocol):
         """Be ready for the next request, or close."""
         self.busy = False
         self.task = None
+        if self.closed:
+            self._host.deadline.abandoned.discard(self)
         if not (keep_alive and self._keep_open) and not self.closed:
             self.transport.close()
         if self._host.draining:

@@ -112,7 +112,7 @@ class ControlSocket:
         except OSError as error:  # no process, descriptor or socket to be had: the machine is full
             _log.error("replica %s could not be started: %s", message.replica, error)
             os.close(fds[0])
-            self.send(wire.Exited(message.replica, "start_failed", f"no process could be made: {error}"), ())
+            self.send(wire.Exited(message.replica, "start_failed", f"no process could be made: {error.strerror}"), ())
 
     def _recover(self) -> None:
         for replica in self._spawner.replicas.values():

@@ -8,7 +8,14 @@ import os
 import signal
 
 from dayfly.runtimes.python import processes, wire
+from dayfly.runtimes.python.cells import Cell
+from dayfly.runtimes.python.deadline import OVERDUE
 from dayfly.runtimes.python.family import TEMPLATE_BARRED, TEMPLATE_FAILED, Replica, Template
+
+_VERDICTS: dict[wire.ExitReason, str] = {
+    "pids": "it had {most} processes and threads, the most a replica may have, for more than a second, and was ended",
+    "stuck": "its process had been stopped by a signal (SIGSTOP) and was ended",
+}
 
 
 def never_met(replica: Replica) -> tuple[wire.ExitReason, str]:
@@ -28,6 +35,8 @@ def never_forked(template: Template, replica: Replica, status: int) -> tuple[wir
         return "start_failed", ""
     if template.verdict == TEMPLATE_FAILED:
         return "import_failed", ""
+    if _ran_out(template.cell, status):
+        return "oom", f"the kernel ended it while importing the handler: {_memory(template.cell)}"
     if not template.imported:
         return "import_failed", f"{processes.describe_status(status)} while importing the handler"
     return "start_failed", f"its template: {processes.describe_status(status)}"
@@ -36,8 +45,16 @@ def never_forked(template: Template, replica: Replica, status: int) -> tuple[wir
 def ended(replica: Replica, *, template_lives: bool) -> tuple[wire.ExitReason, str]:
     """Return why a replica ended."""
     told = processes.describe_status(replica.status) if replica.status is not None else "the process is gone"
+    if replica.verdict is not None:
+        return replica.verdict, _VERDICTS[replica.verdict].format(most=replica.limits.processes)
+    if _ran_out(replica.cell, replica.status) or (replica.killed and _struck(replica.cell)):
+        return "oom", f"the kernel ended its process: {_memory(replica.cell)}"
     if replica.status is None and not template_lives:
+        if _struck(replica.template.cell):
+            return "oom", f"the kernel ended its template, and the replica with it: {_memory(replica.template.cell)}"
         return "killed", "its template process ended, and the kernel ended the replica with it"
+    if replica.status is not None and os.WIFSIGNALED(replica.status) and os.WTERMSIG(replica.status) == OVERDUE:
+        return "timeout", "a call went on after its timeout, and nothing but its replica's end could end it"
     if replica.failed and not replica.ready:
         return "start_failed", ""
     if replica.killed:
@@ -47,3 +64,17 @@ def ended(replica: Replica, *, template_lives: bool) -> tuple[wire.ExitReason, s
     if replica.status is not None and os.WIFSIGNALED(replica.status) and os.WTERMSIG(replica.status) == signal.SIGKILL:
         return "killed", told
     return "crashed", told
+
+
+def _ran_out(cell: Cell | None, status: int | None) -> bool:
+    killed = status is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    return killed and _struck(cell)
+
+
+def _struck(cell: Cell | None) -> bool:
+    return cell is not None and bool(cell.struck().get("oom"))
+
+
+def _memory(cell: Cell | None) -> str:
+    assert cell is not None
+    return f"it used more than its memory limit of {cell.limits.memory_bytes >> 20} MiB (limits.memory)"

@@ -6,11 +6,17 @@ Nothing here comes from function code. Pids are what `fork` returned or what the
 
 import array
 import contextlib
+import errno
 import os
+import resource
 import socket
 import struct
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+from dayfly.runtimes.python.cells import Cell, cell_name_of
+from dayfly.runtimes.python.limits import Limits
+from dayfly.runtimes.python.wire import ExitReason
 
 REPLICA_HELLO = b"R"
 """Replica: the fork happened, the application has yet to start."""
@@ -29,6 +35,7 @@ NOT_FORKED = "-"
 DRAIN = b"d"
 """Zygote to replica: finish the calls at hand and end."""
 
+SPARE_DESCRIPTORS = 24
 PER_EVENT = 16
 """Messages taken from one channel before others get their turn."""
 _CREDENTIALS = struct.Struct("3i")
@@ -37,9 +44,11 @@ _CREDENTIALS = struct.Struct("3i")
 class Replica:
     """One replica, from the moment its start was taken on until its process is gone."""
 
-    def __init__(self, name: str, path: str, order: int) -> None:
+    def __init__(self, name: str, path: str, order: int, limits: Limits) -> None:
         self.name = name
         self.path = path
+        self.limits = limits
+        self.cell: Cell | None = None
         self.template: Template
         self.order = order
         self.began = time.monotonic()
@@ -54,6 +63,12 @@ class Replica:
         self.failed = False
         self.stopping = False
         self.killed = False
+        self.verdict: ExitReason | None = None
+        """Why we ended it, when it was for more than being stopped."""
+        self.full_since = 0.0
+        """Since when no further process can be made in its cell; 0 while one can."""
+        self.halted = False
+        """Whether it, or its template, was found stopped by a signal."""
         self.status: int | None = None
 
     def join(self, template: "Template") -> None:
@@ -80,7 +95,7 @@ class Replica:
         if self.pidfd >= 0:
             os.close(self.pidfd)
         self.pidfd = -1
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # a disk that became read-only keeps it; nobody listens there any more
             os.unlink(self.path)
 
     def close_papers(self) -> None:
@@ -92,12 +107,16 @@ class Replica:
 class Template:
     """One function's process to fork from. A threaded one forks nobody: it is its only replica itself."""
 
-    def __init__(self, name: str, pid: int, channel: socket.socket, *, solo: bool) -> None:
+    def __init__(self, name: str, pid: int, channel: socket.socket, cell: Cell | None, *, solo: bool) -> None:
         self.name = name
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
         self.channel = channel
         self.solo = solo
+        self.cell = cell
+        """Its own, in which the import happens; that of the replica too when it is solo."""
+        self.cells: dict[str, Cell] = {}
+        """Those made for its replicas, by name: in use, or ready for the next."""
         self.replicas: dict[str, Replica] = {}
         self.imported = False
         self.verdict = b""
@@ -107,6 +126,22 @@ class Template:
         self.ended = False
         self.junk = 0
         """Messages that meant nothing: function code may have found the channel."""
+
+    def cell_of(self, pid: int) -> Cell | None:
+        """Return the cell that a replica's process is in, by the kernel's word; None when in none of ours."""
+        return self.cell if self.solo else self.cells.get(cell_name_of(pid))
+
+
+def check_descriptors() -> None:
+    """Raise OSError (EMFILE) unless there are enough left for a replica, its template and a provider that connects.
+
+    To run out of them half way would leave a process that nobody can watch.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    if lowest + SPARE_DESCRIPTORS > limit:
+        raise OSError(errno.EMFILE, f"this account may have {limit} files open, and they are (ulimit -n raises that)")
 
 
 def listen(path: str) -> int:
@@ -158,15 +193,3 @@ def heard(channel: socket.socket) -> Iterator[tuple[bytes, int]]:
         yield data, pid
         if not data:
             return
-
-
-def over_budget(templates: Iterable[Template], budget_bytes: int) -> Iterator[Template]:
-    """Yield idle templates, the one unused for longest first, until the rest is within the budget."""
-    oldest_first = sorted(templates, key=lambda template: template.used)
-    held = sum(template.memory_bytes for template in oldest_first)
-    for template in oldest_first:
-        if held <= budget_bytes:
-            return
-        if template.imported and not template.replicas:
-            held -= template.memory_bytes
-            yield template

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import socket
 import time
-import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -23,7 +22,9 @@ from dayfly.runtimes.python.answers import Answer, quick
 from dayfly.runtimes.python.asgi_exchange import Exchange, Lifespan
 from dayfly.runtimes.python.calls import Context, Facts, Request
 from dayfly.runtimes.python.connection import Connection, StreamedConnection
-from dayfly.runtimes.python.handler import Handler, Refused
+from dayfly.runtimes.python.deadline import Deadline
+from dayfly.runtimes.python.failures import failure, print_traceback
+from dayfly.runtimes.python.handler import Handler
 from dayfly.runtimes.python.rescue import STALL_S, Rescue
 from dayfly.runtimes.python.streams import Pump
 from dayfly.runtimes.python.threads import MAX_THREADS, Threads
@@ -41,6 +42,7 @@ class Host:
         self.connections: set[Connection] = set()
         self.draining = False
         self.application = handler.application
+        self.deadline = Deadline(loop, order.timeout_s)
         self._loop = loop
         self._handler = handler
         self._facts = Facts(order)
@@ -64,7 +66,7 @@ class Host:
             try:
                 await self._lifespan.startup()
             except Exception as error:  # the application refused to start: the author's to mend
-                _print_traceback(error)
+                print_traceback(error)
                 output.LogPipe(1).line("x", "", f"the application did not start: {error}")
                 channel.send(family.REPLICA_FAILED)
                 return 1
@@ -101,13 +103,16 @@ class Host:
             connection.finish(request, probe)
             return
         connection.busy = True
+        if not self.deadline.awake:
+            self.deadline.wake(self.connections)
         if self._inline:
             self._run_inline(connection, request)
-        elif self._handler.kind == "async":
-            context = Context(self._facts, request, time.monotonic())
+            return
+        connection.began = time.monotonic()
+        context = Context(self._facts, request, connection.began)
+        if self._handler.kind == "async":
             connection.task = self._loop.create_task(self._await(connection, request, context))
         else:
-            context = Context(self._facts, request, time.monotonic())
             self._threads.submit(lambda: self._run_on_thread(connection, request, context))
 
     def exchange(self, connection: Connection, request: Request) -> Exchange:
@@ -120,6 +125,9 @@ class Host:
     def run(self, connection: Connection, exchange: Exchange) -> None:
         """Run an ASGI exchange."""
         connection.busy = True
+        connection.began = time.monotonic()
+        if not self.deadline.awake:
+            self.deadline.wake(self.connections)
         connection.task = self._loop.create_task(exchange.run())
 
     def beside_the_loop(self, request: Request) -> Answer | bytes:
@@ -142,7 +150,7 @@ class Host:
 
     def log_failure(self, error: BaseException) -> None:
         """Log what the author's code raised while its answer was under way."""
-        _print_traceback(error)
+        print_traceback(error)
 
     def call_soon(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Have the loop call back; from any thread."""
@@ -173,7 +181,7 @@ class Host:
             rescue = self._rescue = Rescue(self, self._listener, probes_only=self._pinned == "inline")
         if not rescue.awake:
             rescue.arm()
-        rescue.since = began = time.monotonic()
+        rescue.since = connection.began = began = time.monotonic()
         context = Context(self._facts, request, began)
         _set_current(context)
         reply = self._call(request, context)
@@ -275,22 +283,5 @@ class Host:
             connection.transport.close()
 
 
-def failure(error: BaseException, context: Context) -> Answer:
-    """Return the answer to a call that raised, and log what the author needs to know."""
-    if isinstance(error, Refused):
-        return answers.problem(error.status, error.code, error.detail, context.call_id)
-    _print_traceback(error)
-    detail = f"the function raised {type(error).__name__}; its log has the traceback under this call id"
-    return answers.problem(500, "function_failed", detail, context.call_id)
-
-
 async def _next_of(pieces: AsyncIterator[Any]) -> Any:
     return await anext(pieces)
-
-
-def _print_traceback(error: BaseException) -> None:
-    """Print the traceback from the author's first frame on."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("dayfly."):
-        frames = frames.tb_next
-    traceback.print_exception(type(error), error, frames or error.__traceback__)

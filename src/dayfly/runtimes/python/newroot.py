@@ -5,7 +5,9 @@ bound at the paths they have outside, so that nothing has to be told where it mo
 home folders, other functions, the platform's data and its sockets. A unix socket outside cannot be connected to,
 because its path does not exist.
 
-All replicas of one template share the root, and so share /tmp: they are the same code of the same owner.
+All replicas of one template share the root, and so share /tmp: they are the same code of the same owner. A mount of its
+own for each would need rights that a template has given up by then. `is_inside` tells a process that it is in such a
+root, for /tmp elsewhere is everybody's.
 """
 
 import os
@@ -13,7 +15,6 @@ from collections.abc import Sequence
 
 from dayfly.runtimes.python import syscalls
 
-TMP_BYTES = 256 * 1024 * 1024
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
     "/etc/ssl",
@@ -28,19 +29,21 @@ _ETC = (
     "/etc/services",
     "/etc/mime.types",
 )
+_MARK = "/etc/dayfly-root"
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
-def enter(at: str, visible: Sequence[str], *, uid: int, own_proc: bool) -> None:
+def enter(at: str, visible: Sequence[str], *, uid: int, own_proc: bool, tmp: tuple[int, int]) -> None:
     """Build the root on the empty folder `at` and make it this process's root.
 
     The calling process is in a mount namespace of its own and may mount. `visible` are folders shown read-only at
-    their own paths. `own_proc` mounts /proc, for a process in a pid namespace of its own. Raises OSError.
+    their own paths. `own_proc` mounts /proc, for a process in a pid namespace of its own. `tmp` is
+    the size of /tmp in bytes and how many files it takes. Raises OSError.
     """
     syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     syscalls.mount("tmpfs", at, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=755,size=1m")
     _folder(at, "/tmp")  # noqa: S108 - a mount point inside the new root
-    scratch = f"mode=1777,size={TMP_BYTES}"
+    scratch = f"mode=1777,size={tmp[0]},nr_inodes={tmp[1]}"
     syscalls.mount("tmpfs", f"{at}/tmp", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, scratch)  # noqa: S108 - as above
     shown: list[str] = []
     for path in (*_SYSTEM, *sorted(visible)):
@@ -54,6 +57,7 @@ def enter(at: str, visible: Sequence[str], *, uid: int, own_proc: bool) -> None:
         syscalls.mount(
             "proc", f"{at}/proc", "proc", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC, "hidepid=2"
         )
+    _write(f"{at}{_MARK}", "")
     os.chdir(at)
     syscalls.pivot_to_here()
     syscalls.mount(
@@ -61,6 +65,11 @@ def enter(at: str, visible: Sequence[str], *, uid: int, own_proc: bool) -> None:
         "/",
         flags=syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV,
     )
+
+
+def is_inside() -> bool:
+    """Whether this process is in a root made here."""
+    return os.path.isfile(_MARK) and os.stat(_MARK).st_uid == 0 and os.statvfs("/").f_flag & os.ST_RDONLY != 0
 
 
 def _show(at: str, path: str, shown: list[str]) -> None:

@@ -66,6 +66,12 @@ def cpu_and_memory_of(pid: int) -> tuple[float, int]:
     return ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether the process was stopped by a signal."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] == b"T"
+
+
 def kill_below(pid: int) -> None:
     """Kill everything below the process, until nothing is left that lives."""
     for _ in range(_ROUNDS):

@@ -14,29 +14,42 @@ import uvloop
 
 from dayfly.model.replica import StartOrder
 from dayfly.runtimes.python import family, syscalls
+from dayfly.runtimes.python.cells import enter
 from dayfly.runtimes.python.handler import Handler
 from dayfly.runtimes.python.host import Host
 
+MAX_FDS = 8
+
 
 class Berth(NamedTuple):
-    """What one replica is made from: its name, its listening socket, its log and its channel to the zygote."""
+    """What one replica is made from: its name, its listening socket, its log and its channel to the zygote.
+
+    `doors` lead into a cell, for a replica that is not in one yet.
+    """
 
     name: str
     listener: int
     log: int
     channel: int
+    doors: tuple[int, ...] = ()
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """What of it the replica's process holds from the start."""
+        return self.listener, self.log, self.channel
 
 
 def receive(channel: socket.socket) -> Berth | None:
     """Return the next berth that comes over `channel`, None when the other side is gone. Raises BlockingIOError."""
-    data, fds, _flags, _address = socket.recv_fds(channel, 256, 3, socket.MSG_CMSG_CLOEXEC)
-    if len(fds) != 3:
+    data, fds, _flags, _address = socket.recv_fds(channel, 256, MAX_FDS, socket.MSG_CMSG_CLOEXEC)
+    if len(fds) < 3:
         return None
-    return Berth(data.decode("ascii"), fds[0], fds[1], fds[2])
+    return Berth(data.decode("ascii"), fds[0], fds[1], fds[2], tuple(fds[3:]))
 
 
 def live(handler: Handler, order: StartOrder, berth: Berth) -> int:
     """Serve in `berth` until drained; return the exit code."""
+    enter(berth.doors)
     channel = _announce(handler, berth)
     if channel is None:
         return 0
@@ -45,8 +58,9 @@ def live(handler: Handler, order: StartOrder, berth: Berth) -> int:
     return loop.run_until_complete(_serve(Host(loop, handler, order), berth, channel))
 
 
-def live_spare(handler: Handler, order: StartOrder, line: socket.socket) -> int:
+def live_spare(handler: Handler, order: StartOrder, line: socket.socket, doors: tuple[int, ...]) -> int:
     """Make everything ready, wait for a berth on `line`, and serve in it; return the exit code."""
+    enter(doors)
     loop = _new_loop()
     return loop.run_until_complete(_wait_and_serve(Host(loop, handler, order), handler, line))
 
@@ -69,6 +83,7 @@ async def _wait_and_serve(host: Host, handler: Handler, line: socket.socket) -> 
 
 
 async def _serve(host: Host, berth: Berth, channel: socket.socket) -> int:
+    host.deadline.start()
     with socket.socket(fileno=berth.listener) as listener, channel:
         return await host.serve(berth.name, listener, channel)
 

@@ -16,9 +16,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from dayfly.runtimes.python import endings, family, processes, wire
-from dayfly.runtimes.python.confine import children_apart
-from dayfly.runtimes.python.family import Replica, Template, channel_pair, heard, over_budget
+from dayfly.runtimes.python.budget import Budget
+from dayfly.runtimes.python.family import Replica, Template, heard
+from dayfly.runtimes.python.limits import Limits
+from dayfly.runtimes.python.nursery import Nursery
 from dayfly.runtimes.python.reactor import Reactor
+from dayfly.runtimes.python.vigil import Vigil
 
 _log = logging.getLogger("dayfly.runtimes.zygote")
 
@@ -26,25 +29,22 @@ _STATUS_WAIT_S = 0.25
 """How long a template is given to tell a dead replica's exit status."""
 
 MAX_JUNK = 1000
-_WEIGH_AFTER_S = 0.3
-"""How long after a template was last needed its memory is measured."""
 
 Report = Callable[[wire.FromZygote, Sequence[int]], None]
-Body = Callable[[socket.socket, int, bool, bool], None]
-"""What a template process runs: its channel, the order, whether it may not fork, whether it has own pids."""
 
 
 class Spawner:
     """Templates and replicas, and what happens to them."""
 
-    def __init__(self, reactor: Reactor, body: Body, *, template_budget_bytes: int) -> None:
+    def __init__(self, reactor: Reactor, nursery: Nursery, *, template_budget_bytes: int) -> None:
         self.replicas: dict[str, Replica] = {}
         self.report: Report = lambda _message, _fds: None
         self.on_gone: Callable[[Replica], None] = lambda _replica: None
         self._reactor = reactor
-        self._body = body
-        self._budget = template_budget_bytes
+        self._nursery = nursery
+        self._vigil = Vigil(reactor, self.replicas, self._notice, self._end)
         self._templates: dict[str, Template] = {}
+        self._budget = Budget(reactor, self._templates, self._end_template, template_budget_bytes)
         self._threaded: set[str] = set()
         self._processes: set[int] = set()
 
@@ -54,11 +54,13 @@ class Spawner:
             os.close(order)
             self.report(wire.Taken(message.replica), ())
             return
-        replica = Replica(message.replica, message.path, order)
+        family.check_descriptors()
+        replica = Replica(message.replica, message.path, order, message.limits)
         try:
             template = self._templates.get(message.template)
             if template is None:
-                template = self._make_template(message.template, order, solo=message.template in self._threaded)
+                solo = message.template in self._threaded
+                template = self._make_template(message.template, order, message.limits, solo=solo)
         except OSError:
             replica.close()
             os.close(replica.log)
@@ -85,19 +87,20 @@ class Spawner:
                 replica.channel.send(family.DRAIN)
             self._reactor.call_later(message.grace_s, lambda: self._kill(replica))
 
-    def _make_template(self, name: str, order: int, *, solo: bool) -> Template:
-        near, far = channel_pair()
-        with children_apart() as own_pids:
-            pid = os.fork()
-            if pid == 0:
-                self._body(far, order, solo, own_pids)
-                os._exit(0)
-        far.close()
-        template = Template(name, pid, near, solo=solo)
-        self._processes.add(pid)
+    def close(self) -> None:
+        """End every process and remove every cell."""
+        for pid in self._processes:
+            processes.kill_below(pid)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        self._nursery.close()
+
+    def _make_template(self, name: str, order: int, limits: Limits, *, solo: bool) -> Template:
+        template = self._nursery.template(name, order, limits, solo=solo)
+        self._processes.add(template.pid)
         if not solo:
             self._templates[name] = template
-        self._reactor.on_readable(near.fileno(), lambda: self._template_speaks(template))
+        self._reactor.on_readable(template.channel.fileno(), lambda: self._template_speaks(template))
         self._reactor.on_readable(template.pidfd, lambda: self._template_ended(template))
         return template
 
@@ -105,10 +108,15 @@ class Spawner:
         """Have the template fork the replica; return why it does not, or nothing."""
         self._reactor.on_readable(replica.channel.fileno(), lambda: self._replica_speaks(replica))
         replica.template.used = replica.began
+        doors: list[int] = []
         try:
-            socket.send_fds(replica.template.channel, [replica.name.encode()], replica.hand_over())
+            doors = self._nursery.doors(replica.template, replica.limits)
+            socket.send_fds(replica.template.channel, [replica.name.encode()], [*replica.hand_over(), *doors])
         except OSError as error:  # it is ending, or very many forks wait in its channel
             return f"the function's template takes no order: {error.strerror}"
+        finally:
+            for door in doors:
+                os.close(door)
         return ""
 
     def _template_speaks(self, template: Template) -> None:
@@ -121,7 +129,7 @@ class Spawner:
     def _template_said(self, template: Template, data: bytes) -> bool:
         if data == family.TEMPLATE_IMPORTED:
             template.imported = True
-            self._weigh_later(template)
+            self._budget.weigh_later(template)
         elif data == family.TEMPLATE_THREADED:
             self._split_up(template)
         elif data in (family.TEMPLATE_FAILED, family.TEMPLATE_BARRED):
@@ -154,7 +162,7 @@ class Spawner:
         for replica in waiting:
             self._reactor.forget(replica.channel.fileno())
             try:
-                replica.join(self._make_template(template.name, replica.order, solo=True))
+                replica.join(self._make_template(template.name, replica.order, replica.limits, solo=True))
                 refusal = self._fork(replica)
             except OSError as error:
                 refusal = f"no process could be made: {error.strerror}"
@@ -179,6 +187,7 @@ class Spawner:
             elif not replica.pid:
                 self._gone(replica, *endings.never_forked(template, replica, status))
         processes.end_strangers(self._processes)
+        self._nursery.clear_all(template)
 
     def _replica_speaks(self, replica: Replica) -> None:
         for data, pid in heard(replica.channel):
@@ -206,10 +215,12 @@ class Spawner:
             self._gone(replica, "crashed", "the process ended at once")
             return
         replica.pid = pid
+        replica.cell = template.cell_of(pid)
         replica.handed_over()
         self._reactor.on_readable(replica.pidfd, lambda: self._ended(replica))
         self.report(wire.Forked(replica.name, pid), ())
-        if replica.stopping:
+        self._vigil.wake()
+        if replica.stopping or (template.cell is not None and replica.cell is None):
             self._kill(replica)
 
     def _ready(self, replica: Replica) -> None:
@@ -237,7 +248,7 @@ class Spawner:
             self._reactor.call_later(0.002, lambda: self._settle(replica, until))
         else:
             self._gone(replica, *endings.ended(replica, template_lives=living))
-            self._weigh_later(replica.template)
+            self._budget.weigh_later(replica.template)
 
     def _cancel(self, replica: Replica) -> None:
         """End a replica that has no process yet."""
@@ -249,7 +260,19 @@ class Spawner:
     def _kill(self, replica: Replica) -> None:
         if self.replicas.get(replica.name) is replica and replica.pidfd >= 0:
             replica.killed = True
+            if replica.cell is not None:
+                replica.cell.kill()
             processes.kill_tree(replica.pid, replica.pidfd)
+
+    def _end(self, replica: Replica, why: wire.ExitReason) -> None:
+        """End a replica that cannot go on."""
+        replica.verdict = why
+        self._kill(replica)
+        if replica.halted and processes.is_stopped(replica.template.pid):
+            self._end_template(replica.template)
+
+    def _notice(self, replica: Replica, text: str) -> None:
+        self.report(wire.Noticed(replica.name, text), ())
 
     def _gone(self, replica: Replica, reason: wire.ExitReason, detail: str) -> None:
         del self.replicas[replica.name]
@@ -258,27 +281,11 @@ class Spawner:
         if replica.pidfd >= 0:
             self._reactor.forget(replica.pidfd)
         replica.close()
+        if replica.cell is not None and not replica.template.solo:
+            replica.template.cells.pop(replica.cell.name, None)
+            self._nursery.clear(replica.cell)
         self.report(wire.Exited(replica.name, reason, detail), ())
         self.on_gone(replica)
-
-    def _weigh_later(self, template: Template) -> None:
-        """Measure a template when nobody waits for us: adding up its pages takes the kernel milliseconds."""
-        if not template.to_be_weighed:
-            template.to_be_weighed = True
-            self._reactor.call_later(_WEIGH_AFTER_S, lambda: self._weigh(template))
-
-    def _weigh(self, template: Template) -> None:
-        template.to_be_weighed = False
-        if self._templates.get(template.name) is template:
-            weigh = processes.memory_of if template.replicas else processes.memory_of_tree
-            template.memory_bytes = weigh(template.pid)
-            self._evict()
-
-    def _evict(self) -> None:
-        """End idle templates, the one unused for longest first, until the rest is within the budget."""
-        for template in over_budget(self._templates.values(), self._budget):
-            _log.info("template %s evicted, %d bytes", template.name[:12], template.memory_bytes)
-            self._end_template(template)
 
     def _end_template(self, template: Template) -> None:
         if self._templates.get(template.name) is template:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dayfly.runtimes.python import answers, output
 from dayfly.runtimes.python.answers import Answer
 from dayfly.runtimes.python.calls import Context, Request
+from dayfly.runtimes.python.failures import failure
 
 if TYPE_CHECKING:
     from dayfly.runtimes.python.connection import Connection
@@ -98,8 +99,6 @@ class Pump:
             self._connection.end_stream(self._request)
 
     def _fail(self, error: BaseException) -> None:
-        from dayfly.runtimes.python.host import failure
-
         token = output.current.set(self._context)
         reply = failure(error, self._context)
         output.current.reset(token)

@@ -18,9 +18,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from dayfly.model.replica import StartOrder
-from dayfly.runtimes.python import family, loader, output, processes, replica, syscalls, wire
+from dayfly.runtimes.python import family, loader, newroot, output, processes, replica, scratch, syscalls, wire
+from dayfly.runtimes.python.cells import enter
 from dayfly.runtimes.python.confine import close_all_but, confine, die_with_parent
 from dayfly.runtimes.python.handler import Handler
 from dayfly.runtimes.python.replica import Berth, receive
@@ -32,25 +34,41 @@ MAX_FAILURE_LINES = 200
 MAX_FAILURE_CHARACTERS = 12_000
 
 
-def run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, root: str) -> None:
+class Birth(NamedTuple):
+    """What the zygote gives a template along."""
+
+    solo: bool
+    own_pids: bool
+    """Whether it has a pid namespace of its own."""
+    doors: tuple[int, ...]
+    """Those of its own cell."""
+    stock: tuple[int, ...]
+    """Those of the cell for its first spare."""
+    missing: tuple[str, ...]
+    """What the zygote could not have, one sentence each."""
+
+
+def run(channel: socket.socket, order_fd: int, birth: Birth, *, root: str) -> None:
     """Be the template, or with `solo` the only replica; never returns."""
     code = 70
     try:
-        code = _run(channel, order_fd, solo=solo, own_pids=own_pids, root=root)
+        code = _run(channel, order_fd, birth, root)
     except BaseException:  # nothing may unwind into the zygote's own stack; the log is all that can hear it
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
-def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, root: str) -> int:
+def _run(channel: socket.socket, order_fd: int, birth: Birth, root: str) -> int:
     os.setsid()
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     # Somebody who ends the function's processes by name must not cost the calls at hand: the zygote says when to go. A
     # handler, because what the function starts would inherit that the signal is ignored.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    close_all_but((0, 1, 2, channel.fileno(), order_fd))
+    enter(birth.doors)
+    close_all_but((0, 1, 2, channel.fileno(), order_fd, *birth.stock))
     first = receive(channel)
     if first is None:
         return 0
@@ -60,7 +78,7 @@ def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, r
     os.close(order_fd)
     _surroundings(order)
     try:
-        missing = confine(order, root=root, own_pids=own_pids)
+        missing = [*confine(order, root=root, own_pids=birth.own_pids), *birth.missing]
     except OSError as error:
         _fail(channel, first, family.TEMPLATE_BARRED, [f"the function could not be confined: {error}"])
         return 0
@@ -74,7 +92,7 @@ def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, r
         return 0
     gc.collect()
     gc.freeze()
-    if solo:
+    if birth.solo:
         return replica.live(handler, order, first)
     if _has_threads():
         channel.send(family.TEMPLATE_THREADED)
@@ -82,7 +100,7 @@ def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, r
     channel.send(family.TEMPLATE_IMPORTED)
     for fd in (1, 2):
         os.dup2(null, fd)
-    return _Template(channel, handler, order).serve(first)
+    return _Template(channel, handler, order, birth.stock, spares=bool(birth.stock) or not first.doors).serve(first)
 
 
 class _Template:
@@ -93,14 +111,20 @@ class _Template:
     call that needs it comes.
     """
 
-    def __init__(self, channel: socket.socket, handler: Handler, order: StartOrder) -> None:
+    def __init__(
+        self, channel: socket.socket, handler: Handler, order: StartOrder, stock: tuple[int, ...], *, spares: bool
+    ) -> None:
         self._channel = channel
         self._handler = handler
         self._order = order
+        self._stock = stock
+        """The doors of the cell for the next spare. The spare that takes a berth leaves it the berth's."""
+        self._spares = spares
         self._names: dict[int, str] = {}
         """Children of ours by pid: a replica's name, or nothing for the spare."""
         self._pidfds: dict[int, int] = {}
         self._spare: tuple[int, socket.socket] | None = None
+        self._own_tmp = newroot.is_inside()
         self._helpers = set(processes.children_of(os.getpid()))
         self._poll = select.poll()
 
@@ -110,15 +134,17 @@ class _Template:
         berth: Berth | None = first
         while berth is not None:
             if not self._give_to_spare(berth):
-                self._fork(functools.partial(replica.live, self._handler, self._order, berth), berth.name, berth[1:])
-            for fd in berth[1:]:
-                os.close(fd)
+                keep = (*berth.fds, *berth.doors)
+                self._fork(functools.partial(replica.live, self._handler, self._order, berth), berth.name, keep)
+                _close(berth.doors)
+            _close(berth.fds)
             berth = self._wait()
         return 0
 
     def _wait(self) -> Berth | None:
         while True:
-            ready = self._poll.poll(SPARE_AFTER_S * 1000 if self._spare is None else None)
+            waits = self._spare is None and self._spares
+            ready = self._poll.poll(SPARE_AFTER_S * 1000 if waits else None)
             if not ready:
                 self._make_spare()
             for fd, _events in ready:
@@ -128,8 +154,11 @@ class _Template:
 
     def _make_spare(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = self._fork(lambda: replica.live_spare(self._handler, self._order, theirs), "", [theirs.fileno()])
+        doors, self._stock = self._stock, ()
+        body = functools.partial(replica.live_spare, self._handler, self._order, theirs, doors)
+        pid = self._fork(body, "", [theirs.fileno(), *doors])
         theirs.close()
+        _close(doors)
         self._spare = (pid, ours)
 
     def _give_to_spare(self, berth: Berth) -> bool:
@@ -138,12 +167,16 @@ class _Template:
         pid, line = self._spare
         self._spare = None
         with line:
-            if pid not in self._names:  # it could not be made, or has died
-                return False
+            alive = pid in self._names  # else it could not be made, or has died
             try:
-                socket.send_fds(line, [berth.name.encode()], berth[1:])
+                if alive:
+                    socket.send_fds(line, [berth.name.encode()], berth.fds)
             except OSError:
-                return False
+                alive = False
+        if not alive:  # its cell is lost, and the next would die as it did
+            self._spares = self._spares and not berth.doors
+            return False
+        self._stock = berth.doors
         self._names[pid] = berth.name
         return True
 
@@ -182,13 +215,23 @@ class _Template:
                 os.close(pidfd)
                 self._sweep()
                 self._channel.send(f"{name} {status}".encode())
+                if self._own_tmp and not any(self._names.values()):
+                    scratch.clear("/tmp")  # noqa: S108 - the function's own
 
     def _sweep(self) -> None:
         """End what a dead replica left running: its orphans came to us, for living replicas adopt their own."""
-        for pid in processes.children_of(os.getpid()):
-            if pid not in self._names and pid not in self._helpers:
+        known = {*self._names, *self._helpers}
+        while strangers := [pid for pid in processes.children_of(os.getpid()) if pid not in known]:
+            for pid in strangers:
                 processes.kill_below(pid)
                 os.kill(pid, signal.SIGKILL)
+            for pid in strangers:  # their own children come to us as they end
+                os.waitpid(pid, 0)
+
+
+def _close(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)
 
 
 def _fail(channel: socket.socket, first: Berth, verdict: bytes, lines: list[str]) -> None:

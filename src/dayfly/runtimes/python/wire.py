@@ -17,12 +17,13 @@ from typing import Literal
 import msgspec
 
 from dayfly.model.replica import StartOrder
+from dayfly.runtimes.python.limits import Limits
 
 MAX_PACKET_BYTES = 8192
 MAX_PACKET_FDS = 4
 LOG_PIPE_BYTES = 1 << 20
 
-ExitReason = Literal["stopped", "crashed", "killed", "import_failed", "start_failed"]
+ExitReason = Literal["stopped", "crashed", "killed", "import_failed", "start_failed", "oom", "pids", "timeout", "stuck"]
 
 
 class Start(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
@@ -33,6 +34,7 @@ class Start(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     """Names the template; equal for replicas that may be forked from the same one."""
     path: str
     """Where to bind the replica's socket."""
+    limits: Limits
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
@@ -80,6 +82,13 @@ class Exited(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     detail: str
 
 
+class Noticed(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
+    """Zygote: something to put into the replica's log."""
+
+    replica: str
+    text: str
+
+
 class Running(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     """Zygote: a replica that lives. Descriptors: the order, the log pipe's reading end."""
 
@@ -103,7 +112,7 @@ class Recovered(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
 
 
 ToZygote = Start | Stop | Recover
-FromZygote = Hello | Taken | Forked | Ready | Exited | Running | Remains | Recovered
+FromZygote = Hello | Taken | Forked | Ready | Exited | Noticed | Running | Remains | Recovered
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_zygote = msgspec.msgpack.Decoder(ToZygote).decode

@@ -27,25 +27,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dayfly.runtimes.python.reactor import Reactor
+    from dayfly.runtimes.python.spawner import Spawner
 
 OURS = ("dayfly", "httptools", "uvloop", "msgspec")
+_CLOSE_S = 5
 
 
 def main(argv: list[str]) -> None:
-    """Serve until killed, or told to leave; the kernel kills us with the process that started us."""
+    """Serve until told to leave (SIGTERM), and then as long as a replica runs.
+
+    When the process that started us is gone, the kernel says so (SIGHUP), and everything here ends with it.
+    """
     arguments = _arguments(argv)
     supervisor = os.getppid()
-    reactor, busy = _load(arguments)
+    reactor, spawner, busy = _load(arguments)
     departure = _Departure(reactor, arguments.ready_fd)
     from_start = os.getppid()
-    if supervisor != from_start:  # it ended before we could ask to end with it
-        sys.exit(0)
     gc.collect()
     gc.freeze()
-    departure.say(b'{"ready": "yes"}\n')
-    while busy() or not departure.told:
-        reactor.step()
-    os.unlink(arguments.socket)
+    try:
+        if supervisor != from_start:  # it ended before we could ask to end with it
+            return
+        departure.say(b'{"ready": "yes"}\n')
+        while busy() or not departure.told:
+            reactor.step()
+        os.unlink(arguments.socket)
+    finally:
+        spawner.close()
+
+
+def _end(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.alarm(_CLOSE_S)  # should the end hang, then without it
+    sys.exit(0)
 
 
 class _Departure:
@@ -81,31 +95,35 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Callable[[], bool]]":
-    """Return the loop with all that is served in it, and whether there is anything left to serve."""
+def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Spawner, Callable[[], bool]]":
+    """Return the loop with all that is served in it, the spawner, and whether there is anything left to serve."""
     sys.path += arguments.path
     from dayfly.runtimes.python import confine, syscalls, template
+    from dayfly.runtimes.python.cells import Cells
     from dayfly.runtimes.python.control_socket import ControlSocket
+    from dayfly.runtimes.python.nursery import Nursery
     from dayfly.runtimes.python.reactor import Reactor
     from dayfly.runtimes.python.spawner import Spawner
 
-    confine.die_with_parent()
+    signal.signal(signal.SIGHUP, _end)
+    confine.die_with_parent(signal.SIGHUP)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     _settle()
     root = os.path.join(os.path.dirname(arguments.socket), "root")
     os.makedirs(root, mode=0o700, exist_ok=True)
 
-    def body(channel: socket.socket, order: int, solo: bool, own_pids: bool) -> None:
-        template.run(channel, order, solo=solo, own_pids=own_pids, root=root)
+    def body(channel: socket.socket, order: int, birth: template.Birth) -> None:
+        template.run(channel, order, birth, root=root)
 
     reactor = Reactor()
-    spawner = Spawner(reactor, body, template_budget_bytes=arguments.template_budget)
+    nursery = Nursery(reactor, body, Cells.found(), template.Birth)
+    spawner = Spawner(reactor, nursery, template_budget_bytes=arguments.template_budget)
     control = ControlSocket(reactor, spawner, arguments.socket)
     sys.path[:] = [entry for entry in sys.path if entry not in arguments.path]
     sys.path_importer_cache.clear()
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]
-    return reactor, lambda: bool(spawner.replicas or control.unheard)
+    return reactor, spawner, lambda: bool(spawner.replicas or control.unheard)
 
 
 def _settle() -> None:

@@ -1,0 +1,254 @@
+"""Cells: the control group that a replica lives in, with all it starts, until nothing of it is left.
+
+A group knows every process below it, however often that forked and whatever session it fled to; it counts what all of
+them use together; and the kernel notes in it what struck. So a cell limits a replica, says why it ended, and ends it.
+
+Each zygote has one folder in each tree, named after its process and held by a lock that the kernel lets go when the
+zygote is gone, in whatever way. Who starts next removes every such folder that nobody holds.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import logging
+import os
+import signal
+import time
+
+from dayfly.runtimes.python.hierarchy import CONTROLLERS, Branch, Place, enable, favour, places, write
+from dayfly.runtimes.python.limits import LEAST_MEMORY_BYTES, Limits
+
+_log = logging.getLogger("dayfly.runtimes.zygote")
+
+PREFIX = "dayfly-"
+_ROUNDS = 200
+_ROUND_S = 0.01
+"""A killed process needs a moment to leave; two seconds are given to the slowest."""
+_LOST = {
+    "memory": "memory is limited for each of its processes alone",
+    "pids": "its processes are limited together with those of its other replicas",
+    "cpu": "it has no processor share or limit of its own",
+}
+_ALL_LOST = (
+    "no cgroups can be made here: memory is limited for each process of a replica alone, and only when a limit is"
+    " given, processes by what the account may have, and processors not at all; run the platform as root for the rest"
+)
+
+
+class Cell:
+    """One group, in every tree that limits something."""
+
+    def __init__(self, name: str, branches: tuple[Branch, ...], limits: Limits) -> None:
+        self.name = name
+        self.limits = limits
+        self._folders = [(branch, f"{branch.folder}/{name}") for branch in branches]
+        self.told: dict[str, int] = {}
+        """What struck as it was last told."""
+        try:
+            for branch, folder in self._folders:
+                os.mkdir(folder)
+                branch.limit(folder, limits)
+        except OSError:
+            self.remove()
+            raise
+
+    def doors(self) -> list[int]:
+        """Return descriptors through which a process enters, with `enter`. Raises OSError."""
+        return [os.open(f"{folder}/{branch.door}", os.O_WRONLY | os.O_CLOEXEC) for branch, folder in self._folders]
+
+    def struck(self) -> dict[str, int]:
+        """Return how often each limit struck so far: `oom` kills, refused `pids`."""
+        found: dict[str, int] = {}
+        for branch, folder in self._folders:
+            with contextlib.suppress(OSError):  # removed: nothing strikes any more
+                found |= branch.struck(folder)
+        return found
+
+    def pids(self) -> list[int]:
+        """Return the processes inside."""
+        for _branch, folder in self._folders:
+            with contextlib.suppress(OSError), open(f"{folder}/cgroup.procs", "rb") as file:
+                return [pid for pid in map(int, file.read().split()) if pid]
+        return []
+
+    def is_full(self) -> bool:
+        """Whether no further process may be made."""
+        for branch, folder in self._folders:
+            if "pids" in branch.controllers:
+                with contextlib.suppress(OSError), open(f"{folder}/pids.current", "rb") as file:
+                    return int(file.read()) >= self.limits.processes
+        return False
+
+    def kill(self) -> None:
+        """Kill every process inside; none can be made meanwhile."""
+        for branch, folder in self._folders:
+            with contextlib.suppress(OSError):  # a kernel before 5.14 has no cgroup.kill: one by one below
+                if "pids" in branch.controllers:
+                    write(f"{folder}/pids.max", "0")
+                if branch.version == 2:
+                    write(f"{folder}/cgroup.kill", "1")
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def remove(self) -> bool:
+        """Remove the group; return whether it is gone, which it cannot be while a process is inside. Idempotent."""
+        gone = True
+        for _branch, folder in self._folders:
+            try:
+                os.rmdir(folder)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                gone = False
+        return gone
+
+
+class Cells:
+    """Makes cells. `missing` says what could not be had, one sentence each; without any controller there are none."""
+
+    def __init__(self, branches: tuple[Branch, ...], locks: list[int]) -> None:
+        self._branches = branches
+        self._locks = locks
+        self._numbers = itertools.count(1)
+        have = {controller for branch in branches for controller in branch.controllers}
+        self.missing = [f"no cgroup for {each}: {_LOST[each]}" for each in CONTROLLERS if each not in have]
+        if not have:
+            self.missing = [_ALL_LOST]
+
+    @classmethod
+    def found(cls) -> "Cells":
+        """Return the cells that this machine lets us make, after removing what dead zygotes left."""
+        branches: list[Branch] = []
+        locks: list[int] = []
+        wanted = list(CONTROLLERS)
+        for place in _places():
+            controllers = tuple(each for each in place.controllers if each in wanted)
+            if not controllers:
+                continue
+            _remove_leftovers(place.folder)
+            try:
+                branch = _branch_in(place, controllers, locks)
+            except OSError as error:
+                _log.debug("no groups in %s: %s", place.folder, error)
+                continue
+            branches.append(branch)
+            wanted = [each for each in wanted if each not in controllers]
+        cells = cls(tuple(branches), locks)
+        for sentence in cells.missing:
+            _log.warning("%s", sentence)
+        return cells
+
+    def make(self, limits: Limits) -> Cell | None:
+        """Return a new cell, None where there are none. Raises OSError."""
+        return Cell(f"c{next(self._numbers)}", self._branches, limits) if self._branches else None
+
+    def close(self) -> None:
+        """Kill whatever is left in a cell and remove every folder."""
+        for branch in self._branches:
+            _demolish(branch.folder)
+        for lock in self._locks:
+            os.close(lock)
+        self._branches, self._locks = (), []
+
+
+def enter(doors: list[int] | tuple[int, ...]) -> None:
+    """Enter the cell with this process, which has one thread, and close its doors. Raises OSError."""
+    for door in doors:
+        os.write(door, b"0")
+        os.close(door)
+
+
+def cell_name_of(pid: int) -> str:
+    """Return the name of the cell that the process is in; nothing when it is in none, or gone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+        for line in file:
+            parent, _, name = line.rstrip().rpartition("/")
+            if os.path.basename(parent).startswith(PREFIX):
+                return name
+    return ""
+
+
+def _places() -> list[Place]:
+    try:
+        with (
+            open("/proc/self/mountinfo", encoding="utf-8") as mounts,
+            open("/proc/self/cgroup", encoding="utf-8") as own,
+        ):
+            return list(places(mounts.read(), own.read()))
+    except OSError as error:
+        _log.warning("no cgroups: %s", error)
+        return []
+
+
+def _branch_in(place: Place, controllers: tuple[str, ...], locks: list[int]) -> Branch:
+    """Return our folder in `place`, after a process was put under a limit there. Raises OSError."""
+    folder = f"{place.folder}/{PREFIX}{os.getpid()}"
+    os.mkdir(folder)
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        locks.append(lock)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        enable(place, folder, controllers)
+        branch = Branch(place.version, folder, controllers)
+        favour(branch)
+        _try_out(branch)
+    except OSError:
+        _demolish(folder)
+        raise
+    return branch
+
+
+def _try_out(branch: Branch) -> None:
+    cell = Cell("probe", (branch,), Limits(LEAST_MEMORY_BYTES, 16, 1000))
+    doors = cell.doors()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            enter(doors)
+            code = 0 if cell_name_of(os.getpid()) == "probe" else 1
+        finally:
+            os._exit(code)
+    for door in doors:
+        os.close(door)
+    _, status = os.waitpid(pid, 0)
+    cell.remove()
+    if status:
+        raise OSError(f"no process could be put into {branch.folder}")
+
+
+def _remove_leftovers(place: str) -> None:
+    for name in os.listdir(place) if os.path.isdir(place) else ():
+        if not name.startswith(PREFIX):
+            continue
+        with contextlib.suppress(OSError):  # somebody else removes it, or holds it, or may and we may not
+            fd = os.open(f"{place}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _demolish(f"{place}/{name}")
+            finally:
+                os.close(fd)
+
+
+def _demolish(folder: str) -> None:
+    """Kill what is in the groups below `folder` and remove them, and it."""
+    for _ in range(_ROUNDS):
+        groups = [f"{folder}/{name}" for name in _folders_in(folder)]
+        for group in groups:
+            with contextlib.suppress(OSError), open(f"{group}/cgroup.procs", "rb") as file:
+                for pid in filter(None, map(int, file.read().split())):
+                    os.kill(pid, signal.SIGKILL)
+        for group in (*groups, folder):
+            with contextlib.suppress(OSError):
+                os.rmdir(group)
+        if not os.path.isdir(folder):
+            return
+        time.sleep(_ROUND_S)
+    _log.error("the group %s could not be removed: processes in it do not end", folder)
+
+
+def _folders_in(folder: str) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    return []

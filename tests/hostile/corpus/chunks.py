@@ -1,0 +1,88 @@
+"""Chunked bodies: sizes, extensions, terminators and trailers that readers understand differently."""
+
+from tests.hostile.corpus.case import POISON, Case, chunked, cut_off, refused, served
+from tests.hostile.corpus.lengths import TREQS
+
+FUNKY = "Weikop: Funky Chunks, 2025"
+SIZE = "RFC 9112 7.1"
+
+
+def _size(name: str, size: bytes, source: str = SIZE) -> Case:
+    return refused(name, source, chunked(size + b"\r\nabc\r\n0\r\n\r\n"))
+
+
+CASES = [
+    _size("size-0x", b"0x3", TREQS),
+    _size("size-0x-upper", b"0X3", TREQS),
+    _size("size-plus", b"+3", "Python's int() reads +3"),
+    _size("size-minus", b"-3", "CVE-2013-2028 (nginx)"),
+    _size("size-underscore", b"0_3", "Python's int() reads 0_3"),
+    _size("size-blank-before", b" 3", TREQS),
+    _size("size-tab-before", b"\t3", TREQS),
+    _size("size-blank-after", b"3 ", TREQS),
+    _size("size-tab-after", b"3\t", TREQS),
+    _size("size-letters", b"xyz"),
+    _size("size-g", b"3g", TREQS),
+    _size("size-empty", b""),
+    _size("size-nul", b"3\x00", TREQS),
+    _size("size-point", b"3.0", TREQS),
+    _size("size-arabic-digit", b"\xd9\xa3", "Python's int() reads digits of any script"),
+    _size("size-vertical-tab", b"3\x0b", TREQS),
+    _size("size-2-to-64-plus-3", b"10000000000000003", "integer overflow"),
+    _size("size-2-to-32-plus-3-padded", b"0000000000000000000100000003", "integer overflow"),
+    _size("size-1000-zeros", b"0" * 1000 + b"3", TREQS),
+    _size("size-comma", b"3,3", TREQS),
+    refused("size-huge", SIZE, chunked(b"ffffffffff\r\nabc"), 408),
+    refused("chunk-longer-than-said", SIZE, chunked(b"3\r\nabcd\r\n0\r\n\r\n")),
+    refused("chunk-shorter-than-said", SIZE, chunked(b"5\r\nabc\r\n0\r\n\r\n")),
+    refused("chunk-ends-with-lf", "CVE-2025-22871 (Go)", chunked(b"3\r\nabc\n0\r\n\r\n")),
+    refused("chunk-ends-with-cr", "CVE-2025-43859 (h11)", chunked(b"3\r\nabc\r0\r\n\r\n")),
+    refused("chunk-ends-with-anything", "CVE-2025-43859 (h11)", chunked(b"3\r\nabcXX0\r\n\r\n")),
+    refused("chunk-without-end", f"{FUNKY}, TERM.SPILL", chunked(b"3\r\nabc0\r\n\r\n")),
+    refused("size-line-ends-with-lf", f"{FUNKY}, TERM.EXT", chunked(b"3\nabc\r\n0\r\n\r\n")),
+    refused("size-line-ends-with-cr", f"{FUNKY}, TERM.EXT", chunked(b"3\rabc\r\n0\r\n\r\n")),
+    refused("extension-with-lf", f"{FUNKY}, TERM.EXT; CVE-2025-55315", chunked(b"3;\nxx\r\nabc\r\n0\r\n\r\n")),
+    refused("extension-with-cr", f"{FUNKY}, EXT.TERM; CVE-2025-55315", chunked(b"3;\rxx\r\nabc\r\n0\r\n\r\n")),
+    refused("extension-lf-poison", f"{FUNKY}, EXT.TERM", chunked(b"2;\nxx\r\n32\r\n0\r\n\r\n" + POISON)),
+    refused("extension-with-nul", "CVE-2021-22960 (llhttp)", chunked(b"3;a=\x00\r\nabc\r\n0\r\n\r\n")),
+    refused("extension-with-delete", "RFC 9112 7.1.1", chunked(b"3;a=\x7f\r\nabc\r\n0\r\n\r\n")),
+    refused("extension-without-semicolon", TREQS, chunked(b"3 a=b\r\nabc\r\n0\r\n\r\n")),
+    refused("extension-endless", "CVE-2023-39326 (Go)", chunked(b"3;" + b"a" * 5000 + b"\r\nabc\r\n0\r\n\r\n")),
+    refused("extension-blank-before", "CVE-2021-22960 (llhttp)", chunked(b"3 ;a=b\r\nabc\r\n0\r\n\r\n")),
+    refused("two-chunk-two-newlines", f"{FUNKY}, TWO.TERM", chunked(b"3\r\nabc\r\n\r\n0\r\n\r\n")),
+    refused("newline-before-size", FUNKY, chunked(b"\r\n3\r\nabc\r\n0\r\n\r\n")),
+    refused("last-chunk-with-lf", "CVE-2025-22871 (Go)", chunked(b"3\r\nabc\r\n0\n\n")),
+    refused("last-chunk-ends-with-lf", "CVE-2025-22871 (Go)", chunked(b"0\r\n\n" + POISON)),
+    refused("last-chunk-then-poison", f"{FUNKY}, SPILL", chunked(b"0\r\n" + POISON)),
+    refused("last-chunk-with-size", FUNKY, chunked(b"0\r\nabc\r\n\r\n")),
+    refused("last-chunk-missing", SIZE, chunked(b"3\r\nabc\r\n"), 408),
+    refused("minus-zero-chunk", TREQS, chunked(b"-0\r\n\r\n")),
+    refused("last-chunk-0x0", TREQS, chunked(b"0x0\r\n\r\n")),
+    refused("trailer-without-colon", "RFC 9112 7.1.2", chunked(b"0\r\nabc\r\n\r\n")),
+    refused("trailer-blank-before-colon", "RFC 9112 5.1", chunked(b"0\r\nX : y\r\n\r\n")),
+    refused("trailer-folded", "RFC 9112 5.2", chunked(b"0\r\nX: y\r\n z\r\n\r\n")),
+    refused("trailer-with-lf", "RFC 9112 2.2", chunked(b"0\r\nX: y\nZ: a\r\n\r\n")),
+    refused("trailer-with-cr", "RFC 9112 2.2", chunked(b"0\r\nX: y\rZ: a\r\n\r\n")),
+    refused("trailer-with-nul", "RFC 9110 5.5", chunked(b"0\r\nX: \x00\r\n\r\n")),
+    refused("trailer-name-utf8", "RFC 9110 5.6.2", chunked(b"0\r\n\xc3\xa4: y\r\n\r\n")),
+    refused(
+        "trailer-flood",
+        "CVE-2026-22815 class (aiohttp)",
+        chunked(b"0\r\n" + b"X: yyyyyyyyyy\r\n" * 2000 + b"\r\n"),
+        431,
+    ),
+    refused("trailer-endless", "RFC 9112 7.1.2", chunked(b"0\r\nX: " + b"y" * 20_000)),
+    refused("trailer-is-length", "RFC 9110 6.5.1", chunked(b"0\r\nContent-Length: 48\r\n\r\n")),
+    refused("trailer-is-coding", "RFC 9110 6.5.1", chunked(b"0\r\nTransfer-Encoding: chunked\r\n\r\n" + POISON)),
+    refused("trailer-is-host", "RFC 9110 6.5.1", chunked(b"0\r\nHost: evil\r\n\r\n")),
+    refused("trailer-is-length-twin", "RFC 9110 6.5.1; CGI", chunked(b"0\r\nContent_Length: 48\r\n\r\n" + POISON)),
+    served("trailer-is-authorization", "RFC 9110 6.5.1: dropped", chunked(b"0\r\nAuthorization: Basic eA==\r\n\r\n")),
+    served("trailer-plain", "RFC 9112 7.1.2 allows it", chunked(b"3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n")),
+    served("size-upper-case", "RFC 9112 7.1 allows it", chunked(b"A\r\n0123456789\r\n0\r\n\r\n")),
+    served("size-leading-zeros", "RFC 9112 7.1 allows it", chunked(b"0003\r\nabc\r\n000\r\n\r\n")),
+    served("extension-plain", "RFC 9112 7.1.1 allows it", chunked(b"3;a=b\r\nabc\r\n0;c\r\n\r\n")),
+    served("poison-in-a-chunk", FUNKY, chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (len(POISON), POISON))),
+    served("poison-after-the-end", "RFC 9112 9.3.2, a pipeline", chunked(b"0\r\n\r\n" + POISON), 2),
+    cut_off("rubbish-after-the-end", "RFC 9112 2.2", chunked(b"0\r\n\r\n\x00\x01")),
+    cut_off("a-second-last-chunk", "RFC 9112 7.1", chunked(b"0\r\n\r\n0\r\n\r\n")),
+]

@@ -1,0 +1,141 @@
+"""The wall clock of control plane and gateways jumps, by an hour and by a day, both ways: nothing depends on it."""
+
+import base64
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chaos.clocks import CannotFake, JumpingClock
+from tests.system.conftest import end
+from tests.system.driver import Platform, Reply, eventually
+from tests.system.known_address import KnownAddress
+
+HOUR_S, DAY_S = 3600, 86_400
+JUMPS = (HOUR_S, -HOUR_S, DAY_S, 0)
+SAY = "def handle(event, context):\n    print(event.body.decode())\n    return event.body\n"
+
+
+class Caller(threading.Thread):
+    """Calls a function without a pause until told to end, and keeps what is wrong with the answers."""
+
+    def __init__(self, platform: Platform) -> None:
+        super().__init__()
+        self.answered = 0
+        self.wrong: list[str] = []
+        self._connection = platform.connect()
+        self._ending = threading.Event()
+
+    def run(self) -> None:
+        while not self._ending.wait(0.005):
+            self._connection.request("POST", "/function/busy", b"on")
+            answer = self._connection.getresponse()
+            body, took_s = answer.read(), float(answer.headers["X-Duration-Seconds"])
+            self.answered += 1
+            if (answer.status, body) != (200, b"on") or not 0 <= took_s < 10:
+                self.wrong.append(f"{answer.status} {body!r} after {took_s} s")
+
+    def wait_for(self, count: int) -> None:
+        """Return after so many more calls."""
+        until = self.answered + count
+        eventually("calls go on", lambda: self.answered >= until)
+
+    def __enter__(self) -> None:
+        self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self.join()
+        self._connection.close()
+
+
+@pytest.fixture
+def jumping(scratch: Path) -> Iterator[tuple[Platform, JumpingClock]]:
+    """A running platform, and its clock."""
+    try:
+        clock = JumpingClock(scratch / "clock")
+    except CannotFake as error:
+        pytest.skip(f"{error}; as root, `apt-get install faketime` changes that")
+    platform = KnownAddress(scratch / "data", clock.environ)
+    try:
+        platform.start()
+        yield platform, clock
+    finally:
+        end(platform)
+
+
+def as_admin(platform: Platform, path: str, listener: str = "gateway_url") -> Reply:
+    token = (platform.data_dir / "run" / "token").read_text()
+    return platform.ask("GET", path, listener=listener, headers={"Authorization": f"Bearer {token}"})
+
+
+def counters(platform: Platform) -> dict[str, float]:
+    """Return the metrics that may only rise; none of all metrics is negative."""
+    page = as_admin(platform, "/metrics", "metrics_url").body.decode()
+    rising = {
+        line.split()[2] for line in page.splitlines() if line.startswith("# TYPE") and not line.endswith(" gauge")
+    }
+    lines = [line.rpartition(" ") for line in page.splitlines() if not line.startswith("#")]
+    samples = [(name, float(value)) for name, _, value in lines]
+    assert [name for name, value in samples if value < 0] == []
+    return {name: value for name, value in samples if re.sub(r"(_bucket|_sum|_count)?\{.*", "", name) in rising}
+
+
+def status_of(platform: Platform, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = as_admin(platform, f"/v1/namespaces/openfaas-fn/functions/{name}").json()
+    return found
+
+
+def log_of(platform: Platform, query: str) -> bytes:
+    return as_admin(platform, f"/v1/namespaces/openfaas-fn/functions/teller/logs?{query}").body
+
+
+def log_in(platform: Platform, password: str) -> Reply:
+    header = base64.b64encode(f"admin:{password}".encode()).decode()
+    return platform.ask("GET", "/system/functions", headers={"Authorization": f"Basic {header}"})
+
+
+@pytest.mark.timeout(150)
+def test_jumps_of_the_clock_fail_no_call_and_change_no_decision(
+    jumping: tuple[Platform, JumpingClock], scratch: Path
+) -> None:
+    platform, clock = jumping
+    for name, idle in (("busy", "10m"), ("teller", "10m"), ("patient", "10m"), ("brief", "2s")):
+        platform.deploy_function(scratch / name, SAY, "--label", f"com.openfaas.scale.zero-duration={idle}")
+        assert platform.ask("POST", f"/function/{name}", b"on").status == 200
+    patient = status_of(platform, "patient")["replicas"][0]["id"]
+    caller, before = Caller(platform), counters(platform)
+    with caller:
+        jump_about(clock, platform, caller, before)
+    assert caller.wrong == []
+    # Neither an hour nor a day of idleness has passed, but two seconds have.
+    assert [replica["id"] for replica in status_of(platform, "patient")["replicas"]] == [patient]
+    eventually("the brief one sleeps", lambda: status_of(platform, "brief")["ready_replicas"] == 0)
+    assert platform.ask("POST", "/function/brief", b"on").body == b"on"
+    assert b"jumped by 0" in log_of(platform, "since=5m")
+
+
+def jump_about(clock: JumpingClock, platform: Platform, caller: Caller, before: dict[str, float]) -> None:
+    """Let the clock jump, and look each time at what could have noticed."""
+    for offset_s in JUMPS:
+        clock.jump(offset_s)
+        caller.wait_for(80)
+        told = b"jumped by %d" % offset_s
+        assert platform.ask("POST", "/function/teller", told).status == 200
+        eventually("it was printed", lambda told=told: told in log_of(platform, "tail=1"))  # type: ignore[misc] # mypy infers no lambda with defaults
+        after = counters(platform)
+        assert {name for name, value in before.items() if after.get(name, value) < value} == set()
+        before = after
+
+
+def test_whoever_guesses_passwords_waits_no_less_when_the_clock_is_set(
+    jumping: tuple[Platform, JumpingClock],
+) -> None:
+    platform, clock = jumping
+    while log_in(platform, "wrong").status == 401:
+        pass
+    for offset_s in JUMPS:
+        clock.jump(offset_s)
+        assert log_in(platform, "wrong").status == 429

@@ -1,0 +1,148 @@
+"""Functions that take more than their share: their neighbour is not harmed, and what became of them is told truly."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.system.driver import Platform, eventually
+
+from dayfly.runtimes.python.cells import Cells
+
+OK = "def handle(event, context):\n    return 'ok'\n"
+
+UNRULY = """
+import mmap, os, signal, time
+
+def memory():
+    held = mmap.mmap(-1, 128 << 20)
+    for at in range(0, len(held), 4096):
+        held[at] = 1
+
+def forks():
+    while True:
+        if os.fork() == 0:
+            time.sleep(300)
+            os._exit(0)
+
+def disk():
+    with open("/tmp/big", "wb") as file:
+        for _ in range(1024):
+            file.write(bytes(1 << 20))
+
+def log():
+    for _ in range(400):
+        left = (b"x" * 199 + b"\\n") * 500
+        while left:
+            try:
+                left = left[os.write(1, left):]
+            except BlockingIOError:
+                pass
+
+def stop():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+def stay():
+    time.sleep(300)
+
+def handle(event, context):
+    if event.text:
+        globals()[event.text]()
+    return "ok"
+"""
+
+
+def _cells_work() -> bool:
+    cells = Cells.found()
+    cells.close()
+    return not cells.missing
+
+
+needs_cells = pytest.mark.skipif(not _cells_work(), reason="no cgroups for memory, pids and cpu may be made here")
+
+
+@contextmanager
+def called_all_the_time(platform: Platform, name: str) -> Iterator[list[int]]:
+    """Call a function ten times a second; yields the statuses of its answers, which grow."""
+    statuses: list[int] = []
+    done = threading.Event()
+    connection = platform.connect()
+
+    def call() -> None:
+        while not done.wait(0.1):
+            connection.request("POST", f"/function/{name}", b"")
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        yield statuses
+    finally:
+        done.set()
+        thread.join()
+        connection.close()
+
+
+def cgroup_folders(pid: int) -> list[str]:
+    """Return the folders of the zygote's in the cgroup trees."""
+    return [root for root, *_ in os.walk("/sys/fs/cgroup") if root.endswith(f"/dayfly-{pid}")]
+
+
+@needs_cells
+def test_what_became_of_the_unruly_is_told_and_nobody_else_is_harmed(platform: Platform, scratch: Path) -> None:
+    platform.start()
+    zygote = platform.pids("zygote")[0]
+    platform.deploy_function(scratch / "quiet", OK)
+    ways = [
+        # name, status and code of the answer, why the replica ends, what the log says
+        ("memory", 502, "replica_lost", "oom", "memory limit of 64 MiB"),
+        ("forks", 500, "pids", "pids", "512 processes"),
+        ("disk", 500, "disk", "", "/tmp is full"),
+        ("log", 200, "", "", "lines dropped"),
+        ("stop", 502, "replica_lost", "stuck", "SIGSTOP"),
+        ("stay", 504, "timeout", "timeout", "its timeout is 1 s"),
+    ]
+    with called_all_the_time(platform, "quiet") as statuses:
+        for name, status, code, end, said in ways:
+            memory = "1Gi" if name == "forks" else "64Mi"
+            timeout = "1s" if name == "stay" else "20s"
+            platform.deploy_function(scratch / name, UNRULY, "--memory-limit", memory, "--timeout", timeout)
+            reply = platform.ask("POST", f"/function/{name}", name.encode())
+            assert (reply.status, reply.json()["code"] if code else "") == (status, code), (name, reply)
+            if end:
+                eventually(f"{name} ends", lambda: platform.describe(name)["exits"] == {end: 1})  # noqa: B023 - waited for at once
+            eventually(f"{name}'s log tells", lambda: said in platform.ok("logs", name))  # noqa: B023 - as above
+            eventually(f"{name} answers", lambda: platform.ask("POST", f"/function/{name}").status == 200)  # noqa: B023 - as above
+    assert len(statuses) > 10
+    assert set(statuses) == {200}
+    token = (platform.data_dir / "run" / "token").read_text()
+    page = platform.ask("GET", "/metrics", listener="metrics_url", headers={"Authorization": f"Bearer {token}"})
+    for name, _status, _code, end, _said in ways:
+        if end:
+            told = f'dayfly_function_replica_exits_total{{function_name="{name}.openfaas-fn",reason="{end}"}} 1'
+            assert told in page.body.decode()
+    assert "Ended Replicas:" in platform.ok("describe", "memory")
+    assert cgroup_folders(zygote) != []
+    platform.stop()
+    assert cgroup_folders(zygote) == []
+
+
+@needs_cells
+def test_cgroups_that_a_crash_left_are_gone_after_the_next_start(platform: Platform, scratch: Path) -> None:
+    process = platform.start_foreground()
+    platform.deploy_function(scratch / "quiet", OK)
+    assert platform.ask("POST", "/function/quiet").body == b"ok"
+    zygote = platform.pids("zygote")[0]
+    assert cgroup_folders(zygote) != []
+    os.kill(process.pid, signal.SIGSTOP)  # so that it neither restarts the zygote nor lets it end in order
+    os.kill(zygote, signal.SIGKILL)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    platform.start()
+    assert cgroup_folders(zygote) == []
+    assert platform.ask("POST", "/function/quiet").body == b"ok"
