@@ -25,7 +25,7 @@ from dayfly.runtimes.python.vigil import Vigil
 
 _log = logging.getLogger("dayfly.runtimes.zygote")
 
-_STATUS_WAIT_S = 0.25
+_STATUS_WAIT_S = 1.0
 """How long a template is given to tell a dead replica's exit status."""
 
 MAX_JUNK = 1000

@@ -62,7 +62,7 @@ def run(channel: socket.socket, order_fd: int, birth: Birth, *, root: str) -> No
 def _run(channel: socket.socket, order_fd: int, birth: Birth, root: str) -> int:
     os.setsid()
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_DFL)
     # Somebody who ends the function's processes by name must not cost the calls at hand: the zygote says when to go. A
     # handler, because what the function starts would inherit that the signal is ignored.

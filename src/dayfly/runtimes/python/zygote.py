@@ -34,9 +34,9 @@ _CLOSE_S = 5
 
 
 def main(argv: list[str]) -> None:
-    """Serve until told to leave (SIGTERM), and then as long as a replica runs.
+    """Serve until told to leave (SIGTERM), and then as long as a replica runs; until told to end (SIGUSR1), if sooner.
 
-    When the process that started us is gone, the kernel says so (SIGHUP), and everything here ends with it.
+    The kernel says the latter when the process that started us is gone.
     """
     arguments = _arguments(argv)
     supervisor = os.getppid()
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> None:
 
 
 def _end(_number: int, _frame: object) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.alarm(_CLOSE_S)  # should the end hang, then without it
     sys.exit(0)
 
@@ -105,8 +105,8 @@ def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Spawner, Callable[[]
     from dayfly.runtimes.python.reactor import Reactor
     from dayfly.runtimes.python.spawner import Spawner
 
-    signal.signal(signal.SIGHUP, _end)
-    confine.die_with_parent(signal.SIGHUP)
+    signal.signal(signal.SIGUSR1, _end)
+    confine.die_with_parent(signal.SIGUSR1)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     _settle()
     root = os.path.join(os.path.dirname(arguments.socket), "root")
