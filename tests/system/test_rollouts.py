@@ -153,7 +153,7 @@ def test_a_replica_that_drains_has_its_own_revisions_time(author: Author) -> Non
     author.deploy("patient", bundle, 1, timeout="30s")
     author.serves("patient", 1)
     with author.connected() as connection:
-        connection.request("POST", "/function/patient", b"3")
+        connection.request("POST", "/function/patient", b"5")
         eventually("it runs", lambda: author.platform.describe("patient")["ready_replicas"])
         author.deploy("patient", bundle, 2, timeout="1s")
         author.serves("patient", 2)
