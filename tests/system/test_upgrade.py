@@ -14,8 +14,10 @@ from tests.system.driver import DEADLINE_S, Done, Platform, eventually, is_alive
 from tests.system.steady_load import SteadyLoad
 
 from dayfly import __version__
+from dayfly.storage.migrations import newest
 
 pytestmark = pytest.mark.timeout(180)  # each starts several programs, and other tests may be at work beside it
+LAYOUT = newest()
 ECHO = "def handle(event, context):\n    return event.body\n"
 SLOW = """
 import time
@@ -91,7 +93,10 @@ def test_another_version_takes_over_and_the_first_again_and_no_call_fails(
     assert platform.ok("invoke", "during", stdin="kept") == "kept"
     names = {each["spec"]["name"] for each in json.loads(platform.ok("list", "-o", "json"))}
     assert names == {"echo", "asleep", "during"}
-    assert {path.name for path in platform.data_dir.glob("state.db.*")} == {"state.db.layout-1", "state.db.layout-2"}
+    assert {path.name for path in platform.data_dir.glob("state.db.*")} == {
+        f"state.db.layout-{LAYOUT}",
+        f"state.db.layout-{LAYOUT + 1}",
+    }
 
 
 def all_run(platform: Platform, copy: Path, supervisor: int) -> bool:
@@ -144,7 +149,7 @@ def test_a_version_that_does_not_come_up_gives_way_to_the_one_before(
     assert f"Version {__version__} has taken over again" in done.err
     assert dict(load.failed) == {}
     assert platform.status()["version"] == __version__
-    assert state(platform, "PRAGMA user_version") == [(1,)]
+    assert state(platform, "PRAGMA user_version") == [(LAYOUT,)]
     eventually("none runs the newer program", lambda: none_runs(platform, newer))
     platform.deploy_function(scratch / "after", ECHO)
     assert platform.ok("invoke", "after", stdin="fine") == "fine"
@@ -194,7 +199,7 @@ def test_a_stopped_platform_is_migrated_by_the_next_start_and_taken_back_by_a_co
     platform.start()
     platform.deploy_function(scratch / "echo", ECHO)
     newer = versions.program(copy())
-    assert run(platform, newer, "upgrade", "--back-to", "1").code == 73
+    assert run(platform, newer, "upgrade", "--back-to", str(LAYOUT)).code == 73
     platform.stop()
     assert run(platform, newer, "upgrade").code == 66
     free = ("--port", "0", "--console-port", "0", "--metrics-port", "0")
@@ -205,14 +210,14 @@ def test_a_stopped_platform_is_migrated_by_the_next_start_and_taken_back_by_a_co
     bytes_before = (platform.data_dir / "state.db").read_bytes()
     done = platform.run("start", "--detach", *free)
     assert done.code != 0
-    assert "written by a newer Dayfly (layout 2" in done.err
-    assert "dayfly upgrade --back-to 1" in done.err
-    assert platform.run("upgrade", "--back-to", "1").code != 0
+    assert f"written by a newer Dayfly (layout {LAYOUT + 1}" in done.err
+    assert f"dayfly upgrade --back-to {LAYOUT}" in done.err
+    assert platform.run("upgrade", "--back-to", str(LAYOUT)).code != 0
     assert (platform.data_dir / "state.db").read_bytes() == bytes_before
 
     done = run(platform, newer, "upgrade", "--back-to", __version__)
     assert done.code == 0, done.err
-    assert "from layout 2 to 1" in done.out
+    assert f"from layout {LAYOUT + 1} to {LAYOUT}" in done.out
     platform.start()
     assert platform.ok("invoke", "echo", stdin="back") == "back"
 

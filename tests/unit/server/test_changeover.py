@@ -103,10 +103,8 @@ def test_each_part_is_replaced_beside_the_old_one_in_order(start: Callable[..., 
     assert report["text"] == f"changed from version {__version__} to {__version__}; what runs of the old one " \
         "finishes its calls and goes"  # fmt: skip
     eventually(lambda: len(lives.notes()) == 9)
-    assert lives.notes()[:7] == [
-        "1 zygote up", "1 control up", "1 gateway up",
-        "2 zygote up", "2 control up", "1 control told", "2 gateway up",
-    ]  # fmt: skip
+    assert set(lives.notes()[:3]) == {"1 zygote up", "1 control up", "1 gateway up"}
+    assert lives.notes()[3:7] == ["2 zygote up", "2 control up", "1 control told", "2 gateway up"]
     assert set(lives.notes()[7:]) == {"1 gateway told", "1 zygote told"}
     assert json.loads((lives.run_dir / "instance.json").read_text())["life"] == "2"
     lives.process.send_signal(signal.SIGTERM)
@@ -119,9 +117,9 @@ def test_names_and_generations_are_told_apart(start: Callable[..., Lives], tmp_p
     lingers = says.replace("exit 0", "true")
     lives = start(gateway=lingers, zygote=says, control=says)
     lives.ask(lives.plan({"gateway": says, "zygote": says, "control": says}))
-    assert (tmp_path / "names").read_text().splitlines() == [
-        "zygote 1", "control 1", "gateway 1", "zygote.1 2", "control.1 2", "gateway.1 2",
-    ]  # fmt: skip
+    names = (tmp_path / "names").read_text().splitlines()
+    assert set(names[:3]) == {"zygote 1", "control 1", "gateway 1"}
+    assert names[3:] == ["zygote.1 2", "control.1 2", "gateway.1 2"]
 
 
 @pytest.mark.parametrize("name", ["zygote", "control", "gateway"])
@@ -149,7 +147,7 @@ def test_a_program_that_is_not_there_or_of_another_version_changes_nothing(start
     path = Path(lives.plan({}))
     path.write_bytes(Plan.from_json(path.read_bytes())._replace(program=["/nowhere/python"]).to_json())
     assert "/nowhere/python" in lives.ask(str(path))["error"]
-    assert lives.notes() == ["1 zygote up", "1 control up", "1 gateway up"]
+    assert set(lives.notes()) == {"1 zygote up", "1 control up", "1 gateway up"}
 
 
 def test_a_request_that_makes_no_sense_is_logged(start: Callable[..., Lives]) -> None:
