@@ -25,7 +25,7 @@ from dayfly.http1.sweep import NEVER, Sweep
 _log = logging.getLogger("dayfly.gateway")
 _SAY_EVERY_S = 60.0
 _FLUSH_S = 2.0
-_LINGER_S = 1.0
+_LINGER_S = 2.0
 """How long a drain waits for the next request on a connection that has none."""
 """How long answers that are written may take to leave, once nothing else is left to wait for."""
 _LOOPBACK = (b"127.", b"::1", b"::ffff:127.")
