@@ -19,8 +19,8 @@ STOP_S = 60.0
 class Load:
     """Steady calls from processes of their own. Use it in a `with` block: they call from its beginning to its end.
 
-    `rate_per_s` is the sum over all processes. `fresh` is the share of calls on a connection of their own, `timeout_s`
-    how long a call may take before it counts as failed.
+    `rate_per_s` is the sum over all processes. `fresh` is the share of calls on a connection of their own, `kept` how
+    many connections each process keeps for the others, `timeout_s` how long a call may take before it counts as failed.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Load:
         *,
         processes: int = 1,
         fresh: float = 0.3,
+        kept: int = 64,
         timeout_s: float = 40.0,
         seed: int = 0,
     ) -> None:
@@ -45,6 +46,7 @@ class Load:
                 targets=tuple(targets),
                 rate_per_s=rate_per_s / processes,
                 fresh=fresh,
+                kept=kept,
                 timeout_s=timeout_s,
                 seed=seed + number,
             )

@@ -75,10 +75,11 @@ def life_of(number: int) -> int:
 
 def is_state(number: int) -> bool:
     """Whether the change is one of the database, and not of the files beside it."""
-    return number % 6 in (1, 3, 4) or _deletes(number)
+    return number % 6 in (1, 3, 4) or deletes(number)
 
 
-def _deletes(number: int) -> bool:
+def deletes(number: int) -> bool:
+    """Whether the change removes a function; one that was never kept takes no writing."""
     return number % 18 == 17
 
 
@@ -97,7 +98,7 @@ def _change(number: int) -> Change:
         return _stored(lambda store: store.put(_function(spec, round_ + 1, round_)))
     if kind == 4:
         return _stored(lambda store: store.save_totals({f"{name}.openfaas-fn": number}, ["gone"]))
-    if _deletes(number):
+    if deletes(number):
         return _delete(parse_function_key(name))
     return _password(f"user{round_}")
 

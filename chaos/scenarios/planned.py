@@ -24,6 +24,12 @@ SHORT_SECONDS = 6.0
 _BETWEEN_KILLS_S = 5.5
 """With two replicas that take turns, each has lived for the ten seconds after which a failure counts as the first."""
 _WAIT_S = 60.0
+_KEPT = 16
+"""Connections that are kept, each used a few times a second.
+
+One that rests for longer is closed by a gateway that ends, and a call sent in that very instant is cut off: so HTTP/1.1
+has it, and clients that keep connections know.
+"""
 
 
 def run(stage: Stage) -> Outcome:
@@ -37,7 +43,8 @@ def run(stage: Stage) -> Outcome:
         box.deploy("paired", replicas=2)
         box.wait_ready("steady", 2)
         box.wait_ready("scaled", 1)
-        load = Load(stage.folder("load"), box.address, targets, 30 if stage.short else 60, seed=stage.seed)
+        rate = 30 if stage.short else 60
+        load = Load(stage.folder("load"), box.address, targets, rate, kept=_KEPT, seed=stage.seed)
         with load:
             redeploys = _redeploy(stage, box, operator)
             scalings = _scale(stage, box, operator)

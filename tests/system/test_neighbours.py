@@ -34,7 +34,7 @@ def disk():
             file.write(bytes(1 << 20))
 
 def log():
-    for _ in range(400):
+    for _ in range(150):
         left = (b"x" * 199 + b"\\n") * 500
         while left:
             try:
@@ -94,39 +94,47 @@ def cgroup_folders(pid: int) -> list[str]:
 
 
 @needs_cells
-def test_what_became_of_the_unruly_is_told_and_nobody_else_is_harmed(platform: Platform, scratch: Path) -> None:
-    platform.start()
-    zygote = platform.pids("zygote")[0]
-    platform.deploy_function(scratch / "quiet", OK)
-    ways = [
-        # name, status and code of the answer, why the replica ends, what the log says
+@pytest.mark.parametrize(
+    ("name", "status", "code", "end", "said"),
+    [
         ("memory", 502, "replica_lost", "oom", "memory limit of 64 MiB"),
         ("forks", 500, "pids", "pids", "512 processes"),
         ("disk", 500, "disk", "", "/tmp is full"),
         ("log", 200, "", "", "lines dropped"),
         ("stop", 502, "replica_lost", "stuck", "SIGSTOP"),
         ("stay", 504, "timeout", "timeout", "its timeout is 1 s"),
-    ]
+    ],
+)
+def test_what_became_of_the_unruly_is_told_and_nobody_else_is_harmed(
+    shared_platform: Platform, scratch: Path, name: str, status: int, code: str, end: str, said: str
+) -> None:
+    platform = shared_platform
+    platform.deploy_function(scratch / "quiet", OK)
+    memory, timeout = "1Gi" if name == "forks" else "64Mi", "1s" if name == "stay" else "20s"
+    platform.deploy_function(scratch / name, UNRULY, "--memory-limit", memory, "--timeout", timeout)
     with called_all_the_time(platform, "quiet") as statuses:
-        for name, status, code, end, said in ways:
-            memory = "1Gi" if name == "forks" else "64Mi"
-            timeout = "1s" if name == "stay" else "20s"
-            platform.deploy_function(scratch / name, UNRULY, "--memory-limit", memory, "--timeout", timeout)
-            reply = platform.ask("POST", f"/function/{name}", name.encode())
-            assert (reply.status, reply.json()["code"] if code else "") == (status, code), (name, reply)
-            if end:
-                eventually(f"{name} ends", lambda: platform.describe(name)["exits"] == {end: 1})  # noqa: B023 - waited for at once
-            eventually(f"{name}'s log tells", lambda: said in platform.ok("logs", name))  # noqa: B023 - as above
-            eventually(f"{name} answers", lambda: platform.ask("POST", f"/function/{name}").status == 200)  # noqa: B023 - as above
-    assert len(statuses) > 10
-    assert set(statuses) == {200}
-    token = (platform.data_dir / "run" / "token").read_text()
-    page = platform.ask("GET", "/metrics", listener="metrics_url", headers={"Authorization": f"Bearer {token}"})
-    for name, _status, _code, end, _said in ways:
+        reply = platform.ask("POST", f"/function/{name}", name.encode())
+        assert (reply.status, reply.json()["code"] if code else "") == (status, code), reply
         if end:
-            told = f'dayfly_function_replica_exits_total{{function_name="{name}.openfaas-fn",reason="{end}"}} 1'
-            assert told in page.body.decode()
-    assert "Ended Replicas:" in platform.ok("describe", "memory")
+            eventually("it ends", lambda: platform.describe(name)["exits"] == {end: 1})
+        eventually("its log tells", lambda: said in platform.ok("logs", name))
+        eventually("it answers", lambda: platform.ask("POST", f"/function/{name}").status == 200)
+    assert statuses
+    assert set(statuses) == {200}
+    if end:
+        token = (platform.data_dir / "run" / "token").read_text()
+        page = platform.ask("GET", "/metrics", listener="metrics_url", headers={"Authorization": f"Bearer {token}"})
+        labels = f'{{function_name="{name}.openfaas-fn",reason="{end}"}}'
+        assert f"dayfly_function_replica_exits_total{labels} 1" in page.body.decode()
+        assert f"{end} 1" in platform.ok("describe", name)
+    platform.ok("remove", name)
+
+
+@needs_cells
+def test_a_stop_leaves_no_cgroup(platform: Platform, scratch: Path) -> None:
+    platform.start()
+    platform.deploy_function(scratch / "quiet", OK)
+    zygote = platform.pids("zygote")[0]
     assert cgroup_folders(zygote) != []
     platform.stop()
     assert cgroup_folders(zygote) == []

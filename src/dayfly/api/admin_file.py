@@ -51,6 +51,9 @@ class AdminRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 def load(path: Path) -> AdminRecord | None:
     """Return the record, or None when there is no file. Raises ConfigError for one that must not be used."""
+    for left in path.parent.glob(f".{path.name}.*"):  # of a life that was killed while it wrote
+        with contextlib.suppress(OSError):
+            left.unlink()
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

@@ -6,6 +6,8 @@ from dayfly.http1.answer import UNTIL_CLOSE, Answer, BadAnswer, Switched
 from dayfly.http1.head import CHUNKED
 from dayfly.http1.sieve import Sieve
 
+CHUNKED_BODY = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+
 
 def fed(raw: bytes, method: bytes = b"GET") -> Answer:
     answer = Answer(Sieve(lambda name: name == b"server"))
@@ -113,6 +115,21 @@ def test_a_switch_of_protocols() -> None:
 def test_what_cannot_be_passed_on(raw: bytes) -> None:
     with pytest.raises(BadAnswer):
         fed(raw)
+
+
+def test_trailers_that_may_pass_are_kept() -> None:
+    answer = fed(CHUNKED_BODY + b"X-Sum: 1\r\nServer: a\r\nDate: b\r\nX_Y: c\r\nX-Sum: 2\r\n\r\n")
+    assert answer.complete
+    assert answer.trailers == [(b"X-Sum", b"1"), (b"X-Sum", b"2")]
+    assert answer.lines == b""
+    answer.begin(b"GET")
+    assert answer.trailers == []
+
+
+@pytest.mark.parametrize("trailers", [b"X: a\r\n" * 33, b"X: " + b"a" * 9_000 + b"\r\n"])
+def test_trailers_are_bounded(trailers: bytes) -> None:
+    with pytest.raises(BadAnswer, match="trailers"):
+        fed(CHUNKED_BODY + trailers + b"\r\n")
 
 
 def test_what_follows_a_complete_answer_spoils_the_connection_only() -> None:
