@@ -42,14 +42,14 @@ clean: ## remove what was made here; deployed functions are not touched
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .dayfly dist
 	find src tests examples bench chaos fuzz scripts -name __pycache__ -prune -exec rm -rf {} +
 
-.venv/runtime.stamp: locks/runtime.txt locks/tools.txt pyproject.toml scripts/setup.sh
+.venv/runtime.stamp: locks/runtime.txt locks/tools.txt pyproject.toml src/dayfly/__init__.py scripts/setup.sh
 	@scripts/setup.sh runtime
 	@touch $@
 
-.venv/bench.stamp: locks/bench.txt locks/test.txt pyproject.toml scripts/setup.sh
+.venv/bench.stamp: locks/bench.txt locks/test.txt pyproject.toml src/dayfly/__init__.py scripts/setup.sh
 	@scripts/setup.sh bench
 	@touch $@
 
-.venv/test.stamp: locks/test.txt pyproject.toml scripts/setup.sh
+.venv/test.stamp: locks/test.txt pyproject.toml src/dayfly/__init__.py scripts/setup.sh
 	@scripts/setup.sh test
 	@touch $@ .venv/runtime.stamp

@@ -1,3 +1,3 @@
 """Dayfly: serverless functions on one machine or many."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -6,6 +6,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src" / "dayfly"
 MAY_READ = {
     "api/logs.py": "what `since=10m` means is a time on the clock that stamped the lines",
+    "cli/revisions.py": "how long ago a revision was deployed",
     "control/clock.py": "the control plane's clock, for times that are shown",
     "gateway/call.py": "X-Start-Time",
     "http1/date.py": "the Date header",

@@ -18,7 +18,7 @@ GOLDEN = sorted(path for path in (ROOT / "tests" / "golden").iterdir() if (path 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.name)
 def test_a_data_folder_of_an_earlier_version_is_opened(golden: Path, platform: Platform) -> None:
     expected: dict[str, Any] = json.loads((golden / "expected.json").read_text())
-    shutil.copytree(golden, platform.data_dir)
+    _restore(golden, platform.data_dir)
     text = platform.start()
     assert "login" not in text
     listed = {each["spec"]["name"]: each for each in json.loads(platform.ok("list", "--output", "json"))}
@@ -45,6 +45,13 @@ def test_every_layout_there_ever_was_is_kept_and_none_has_changed() -> None:
     assert released <= kept
     for golden in GOLDEN:
         assert sum(path.stat().st_size for path in golden.rglob("*") if path.is_file()) < 200_000
+
+
+def _restore(golden: Path, data_dir: Path) -> None:
+    """Copy the folder with the modes that it had; a repository keeps none but the executable bit."""
+    shutil.copytree(golden, data_dir)
+    for path in (data_dir, *data_dir.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _unreleased() -> str:

@@ -36,6 +36,7 @@ output, everything said about it to standard error.
 | 69 | unavailable, or not supported here |
 | 70 | a bug of ours |
 | 73 | it exists already, or is in use |
+| 74 | the disk under the data folder is full |
 | 75 | a limit was hit; try again later |
 | 77 | not logged in, or not allowed |
 | 78 | the configuration is wrong |

@@ -64,7 +64,7 @@ class Track:
     ) -> ev.Tell:
         """Note a failure, of a replica that had served for `lived_s` if it had; return what to tell of it."""
         before, self.trouble = self.trouble, failed(self.trouble, reason, detail, lines, now, lived_s=lived_s)
-        if self.trial is not None and self.trouble is not before and self.is_blamed:
+        if self.trial is not None and self.trouble is not before and reason != "lost":
             self.trial.crashes += 1
         summary = f"revision {self.number} failed, {self.trouble.failures} in a row: {SENTENCES[reason]}"
         return ev.Tell(summary, detail)

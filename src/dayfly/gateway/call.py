@@ -187,12 +187,8 @@ class FunctionCall(Exchange):
 
     def outgrown(self) -> None:
         """Break the answer off: its head is out, or soon would be, and nobody knows what is still to come."""
-        _log.warning(
-            "answer broken off function=%s call_id=%s answer_bytes=%d: it has grown beyond the limit",
-            self._plan.name.decode(),
-            call_id(self._ident).decode(),
-            self._gateway.limits.answer_bytes,
-        )
+        name, ident = self._plan.name.decode(), call_id(self._ident).decode()
+        _log.warning("answer broken off function=%s call_id=%s: it has outgrown the limit answer_bytes", name, ident)
         super().outgrown()
 
     def trailer_passes(self, name: bytes) -> bool:

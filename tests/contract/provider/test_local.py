@@ -37,7 +37,7 @@ def test_a_dead_zygote_takes_its_replicas_along_and_starts_wait_for_another(
             await eventually(lambda: not any(map(is_alive, below)))
             assert list((stage.run / "r").iterdir()) == []
             with monkeypatch.context() as impatient:
-                impatient.setattr("dayfly.providers.local.provider.CONNECT_S", 0.05)
+                impatient.setattr("dayfly.providers.local.zygotes.CONNECT_S", 0.05)
                 with pytest.raises(Unavailable, match="zygote"):
                     await provider.start(stage.again(orders[0]))
             order = stage.again(orders[0])

@@ -93,7 +93,7 @@ def test_a_handler_that_cannot_be_imported_is_reported_with_its_traceback(stage:
     ("ending", "reason", "told"),
     [
         ("os._exit(3)", "crashed", "exit code 3"),
-        ("os.kill(os.getpid(), signal.SIGTERM)", "crashed", "SIGTERM"),
+        ("os.kill(os.getpid(), signal.SIGABRT)", "crashed", "SIGABRT"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "killed", "SIGKILL"),
     ],
 )

@@ -300,7 +300,7 @@ def test_draining_finishes_what_is_under_way(play: "Play") -> None:
 def test_a_request_that_was_on_its_way_when_draining_began_is_answered(
     play: "Play", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dayfly.gateway.listener._LINGER_S", 30.0)
+    monkeypatch.setattr("dayfly.gateway.listener._LAST_REQUEST_S", 30.0)
 
     async def scenario(rig: "Rig") -> None:
         async def script(conversation: "Conversation") -> None:
@@ -318,7 +318,7 @@ def test_a_request_that_was_on_its_way_when_draining_began_is_answered(
             assert (answer.status, answer.headers.get("connection")) == (200, "close")
             await rig.gateway
 
-    play(scenario, drain_s=60)
+    play(scenario, drain_s=900)
 
 
 def test_draining_ends_at_last(play: "Play") -> None:
