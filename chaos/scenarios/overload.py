@@ -58,6 +58,7 @@ def run(stage: Stage) -> Outcome:
     refused = [call for call in flood if not call.ok]
     best, good = _per_second(peak.calls()), _per_second(flood, until_s=end_s)
     growth = watch.resident - (before.resident if before is not None else 0)
+    asked = len(flood) / stage.seconds
     unpolite = [call for call in refused if not call.retry_after]
     promises = [
         Promise("what is refused says when to try again", not unpolite, f"{len(unpolite)} of {len(refused)} do not"),
@@ -73,7 +74,7 @@ def run(stage: Stage) -> Outcome:
             Promise("the administrator waits 500 ms at most (p99)", watch.p99_s <= _ADMIN_S, f"{watch.p99_s:.2f} s"),
         ]
     figures = {
-        "asked for": f"{len(flood) / stage.seconds:,.0f} calls/s, of which one tenth can be worked on",
+        "asked for": f"{asked:,.0f} calls/s, {asked / _CAPACITY_PER_S:.1f} times what can be worked on",
         "goodput in overload against the peak": f"{good:,.0f} against {best:,.0f} calls/s ({good / best:.0%})",
         "a refused call is answered after, p99": f"{quick * 1000:.0f} ms",
         "the gateway's memory grew by": f"{growth / 2**20:.0f} MiB",
