@@ -167,6 +167,15 @@ def test_sigterm_while_it_starts_ends_it_with_0(platform: Platform) -> None:
     assert platform.status() == {}
 
 
+def test_sigterm_before_there_is_a_supervisor_waits_for_it_and_leaves_nothing(platform: Platform) -> None:
+    process = platform.begin()
+    run_dir = platform.data_dir / "run"
+    eventually("it has made its first file", lambda: (run_dir / "token").exists())
+    process.terminate()
+    assert process.wait(DEADLINE_S) == 0
+    assert not run_dir.exists()
+
+
 def test_stop_and_status_say_when_nothing_runs(platform: Platform) -> None:
     assert platform.run("status").code == 66
     assert platform.run("stop").code == 66

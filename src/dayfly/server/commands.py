@@ -4,19 +4,21 @@
 the supervisor, which is small, or with `detach` starts it and waits until it serves.
 """
 
+import contextlib
 import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
 from dayfly.model.errors import ConfigError, InternalError, Unavailable
+from dayfly.server.changeover import SIGNALS
 from dayfly.server.folders import find_run_dir, prepare_data_dir, prepare_run_dir, write_private
 from dayfly.server.lock import holder, take_lock, wait_released
 from dayfly.server.ports import open_listeners
@@ -48,13 +50,16 @@ def start(options: StartOptions, *, say: Callable[[str], None] = print) -> int:
     when one runs on this data folder already, InternalError when it does not come up.
     """
     settings = Settings.resolve(options, os.environ)
-    try:
-        argv, fds = _prepare(settings)
-    except OSError as failed:
-        raise disk_failed(f"the platform cannot start on {settings.data_dir}", failed) from failed
-    if not options.detach:
-        _become(argv, fds)
-    say(_detach(argv, fds, Path(settings.data_dir, "log", "platform.log")))
+    log = Path(settings.data_dir, "log", "platform.log")
+    with _signals_waiting():
+        try:
+            argv, fds = _prepare(settings)
+        except OSError as failed:
+            raise disk_failed(f"the platform cannot start on {settings.data_dir}", failed) from failed
+        if not options.detach:
+            _become(argv, fds)
+        supervisor, report = _spawn(argv, fds, log)
+    say(_await(supervisor, report, log))
     return 0
 
 
@@ -93,6 +98,16 @@ def status(given_data_dir: str | None = None) -> InstanceStatus:
     )
 
 
+@contextlib.contextmanager
+def _signals_waiting() -> Iterator[None]:
+    """Have the supervisor get the signals that come meanwhile: it alone knows how to leave nothing behind."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
 def _prepare(settings: Settings) -> tuple[list[str], dict[str, int]]:
     """Make folders, lock, listeners and the files for the children; return the supervisor's argv and descriptors."""
     os.umask(0o077)
@@ -118,7 +133,8 @@ def _become(argv: list[str], fds: Mapping[str, int]) -> NoReturn:
     os.execv(argv[0], argv)  # noqa: S606 - our own interpreter and module, no shell
 
 
-def _detach(argv: list[str], fds: Mapping[str, int], log: Path) -> str:
+def _spawn(argv: list[str], fds: Mapping[str, int], log: Path) -> "tuple[subprocess.Popen[bytes], int]":
+    """Start the supervisor beside us; return it, and where it will say how that went."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "wb") as output:
         supervisor = subprocess.Popen(
@@ -132,8 +148,13 @@ def _detach(argv: list[str], fds: Mapping[str, int], log: Path) -> str:
     os.close(writer)
     for fd in fds.values():
         os.close(fd)
+    return supervisor, reader
+
+
+def _await(supervisor: "subprocess.Popen[bytes]", report_fd: int, log: Path) -> str:
+    """Return what the supervisor says once the platform serves. Raises ConfigError, InternalError."""
     try:
-        with os.fdopen(reader, "rb") as pipe:
+        with os.fdopen(report_fd, "rb") as pipe:
             line = pipe.readline()
     except BaseException:
         supervisor.terminate()
