@@ -132,7 +132,10 @@ class LocalProvider(Provider):
             known = _Known(order, f"unix:{path}")
             self._known[order.replica] = known
             try:
-                link.send(wire.Start(order.replica, template_name(order), path), wire.order_file(order))
+                link.send(
+                    wire.Start(order.replica, template_name(order), path, order.network != "host"),
+                    wire.order_file(order),
+                )
             except (Unavailable, OSError) as error:
                 self._known.pop(order.replica, None)
                 raise Unavailable(f"the replica could not be started: {error}") from error

@@ -17,9 +17,10 @@ from typing import Literal
 from dayfly.runtimes.jail import bpf, calls
 from dayfly.runtimes.jail.bpf import Instruction
 
-Sockets = Literal["inet", "stream", "local", "none"]
+Sockets = Literal["inet", "outside", "stream", "local", "none"]
 """What `socket` may make. inet: unix, IPv4, IPv6. stream: TCP alone, where Landlock and not a network namespace says
-where to. local: unix. none: nothing, where unix sockets of others could be reached by their paths."""
+where to. local: unix. outside: IPv4 and IPv6. none: nothing. Without a root of its own a function must not
+have unix sockets: it could reach those of others by their paths."""
 
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32 = 0x40000000
@@ -73,7 +74,13 @@ _FILE_KIND, _CHARACTER_DEVICE, _BLOCK_DEVICE = 0o170000, 0o020000, 0o060000
 _UNIX, _INET, _INET6 = 1, 2, 10
 _SOCKET_KIND, _STREAM, _RAW, _PACKET = 0xF, 1, 3, 10
 _TCP = 6
-_FAMILIES = {"inet": (_UNIX, _INET, _INET6), "stream": (_INET, _INET6), "local": (_UNIX,), "none": ()}
+_FAMILIES = {
+    "inet": (_UNIX, _INET, _INET6),
+    "outside": (_INET, _INET6),
+    "stream": (_INET, _INET6),
+    "local": (_UNIX,),
+    "none": (),
+}
 
 
 def refused(machine: str = "") -> dict[str, int]:

@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from dayfly.runtimes.python import endings, family, processes, wire
-from dayfly.runtimes.python.confine import children_apart
-from dayfly.runtimes.python.family import Replica, Template, channel_pair, heard, over_budget
+from dayfly.runtimes.python.family import Replica, Template, heard, over_budget
+from dayfly.runtimes.python.outlets import Outlets
 from dayfly.runtimes.python.reactor import Reactor
+from dayfly.runtimes.python.workers import Workers
 
 _log = logging.getLogger("dayfly.runtimes.zygote")
 
@@ -30,23 +31,21 @@ _WEIGH_AFTER_S = 0.3
 """How long after a template was last needed its memory is measured."""
 
 Report = Callable[[wire.FromZygote, Sequence[int]], None]
-Body = Callable[[socket.socket, int, bool, bool], None]
-"""What a template process runs: its channel, the order, whether it may not fork, whether it has own pids."""
 
 
 class Spawner:
     """Templates and replicas, and what happens to them."""
 
-    def __init__(self, reactor: Reactor, body: Body, *, template_budget_bytes: int) -> None:
+    def __init__(self, reactor: Reactor, workers: Workers, outlets: Outlets, *, template_budget_bytes: int) -> None:
         self.replicas: dict[str, Replica] = {}
         self.report: Report = lambda _message, _fds: None
         self.on_gone: Callable[[Replica], None] = lambda _replica: None
         self._reactor = reactor
-        self._body = body
+        self._workers = workers
+        self._outlets = outlets
         self._budget = template_budget_bytes
         self._templates: dict[str, Template] = {}
         self._threaded: set[str] = set()
-        self._processes: set[int] = set()
 
     def start(self, message: wire.Start, order: int) -> None:
         """Begin to start a replica; `order` is ours from now on. Raises OSError, with nothing begun."""
@@ -58,7 +57,8 @@ class Spawner:
         try:
             template = self._templates.get(message.template)
             if template is None:
-                template = self._make_template(message.template, order, solo=message.template in self._threaded)
+                solo = message.template in self._threaded
+                template = self._make_template(message.template, order, own_net=message.own_net, solo=solo)
         except OSError:
             replica.close()
             os.close(replica.log)
@@ -85,19 +85,12 @@ class Spawner:
                 replica.channel.send(family.DRAIN)
             self._reactor.call_later(message.grace_s, lambda: self._kill(replica))
 
-    def _make_template(self, name: str, order: int, *, solo: bool) -> Template:
-        near, far = channel_pair()
-        with children_apart() as own_pids:
-            pid = os.fork()
-            if pid == 0:
-                self._body(far, order, solo, own_pids)
-                os._exit(0)
-        far.close()
-        template = Template(name, pid, near, solo=solo)
-        self._processes.add(pid)
+    def _make_template(self, name: str, order: int, *, own_net: bool, solo: bool) -> Template:
+        worker = self._workers.take(order, own_net=own_net, solo=solo)
+        template = Template(name, worker.pid, worker.channel, own_net=own_net, solo=solo)
         if not solo:
             self._templates[name] = template
-        self._reactor.on_readable(near.fileno(), lambda: self._template_speaks(template))
+        self._reactor.on_readable(template.channel.fileno(), lambda: self._template_speaks(template))
         self._reactor.on_readable(template.pidfd, lambda: self._template_ended(template))
         return template
 
@@ -112,6 +105,8 @@ class Spawner:
         return ""
 
     def _template_speaks(self, template: Template) -> None:
+        if not template.confined and (fds := template.hear_confined()):
+            self._outlets.open(template.pid, fds)
         for data, pid in heard(template.channel):
             if not data:
                 self._reactor.forget(template.channel.fileno())
@@ -154,7 +149,8 @@ class Spawner:
         for replica in waiting:
             self._reactor.forget(replica.channel.fileno())
             try:
-                replica.join(self._make_template(template.name, replica.order, solo=True))
+                own_net = template.own_net
+                replica.join(self._make_template(template.name, replica.order, own_net=own_net, solo=True))
                 refusal = self._fork(replica)
             except OSError as error:
                 refusal = f"no process could be made: {error.strerror}"
@@ -167,7 +163,8 @@ class Spawner:
         self._reactor.forget(template.pidfd)
         self._reactor.forget(template.channel.fileno())
         _, status = os.waitpid(template.pid, 0)
-        self._processes.discard(template.pid)
+        self._workers.ended(template.pid)
+        self._outlets.close(template.pid)
         os.close(template.pidfd)
         template.channel.close()
         if self._templates.get(template.name) is template:
@@ -178,7 +175,7 @@ class Spawner:
                 self._ended(replica)
             elif not replica.pid:
                 self._gone(replica, *endings.never_forked(template, replica, status))
-        processes.end_strangers(self._processes)
+        processes.end_strangers(self._workers.processes)
 
     def _replica_speaks(self, replica: Replica) -> None:
         for data, pid in heard(replica.channel):

@@ -20,8 +20,9 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from dayfly.model.replica import StartOrder
+from dayfly.runtimes.jail.egress.wire import Pass, pass_file
 from dayfly.runtimes.python import family, loader, output, processes, replica, syscalls, wire
-from dayfly.runtimes.python.confine import close_all_but, confine, die_with_parent
+from dayfly.runtimes.python.confine import Cell, Confined, close_all_but, die_with_parent
 from dayfly.runtimes.python.handler import Handler
 from dayfly.runtimes.python.replica import Berth, receive
 
@@ -32,36 +33,41 @@ MAX_FAILURE_LINES = 200
 MAX_FAILURE_CHARACTERS = 12_000
 
 
-def run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, root: str) -> None:
-    """Be the template, or with `solo` the only replica; never returns."""
+def run(channel: socket.socket, cell: Cell) -> None:
+    """Build the cell, wait for an order, and be its template or its only replica; never returns."""
     code = 70
     try:
-        code = _run(channel, order_fd, solo=solo, own_pids=own_pids, root=root)
+        code = _run(channel, cell)
     except BaseException:  # nothing may unwind into the zygote's own stack; the log is all that can hear it
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
-def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, root: str) -> int:
+def _run(channel: socket.socket, cell: Cell) -> int:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    close_all_but((0, 1, 2, channel.fileno(), order_fd))
-    first = receive(channel)
+    refusal = _build(cell)
+    word, fds, _flags, _address = socket.recv_fds(channel, 16, 1, socket.MSG_CMSG_CLOEXEC)
+    first = receive(channel) if fds else None
     if first is None:
         return 0
+    solo = word == b"s"
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     pipe = output.install(first.log)
-    order = wire.read_order(order_fd)
-    os.close(order_fd)
+    order = wire.read_order(fds[0])
+    os.close(fds[0])
     _surroundings(order)
     try:
-        missing = confine(order, root=root, own_pids=own_pids)
+        if refusal is not None:
+            raise refusal
+        confined = cell.close(order)
     except OSError as error:
         _fail(channel, first, family.TEMPLATE_BARRED, [f"the function could not be confined: {error}"])
         return 0
+    _announce(channel, order, confined)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    for sentence in missing:
+    for sentence in confined.missing:
         pipe.line("p", "", f"sandbox: {sentence}")
     try:
         handler = loader.load(order)
@@ -79,6 +85,24 @@ def _run(channel: socket.socket, order_fd: int, *, solo: bool, own_pids: bool, r
     for fd in (1, 2):
         os.dup2(null, fd)
     return _Template(channel, handler, order).serve(first)
+
+
+def _build(cell: Cell) -> OSError | None:
+    """Build the cell; a failure is kept for the log of the function that would get it."""
+    try:
+        cell.build()
+    except OSError as error:
+        return error
+    return None
+
+
+def _announce(channel: socket.socket, order: StartOrder, confined: Confined) -> None:
+    """Say the first word: that function code may come now, and what leads out of the jail."""
+    os.environ.update({name: value for name, value in confined.environ.items() if name not in order.env})
+    fds = [pass_file(Pass(str(order.key), order.allow)), *confined.listeners] if confined.listeners else []
+    socket.send_fds(channel, [family.TEMPLATE_CONFINED], fds)
+    for fd in fds:
+        os.close(fd)
 
 
 class _Template:

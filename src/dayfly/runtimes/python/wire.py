@@ -33,6 +33,8 @@ class Start(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     """Names the template; equal for replicas that may be forked from the same one."""
     path: str
     """Where to bind the replica's socket."""
+    own_net: bool = True
+    """Whether the function gets a network of its own."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True, tag_field="type"):

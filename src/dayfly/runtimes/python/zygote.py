@@ -1,9 +1,10 @@
 """The zygote: a small, clean, single-threaded process that every Python function is forked from.
 
-Run as `python -I -S zygote.py --socket PATH --template-budget BYTES --path FOLDER …` with the folders that hold the
-platform's own packages. They are on `sys.path` only while the runtime is imported, and the modules are then taken out
-of `sys.modules` too: a function sees the standard library, its own code and its layers, and may bring its own versions
-of what the runtime uses. This file therefore runs with the standard library alone until `_load` has returned.
+Run as `python -I -S zygote.py --socket PATH --template-budget BYTES --layers JSON --path FOLDER …` with the layers of
+the sandbox that were found to work (jail/detect.py) and the folders that hold the platform's own packages. These are on
+`sys.path` only while the runtime is imported, and the modules are then taken out of `sys.modules` too: a function sees
+the standard library, its own code and its layers, and may bring its own versions of what the runtime uses. This file
+therefore runs with the standard library alone until `_load` has returned.
 
 It reads no order and no output of a function (see wire.py), because whatever it knows, every function could read.
 """
@@ -14,8 +15,8 @@ import gc
 import logging
 import os
 import resource
+import shutil
 import signal
-import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -42,28 +43,39 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="dayfly-zygote")
     parser.add_argument("--socket", required=True)
     parser.add_argument("--template-budget", type=int, required=True)
+    parser.add_argument("--layers", required=True)
+    parser.add_argument("--egress", default="")
+    parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--path", action="append", default=[])
     return parser.parse_args(argv)
 
 
 def _load(arguments: argparse.Namespace) -> "Reactor":
     sys.path += arguments.path
+    import msgspec
+
+    from dayfly.runtimes.jail.layers import Layers
     from dayfly.runtimes.python import confine, syscalls, template
     from dayfly.runtimes.python.control_socket import ControlSocket
+    from dayfly.runtimes.python.outlets import Outlets
     from dayfly.runtimes.python.reactor import Reactor
     from dayfly.runtimes.python.spawner import Spawner
+    from dayfly.runtimes.python.workers import Workers
 
     confine.die_with_parent()
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     _settle()
-    root = os.path.join(os.path.dirname(arguments.socket), "root")
+    run_dir = os.path.dirname(arguments.socket)
+    root, scratch = os.path.join(run_dir, "root"), os.path.join(run_dir, "scratch")
     os.makedirs(root, mode=0o700, exist_ok=True)
-
-    def body(channel: socket.socket, order: int, solo: bool, own_pids: bool) -> None:
-        template.run(channel, order, solo=solo, own_pids=own_pids, root=root)
-
+    shutil.rmtree(scratch, ignore_errors=True)
+    os.mkdir(scratch)
+    os.chmod(scratch, 0o711)  # noqa: S103 - functions of root pass to a folder of their own, which alone they may read
+    layers = msgspec.json.decode(arguments.layers, type=Layers)
     reactor = Reactor()
-    spawner = Spawner(reactor, body, template_budget_bytes=arguments.template_budget)
+    workers = Workers(reactor, layers, root, template.run, ahead=arguments.workers)
+    outlets = Outlets(reactor, arguments.egress)
+    spawner = Spawner(reactor, workers, outlets, template_budget_bytes=arguments.template_budget)
     ControlSocket(reactor, spawner, arguments.socket)
     sys.path[:] = [entry for entry in sys.path if entry not in arguments.path]
     sys.path_importer_cache.clear()
