@@ -23,5 +23,6 @@ async def metrics(services: Services, _request: Request) -> Response:
         itertools.chain.from_iterable(statuses),
         gateways=plane.gateways(),
         dropped_log_lines=services.logs.dropped,
+        sandbox=services.info.sandbox(),
     )
     return Response(text, headers={"Content-Type": prometheus.CONTENT_TYPE})

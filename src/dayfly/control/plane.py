@@ -28,6 +28,7 @@ from dayfly.model.errors import Conflict, InvalidRequest, InvalidSpec, NotFound,
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId, parse_bundle_digest
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats
+from dayfly.model.sandbox import Tier
 from dayfly.model.scaling import MAX_REPLICAS
 from dayfly.model.status import FunctionStatus
 from dayfly.model.table import Entry
@@ -55,6 +56,7 @@ class ControlPlane:
         link_socket: Path,
         gateway_url: str,
         clock: Clock,
+        sandbox_tier: Tier | Literal[""] = "",
     ) -> None:
         self._store = store
         self._provider = provider
@@ -62,6 +64,7 @@ class ControlPlane:
         self._meter = meter
         self._clock = clock
         self._gateway_url = gateway_url
+        self._sandbox_tier = sandbox_tier
         self._link = LinkServer(
             link_socket,
             clock=clock,
@@ -250,6 +253,7 @@ class ControlPlane:
             gateway_url=self._gateway_url,
             invocations=self._meter.invocations(machine.function.key),
             stats=stats,
+            sandbox_tier=self._sandbox_tier,
         )
 
     async def _stats_for_status(self) -> dict[ReplicaId, ReplicaStats]:

@@ -5,19 +5,27 @@ it still serves, because that is what its author must know; `ready_replicas` cou
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from dayfly.control.clock import Clock
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.replicas import READY, STARTING, Replica
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, ReplicaId
 from dayfly.model.replica import ReplicaStats
+from dayfly.model.sandbox import Tier
 from dayfly.model.status import FunctionState, FunctionStatus, ReplicaStatus
 
 _NO_STATS = ReplicaStats(cpu_s=0.0, memory_bytes=0)
 
 
 def status_of(
-    machine: Lifecycle, *, clock: Clock, gateway_url: str, invocations: int, stats: Mapping[ReplicaId, ReplicaStats]
+    machine: Lifecycle,
+    *,
+    clock: Clock,
+    gateway_url: str,
+    invocations: int,
+    stats: Mapping[ReplicaId, ReplicaStats],
+    sandbox_tier: Tier | Literal[""] = "",
 ) -> FunctionStatus:
     """Return what is true of the function now."""
     function = machine.function
@@ -32,6 +40,7 @@ def status_of(
         created_unix_ms=function.created_unix_ms,
         updated_unix_ms=function.revision.created_unix_ms,
         url=url_of(function.key, gateway_url),
+        sandbox_tier=sandbox_tier,
         replicas=tuple(_replica(r, clock, stats.get(r.id, _NO_STATS)) for r in machine.replicas),
     )
 

@@ -7,6 +7,7 @@
 | `*.example.com` | every host below example.com |
 | `10.1.2.3`, `10.1.2.0/24:5432`, `[fd00::/8]:443` | those addresses, wherever they are |
 | `tcp://db.internal:5432` | a plain connection to that host and port, for programs that know no HTTP proxy |
+| `tcp://localhost:8080` | the same to a port of this machine's own loopback |
 
 Loopback, link-local and metadata addresses, and this machine's own, are granted only where an entry names the address
 itself: what a name leads to is decided by whoever keeps the name.
@@ -54,11 +55,12 @@ def parse_grant(text: str) -> Grant:
     if port > 65_535 or (match["port"] and not port):
         raise _unreadable(text)
     if tcp:
+        host = "127.0.0.1" if host == "localhost" else host
         return _door(text, host, port)
     network = _network(host)
     if network is not None:
         return Grant("addresses", str(network), port)
-    if not _is_name(host):
+    if not is_name(host):
         raise _unreadable(text)
     return Grant("below", host[2:], port) if host.startswith("*.") else Grant("host", host, port)
 
@@ -75,7 +77,7 @@ def check_allow(network: Network, allow: tuple[str, ...]) -> None:
 
 def _door(text: str, host: str, port: int) -> Grant:
     is_network = _network(host)
-    if not port or host.startswith("*.") or (is_network is None and not _is_name(host)):
+    if not port or host.startswith("*.") or (is_network is None and not is_name(host)):
         raise InvalidSpec(f"allow: {text[:80]!r} must be tcp://HOST:PORT with one host name or IPv4 address")
     if is_network is not None and (is_network.version != 4 or is_network.num_addresses != 1):
         raise InvalidSpec(f"allow: {text[:80]!r} must name one IPv4 address or a host name")
@@ -91,7 +93,7 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
         return None
 
 
-def _is_name(host: str) -> bool:
+def is_name(host: str) -> bool:
     """Whether it is a host name; what ends in a number would be read as an address by some, in odd notations."""
     last = host.rpartition(".")[2]
     return _HOST.fullmatch(host) is not None and len(host) <= 253 and not re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last)

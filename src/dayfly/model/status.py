@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from dayfly.model.function import FunctionSpec
+from dayfly.model.sandbox import Sandbox, Tier
 
 FunctionState = Literal["building", "starting", "ready", "idle", "failing"]
 """building: dependencies are being installed. starting: no replica ready yet. ready: at least one is. idle: scaled to
@@ -38,6 +39,8 @@ class FunctionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """When the current revision was deployed."""
     url: str
     """Where to call it, as far as the control plane knows its public address."""
+    sandbox_tier: Tier | Literal[""] = ""
+    """How well it is held in its box; empty where that is not ours to tell."""
     replicas: tuple[ReplicaStatus, ...] = ()
 
 
@@ -54,6 +57,8 @@ class PlatformInfo(msgspec.Struct, frozen=True, kw_only=True):
     functions: int
     gateways: int
     """Gateway processes connected now."""
+    sandbox: Sandbox | None = None
+    """How well functions are held in their box; null where that is not ours to tell."""
 
 
 class ScaleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,9 +17,11 @@ from typing import Any, NoReturn
 import msgspec
 
 from dayfly.model.errors import ConfigError, InternalError, Unavailable
+from dayfly.runtimes.jail.detect import detect
 from dayfly.server.folders import find_run_dir, prepare_data_dir, prepare_run_dir, write_private
 from dayfly.server.lock import holder, take_lock, wait_released
 from dayfly.server.ports import open_listeners
+from dayfly.server.sandbox import settle
 from dayfly.server.settings import Settings, StartOptions, data_dir
 from dayfly.server.tree import ProcessStatus, processes_of
 from dayfly.server.wiring import make_plan
@@ -94,9 +96,11 @@ def _prepare(settings: Settings) -> tuple[list[str], dict[str, int]]:
     folder, as_root = Path(settings.data_dir), os.geteuid() == 0
     prepare_data_dir(folder, as_root=as_root)
     fds = {"lock": take_lock(folder)}
+    layers = detect()
+    sandbox = settle(folder, layers, allow_unsandboxed=settings.allow_unsandboxed)
     listeners = open_listeners(settings)
     run_dir = prepare_run_dir(folder, os.environ, as_root=as_root)
-    place, plan = make_plan(settings, run_dir, listeners)
+    place, plan = make_plan(settings, run_dir, listeners, layers, sandbox)
     write_private(run_dir / "token", secrets.token_urlsafe(32).encode())
     write_private(run_dir / "settings.json", msgspec.json.encode(place))
     write_private(run_dir / "plan.json", plan.to_json())

@@ -6,7 +6,13 @@ from pathlib import Path
 import msgspec
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_PARTS = {"supervisor": "supervisor", "control_process": "control", "gateway_process": "gateway", "zygote": "zygote"}
+_PARTS = {
+    "supervisor": "supervisor",
+    "control_process": "control",
+    "gateway_process": "gateway",
+    "zygote": "zygote",
+    "jail.egress": "egress",
+}
 _BORN_OF = {"zygote": "function", "function": "function"}
 
 

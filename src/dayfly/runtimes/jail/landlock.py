@@ -62,10 +62,10 @@ class Ruleset:
             calls.numbered(calls.LANDLOCK_ADD_RULE, "landlock", self._fd, _RULE_PORT, rule, 0)
 
     def allow(self, path: str, rights: int) -> None:
-        """Let the process do `rights` at and below `path`; a path that does not exist is passed over."""
+        """Let the process do `rights` at and below `path`; one that cannot be reached now is passed over."""
         try:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             return
         try:
             rights &= self._files

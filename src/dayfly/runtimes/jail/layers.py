@@ -10,18 +10,10 @@
 """
 
 from collections.abc import Iterator
-from typing import Literal
 
 import msgspec
 
-Tier = Literal["A+", "A", "B", "B-", "C"]
-_AT_LEAST: dict[Tier, tuple[Tier, ...]] = {
-    "A+": ("A+",),
-    "A": ("A+", "A"),
-    "B": ("A+", "A", "B"),
-    "B-": ("A+", "A", "B-"),
-    "C": ("A+", "A", "B", "B-", "C"),
-}
+from dayfly.model.sandbox import Tier
 
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +44,6 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
             if not getattr(self, name) and (name != "proc" or self.namespaces):
                 why = self.refusals.get(name, "")
                 yield text.format(why=f" ({why})" if why else "")
-
-
-def is_enough(found: Tier, required: Tier) -> bool:
-    """Whether `found` has every layer that `required` has; B and B- lack different ones."""
-    return found in _AT_LEAST[required]
 
 
 _MISSING = {

@@ -33,7 +33,7 @@ def zygote_argv(
     program = Path(__file__).with_name("zygote.py")
     argv = [interpreter, "-I", "-S", str(program), "--socket", str(socket)]
     argv += ["--template-budget", str(template_budget_bytes)]
-    argv += ["--layers", msgspec.json.encode(layers).decode(), "--workers", str(workers)]
+    argv += [f"--layers={msgspec.json.encode(layers).decode()}", "--workers", str(workers)]
     argv += ["--egress", str(egress)] if egress is not None else []
     for folder in dict.fromkeys(map(_folder_of, _PACKAGES)):
         argv += ["--path", folder]
