@@ -1,5 +1,7 @@
 """Run a program as an ordinary account that owns nothing: `as_user.py UID PROGRAM …`, as root.
 
+UID 0 stays root, for machines that give its functions no namespaces: they see the interpreter as other accounts do.
+
 The interpreter may lie in a home folder that other accounts cannot pass. It is then shown, in mounts that this program
 and what it starts see alone, at the same place in a folder that they can.
 """
@@ -19,9 +21,10 @@ def main(uid: int, argv: list[str]) -> None:
     calls.mount("none", "/", flags=_REC | _PRIVATE)
     for prefix in {sys.base_prefix, sys.prefix, os.path.dirname(os.path.dirname(calls.__file__))}:
         open_way(os.path.realpath(prefix))
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+    if uid:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
     os.execvp(argv[0], argv)
 
 

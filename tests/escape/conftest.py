@@ -1,5 +1,7 @@
 """One running platform for each account and tier, with an attacker, a victim, and targets of every kind around them."""
 
+import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -15,9 +17,10 @@ from typing import Any
 import msgspec
 import pytest
 from tests.system.conftest import end
-from tests.system.driver import Platform
+from tests.system.driver import DEADLINE_S, Platform
 
 HERE = Path(__file__).parent
+ATTACKER = (HERE / "attacker" / "handler.py").read_text()
 USER = 1001
 ENOUGH_MEMORY = "256Mi"
 
@@ -35,7 +38,7 @@ class Stand(msgspec.Struct, frozen=True):
         """What the platform's commands are run by."""
         python = (sys.executable, "-P")
         refuse = (*python, str(HERE / "without.py"), self.without) if self.without else ()
-        become = (*python, str(HERE / "as_user.py"), str(USER)) if self.user and os.geteuid() == 0 else ()
+        become = (*python, str(HERE / "as_user.py"), str(USER if self.user else 0)) if os.geteuid() == 0 else ()
         return (*become, *refuse)
 
 
@@ -127,32 +130,39 @@ class Arena:
 
     def start(self) -> None:
         self.platform.start()
+        self.port = int(self.platform.status()["gateway_url"].rpartition(":")[2])
         self.deploy("victim", "def handle(event, context):\n    return 'alive'\n", "--env", f"SECRET={self.secret}")
-        assert self.platform.ask("GET", "/function/victim").body == b"alive"
-        self.deploy("attacker", (HERE / "attacker" / "handler.py").read_text(), "--memory-limit", ENOUGH_MEMORY)
+        assert self.ask("victim") == (200, b"alive")
+        self.deploy("attacker", ATTACKER, "--memory-limit", ENOUGH_MEMORY)
+        status = self.platform.status()
+        self.pids = [each["pid"] for each in status["processes"] if each["role"] != "function"]
+        self.pids += [each["pid"] for each in status["processes"] if each["role"] == "function"][:1]
+        self.pids.append(os.getpid())
+        """The processes of the platform, one of its functions' and this one."""
+        self.code = {name: self._code_of(name) for name in ("victim", "attacker")}
 
     def deploy(self, name: str, code: str, *options: str) -> None:
-        folder = self.folder / "functions" / name
-        self.platform.deploy_function(folder, code, *options)
+        """Deploy a function."""
+        self.platform.deploy_function(self.folder / "functions" / name, code, *options)
 
     def attempt(self, action: str, *arguments: Any, function: str = "attacker") -> dict[str, Any]:
-        asked = json.dumps({"action": action, "args": arguments}).encode()
-        reply = self.platform.ask("POST", f"/function/{function}", asked)
-        assert reply.status == 200, (reply, self.platform.log())
-        told: dict[str, Any] = reply.json()
+        """Have the function do something and return what it tells of it."""
+        status, body = self.ask(function, json.dumps({"action": action, "args": arguments}).encode())
+        assert status == 200, (status, body, self.platform.log())
+        told: dict[str, Any] = json.loads(body)
         return told
 
-    def pids(self) -> list[int]:
-        """The processes of the platform and of the victim, and this one."""
-        status = self.platform.status()
-        platform = [each["pid"] for each in status["processes"] if each["role"] != "function"]
-        everybody = self.platform.describe("victim")["replicas"]
-        assert everybody
-        return [*platform, os.getpid()]
+    def ask(self, function: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Call a function."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        with contextlib.closing(connection):
+            connection.request("POST", f"/function/{function}", body)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
 
-    @property
-    def port(self) -> int:
-        return int(self.platform.status()["gateway_url"].rpartition(":")[2])
+    def _code_of(self, name: str) -> Path:
+        digest = str(self.platform.describe(name)["spec"]["bundle"]).removeprefix("sha256:")
+        return self.platform.data_dir / "code" / digest
 
     @property
     def run_dir(self) -> Path:

@@ -6,12 +6,13 @@ not stop an attack, the table says so, and the test fails when it does after all
 
 import os
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
-from tests.escape.conftest import Arena
+from tests.escape.conftest import ATTACKER, Arena
 from tests.system.driver import eventually, processes_that_know
 
 from dayfly.runtimes.jail import seccomp
@@ -37,6 +38,13 @@ def number(name: str) -> int:
     return seccomp.refused()[name]
 
 
+def home_entry() -> tuple[str, str]:
+    """A home folder and something in it that is not on the way to the interpreter, which functions are shown."""
+    home = os.path.expanduser("~")
+    names = [name for name in os.listdir(home) if not sys.base_prefix.startswith(f"{home}/{name}")]
+    return (home, names[0]) if names else ("/home", "")
+
+
 def own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -53,16 +61,17 @@ ATTACKS = {
     "read the platform's token": Attack("read", lambda a: (str(a.run_dir / "token"),), "own_file"),
     "read the settings": Attack("read", lambda a: (str(a.run_dir / "settings.json"),), "own_file"),
     "read another function's code": Attack(
-        "read", lambda a: (str(code_of(a, "victim") / "handler.py"),), "own_file"
+        "read", lambda a: (str(a.code["victim"] / "handler.py"),), "own_file"
     ),
-    "list the folder of all code": Attack("listing", lambda a: (str(a.platform.data_dir / "code"), ""), "own_file"),
-    "list home folders": Attack("listing", ("/root" if os.path.isdir("/root") else "/home", ""), "own_file"),
-    "find others in /tmp": Attack("listing", lambda a: (str(a.folder.parent), a.folder.name), "own_file"),
+    "find another function's code": Attack("listing", lambda a: (str(a.code["victim"].parent), a.code["victim"].name),
+                                           "own_file"),
+    "list home folders": Attack("listing", home_entry(), "own_file"),
+    "find others' files in /tmp": Attack("listing", lambda a: (str(a.folder), a.targets.file.name), "own_file"),
     "read by a symbolic link": Attack("read_by_link", lambda a: (str(a.targets.file),), "read_by_link",
                                       ("/etc/passwd",)),
     "write where all may": Attack("write", lambda a: (str(a.targets.open_folder / "x"),), "own_file"),
     "write to the root": Attack("write", ("/x",), "own_file"),
-    "write to its own code": Attack("write", lambda a: (str(code_of(a, "attacker") / "handler.py"),), "own_file"),
+    "write to its own code": Attack("write", lambda a: (str(a.code["attacker"] / "handler.py"),), "own_file"),
     "write to the system": Attack("write", ("/usr/x",), "own_file"),
     "write to the kernel": Attack("write", ("/proc/sys/kernel/core_pattern",), "own_file"),
     "press SysRq": Attack("write", ("/proc/sysrq-trigger",), "own_file"),
@@ -92,14 +101,14 @@ ATTACKS = {
     "ask the proxy for this machine": Attack("by_proxy", lambda a: (f"http://{own_address()}:{a.port}/healthz",)),
     "ask the proxy in odd notation": Attack("by_proxy", lambda a: (f"http://2130706433:{a.targets.tcp_port}/",)),
     "ask the proxy for IPv6 loopback": Attack("by_proxy", lambda a: (f"http://[::ffff:127.0.0.1]:{a.port}/healthz",)),
-    "signal others": Attack("signal_all", lambda a: (a.pids(),), "own_child"),
-    "read others' environment": Attack("environ_of", lambda a: (a.pids(),), "environ_of", ([],)),
-    "read others' command lines": Attack("cmdline_of", lambda a: (a.pids(),), "cmdline_of", ([],), passes=("B",)),
-    "open others' memory": Attack("memory_of", lambda a: (a.pids(),), "read", ("/proc/self/maps",)),
-    "enter others' roots": Attack("root_of", lambda a: (a.pids(),), "own_file"),
-    "copy others' memory": Attack("read_memory", lambda a: (a.pids(),)),
-    "trace others": Attack("call_each", lambda a: (a.pids(), number("ptrace"), 16, "pid", 0, 0)),
-    "take others' descriptors": Attack("call_each", lambda a: (a.pids(), number("pidfd_getfd"), 0, 0, 0)),
+    "signal others": Attack("signal_all", lambda a: (a.pids,), "own_child"),
+    "read others' environment": Attack("environ_of", lambda a: (a.pids,), "cmdline_of", ([],)),
+    "read others' command lines": Attack("cmdline_of", lambda a: (a.pids,), "cmdline_of", ([],), passes=("B",)),
+    "open others' memory": Attack("memory_of", lambda a: (a.pids,), "read", ("/proc/self/maps",)),
+    "enter others' roots": Attack("root_of", lambda a: (a.pids,), "own_file"),
+    "copy others' memory": Attack("read_memory", lambda a: (a.pids,)),
+    "trace others": Attack("call_each", lambda a: (a.pids, number("ptrace"), 16, "pid", 0, 0)),
+    "take others' descriptors": Attack("call_each", lambda a: (a.pids, number("pidfd_getfd"), 0, 0, 0)),
     "be traced": Attack("call", (number("ptrace"), 0, 0, 0, 0)),
     "mount": Attack("mount", (), "own_file"),
     "make a user namespace": Attack("call", (number("unshare"), 0x10000000)),
@@ -109,21 +118,15 @@ ATTACKS = {
     "use a keyring": Attack("call", (number("keyctl"), 0, -3, 1)),
     "watch performance": Attack("call", (number("perf_event_open"), 0, 0, -1, -1, 0)),
     "change the root": Attack("call", (number("chroot"), 0)),
-    "open a packet socket": Attack("make_socket", (17, 3), "make_socket", (2, 1), control_refused=("B",)),
-    "open a raw socket": Attack("make_socket", (2, 3), "make_socket", (2, 1), control_refused=("B",)),
-    "talk to the kernel by netlink": Attack("make_socket", (16, 3), "make_socket", (2, 1),
-                                            control_refused=("B",)),
-    "talk to the hypervisor": Attack("make_socket", (40, 1), "make_socket", (2, 1), control_refused=("B",)),
+    "open a packet socket": Attack("make_socket", (17, 3), "make_socket", (2, 1)),
+    "open a raw socket": Attack("make_socket", (2, 3), "make_socket", (2, 1)),
+    "talk to the kernel by netlink": Attack("make_socket", (16, 3), "make_socket", (2, 1)),
+    "talk to the hypervisor": Attack("make_socket", (40, 1), "make_socket", (2, 1)),
     "allocate past the limit": Attack("allocate", (1 << 30,), "allocate", (50 << 20,)),
     "open a file too many": Attack("open_many", (20_000,), "open_many", (200,)),
     "fork without end": Attack("fork", (4000,), "fork", (20,)),
 }  # fmt: skip
 JAIL_ONLY = {"fill /tmp": Attack("fill", (400 << 20,), "fill", (20 << 20,))}
-
-
-def code_of(arena: Arena, name: str) -> Any:
-    digest = arena.platform.describe(name)["spec"]["bundle"].removeprefix("sha256:")
-    return arena.platform.data_dir / "code" / digest
 
 
 @pytest.mark.parametrize("name", [*ATTACKS, *JAIL_ONLY])
@@ -142,7 +145,7 @@ def test_the_attack_is_stopped_and_would_have_worked(arena: Arena, name: str) ->
     told = arena.attempt(attack.action, *target)
     assert (told["outcome"] == "done") is (tier in attack.passes), told
     assert arena.targets.visits == before
-    assert arena.platform.ask("GET", "/function/victim").body == b"alive"
+    assert arena.ask("victim") == (200, b"alive")
 
 
 def test_the_tier_is_the_one_expected_and_told_everywhere(arena: Arena) -> None:
@@ -173,7 +176,7 @@ def test_a_function_has_no_right_and_nothing_of_the_platforms(arena: Arena) -> N
     if jailed:
         assert told["host"] == "attacker"
         assert max(told["pids"]) < 10_000
-        assert not set(told["pids"]) & set(arena.pids())
+        assert not set(told["pids"]) & set(arena.pids)
 
 
 def test_another_functions_secret_is_nowhere_in_its_memory(arena: Arena) -> None:
@@ -190,8 +193,7 @@ def test_what_listens_inside_is_not_reached_from_outside(arena: Arena) -> None:
 
 
 def test_the_admin_api_wants_a_credential_even_where_it_was_granted(arena: Arena) -> None:
-    code = (arena.folder / "functions" / "attacker" / "handler.py").read_text()
-    arena.deploy("guest", code, "--allow", f"tcp://localhost:{arena.port}", "--allow", "10.0.0.0/8")
+    arena.deploy("guest", ATTACKER, "--allow", f"tcp://localhost:{arena.port}", "--allow", "10.0.0.0/8")
     told = arena.attempt("by_proxy", f"http://127.0.0.1:{arena.port}/v1/info", function="guest")
     if arena.stand.tier == "B":
         assert told["outcome"] != "done"
@@ -200,8 +202,7 @@ def test_the_admin_api_wants_a_credential_even_where_it_was_granted(arena: Arena
 
 
 def test_nothing_a_function_left_behind_outlives_it(arena: Arena) -> None:
-    code = (arena.folder / "functions" / "attacker" / "handler.py").read_text()
-    arena.deploy("parent", code)
+    arena.deploy("parent", ATTACKER)
     mark = f"mark-{os.urandom(6).hex()}"
     assert arena.attempt("daemon", mark, function="parent")["outcome"] == "done"
     eventually("the daemon runs", lambda: processes_that_know(mark))
@@ -210,8 +211,7 @@ def test_nothing_a_function_left_behind_outlives_it(arena: Arena) -> None:
 
 
 def test_a_function_without_network_has_none(arena: Arena) -> None:
-    code = (arena.folder / "functions" / "attacker" / "handler.py").read_text()
-    arena.deploy("hermit", code, "--network", "none")
+    arena.deploy("hermit", ATTACKER, "--network", "none")
     before = list(arena.targets.visits)
     for address in ("127.0.0.1", own_address()):
         assert arena.attempt("tcp", address, arena.targets.tcp_port, function="hermit")["outcome"] != "done"
@@ -227,8 +227,7 @@ def test_a_function_without_network_has_none(arena: Arena) -> None:
 
 
 def test_the_host_network_is_an_explicit_choice_that_is_warned_of(arena: Arena) -> None:
-    code = (arena.folder / "functions" / "attacker" / "handler.py").read_text()
-    arena.deploy("insider", code, "--network", "host")
+    arena.deploy("insider", ATTACKER, "--network", "host")
     assert arena.attempt("tcp", "127.0.0.1", arena.targets.tcp_port, function="insider")["outcome"] == "done"
     assert "WARNING" in arena.platform.ok("describe", "insider")
     assert arena.attempt("unix", arena.targets.unix_path, function="insider")["outcome"] != "done"

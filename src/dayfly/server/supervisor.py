@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -159,6 +160,7 @@ class Supervisor:
                     _say(f"{process.child.name} did not stop in time; killing it")
                     process.signal(signal.SIGKILL)
         kill_descendants()
+        shutil.rmtree(Path(self._plan.run_dir, "scratch"), ignore_errors=True)  # what functions without a jail wrote
         _clear(Path(self._plan.run_dir))
 
     def _wait(self, wakeup: int, deadline: float) -> bool:

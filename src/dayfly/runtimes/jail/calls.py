@@ -19,6 +19,7 @@ CLONE_NEWNET = 0x40000000
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+_PR_SET_NAME = 15
 PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
@@ -39,6 +40,11 @@ class _Program(ctypes.Structure):
 def prctl(option: int, value: int = 0) -> int:
     """Operate on the calling process. Raises OSError."""
     return checked(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")
+
+
+def name_process(name: str) -> None:
+    """Give this process a name of up to 15 characters for lists of processes. Raises OSError."""
+    checked(_libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0), "prctl name")
 
 
 def unshare(flags: int) -> None:

@@ -87,7 +87,10 @@ def _probe_cgroup() -> str:
         if kinds and "pids" not in kinds.split(","):
             continue
         places = [_CGROUPS / (kinds or ".") / path.lstrip("/"), _CGROUPS / "unified" / path.lstrip("/")]
-        group = next(place for place in places if place.is_dir() or place is places[-1]) / f"dayfly-probe-{os.getpid()}"
+        ours = next((place for place in places if (place / "cgroup.procs").exists()), None)
+        if ours is None:
+            continue
+        group = ours / f"dayfly-probe-{os.getpid()}"
         try:
             group.mkdir()
         except OSError as error:

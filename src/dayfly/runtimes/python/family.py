@@ -12,6 +12,8 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 
+WAITING, AT_WORK = "dayfly-jail", "dayfly-fn"
+"""Names of processes: in a jail without a function yet, and with one."""
 REPLICA_HELLO = b"R"
 """Replica: the fork happened, the application has yet to start."""
 REPLICA_READY = b"r"

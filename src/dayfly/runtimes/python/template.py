@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from dayfly.model.replica import StartOrder
+from dayfly.runtimes.jail import calls
 from dayfly.runtimes.jail.egress.wire import Pass, pass_file
 from dayfly.runtimes.python import family, loader, output, processes, replica, syscalls, wire
 from dayfly.runtimes.python.confine import Cell, Confined, close_all_but, die_with_parent
@@ -47,12 +48,14 @@ def run(channel: socket.socket, cell: Cell) -> None:
 def _run(channel: socket.socket, cell: Cell) -> int:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    calls.name_process(family.WAITING)
     refusal = _build(cell)
     word, fds, _flags, _address = socket.recv_fds(channel, 16, 1, socket.MSG_CMSG_CLOEXEC)
     first = receive(channel) if fds else None
     if first is None:
         return 0
     solo = word == b"s"
+    calls.name_process(family.AT_WORK)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     pipe = output.install(first.log)
     order = wire.read_order(fds[0])
