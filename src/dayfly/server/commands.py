@@ -95,8 +95,8 @@ def _prepare(settings: Settings) -> tuple[list[str], dict[str, int]]:
     os.umask(0o077)
     folder, as_root = Path(settings.data_dir), os.geteuid() == 0
     prepare_data_dir(folder, as_root=as_root)
+    layers = detect()  # its children come and go before anybody can take us for a platform that runs
     fds = {"lock": take_lock(folder)}
-    layers = detect()
     sandbox = settle(folder, layers, allow_unsandboxed=settings.allow_unsandboxed)
     listeners = open_listeners(settings)
     run_dir = prepare_run_dir(folder, os.environ, as_root=as_root)

@@ -69,9 +69,10 @@ def _load(arguments: argparse.Namespace) -> "Reactor":
     root, scratch = os.path.join(run_dir, "root"), os.path.join(run_dir, "scratch")
     os.makedirs(root, mode=0o700, exist_ok=True)
     shutil.rmtree(scratch, ignore_errors=True)
-    os.mkdir(scratch)
-    os.chmod(scratch, 0o711)  # noqa: S103 - functions of root pass to a folder of their own, which alone they may read
     layers = msgspec.json.decode(arguments.layers, type=Layers)
+    os.mkdir(scratch, mode=0o700)
+    if layers.root and not layers.namespaces:  # other users' functions pass to a folder that they alone may read
+        os.chmod(scratch, 0o711)  # noqa: S103 - for the reason above
     reactor = Reactor()
     workers = Workers(reactor, layers, root, template.run, ahead=arguments.workers)
     outlets = Outlets(reactor, arguments.egress)
