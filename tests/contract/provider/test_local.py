@@ -460,3 +460,25 @@ def handle(event, context):
             assert (await ask((await audience.ready(good.replica)).address, b"you")).body == b"hello you"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("stage", [{"workers": 2}], indirect=True)
+def test_jails_built_ahead_are_used_replaced_and_missed_by_nobody(stage: Any, ask: Any, eventually: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            await eventually(lambda: len(children_of(stage.zygote.pid)) == 2)
+            waiting = set(children_of(stage.zygote.pid))
+            order = stage.order(HELLO)
+            await provider.start(order)
+            assert (await ask((await audience.ready(order.replica)).address, b"x")).body == b"hello x"
+            assert len(waiting & set(children_of(stage.zygote.pid))) == 2
+            await eventually(lambda: len(children_of(stage.zygote.pid)) == 3)
+            for pid in set(children_of(stage.zygote.pid)) - {min(waiting)}:
+                os.kill(pid, 9)
+            order = stage.order(HELLO)
+            await provider.start(order)
+            assert (await ask((await audience.ready(order.replica)).address, b"x")).body == b"hello x"
+            stage.zygote.kill()
+            stage.zygote.wait()
+
+    asyncio.run(main())

@@ -74,7 +74,7 @@ _FILE_KIND, _CHARACTER_DEVICE, _BLOCK_DEVICE = 0o170000, 0o020000, 0o060000
 _UNIX, _INET, _INET6 = 1, 2, 10
 _SOCKET_KIND, _STREAM, _RAW, _PACKET = 0xF, 1, 3, 10
 _TCP = 6
-_FAMILIES = {
+_FAMILIES: dict[Sockets, tuple[int, ...]] = {
     "inet": (_UNIX, _INET, _INET6),
     "outside": (_INET, _INET6),
     "stream": (_INET, _INET6),
@@ -108,6 +108,13 @@ def program(sockets: Sockets, machine: str = "") -> bytes:
     for name, number in numbers.items():
         instructions += bpf.when_equal(number, [*_look_into(name, sockets), bpf.verdict(bpf.ALLOW)])
     return bpf.assemble([*instructions, bpf.verdict(bpf.ALLOW)])
+
+
+def prepare() -> None:
+    """Assemble the filters now, for every process forked from this one; a machine without a table has none."""
+    if platform.machine() in _AUDIT:
+        for sockets in _FAMILIES:
+            program(sockets)
 
 
 def install(sockets: Sockets) -> None:

@@ -73,6 +73,7 @@ class Cell:
         self._layers = layers
         self._own_net = own_net and layers.namespaces
         self._root = newroot.NewRoot(root)
+        self._rules: landlock.Ruleset | None = None
         self._scratch_dir = f"{os.path.dirname(root)}/scratch"
         self._system = [sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.__file__)]
 
@@ -80,11 +81,14 @@ class Cell:
         """Do what needs no order; the process is in a pid namespace, where there are namespaces. Raises OSError."""
         if not self._layers.namespaces:
             return
+        calls.drop_capabilities()  # bounds what can be gained; what is held now stays until `close`
         kinds = calls.CLONE_NEWNS | calls.CLONE_NEWIPC | calls.CLONE_NEWUTS
         calls.unshare(kinds | (calls.CLONE_NEWNET if self._own_net else 0))
         self._root.build(self._system, own_proc=self._layers.proc)
         if self._own_net:
             network.loopback_up()
+        if self._layers.landlock:
+            self._rules = self._system_rules(None)
 
     def close(self, order: StartOrder) -> Confined:
         """Confine this process for the function of `order`, for good.
@@ -98,9 +102,9 @@ class Cell:
             calls.sethostname(order.key.name)
             calls.unshare(calls.CLONE_NEWCGROUP)
             self._root.enter([order.code_dir, *order.layer_dirs], uid=uid, hosts=hosts)
-        if self._layers.namespaces or os.geteuid() == 0:
-            calls.drop_capabilities()
         if os.geteuid() == 0:
+            if not self._layers.namespaces:
+                calls.drop_capabilities()
             _become(uid)
         if not os.access(os.__file__, os.R_OK):
             raise PermissionError(
@@ -153,6 +157,13 @@ class Cell:
             bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(what, (bound, bound))
 
+    def _system_rules(self, ports: list[int] | None) -> landlock.Ruleset:
+        """Return the rules for what every function may read; they hold wherever the files are shown."""
+        rules = landlock.Ruleset(tcp_ports=ports)
+        for path in (*newroot.SYSTEM, *newroot.ETC, *newroot.NAME_SERVICE, *self._system):
+            rules.allow(path, landlock.READ)
+        return rules
+
     def _fence(self, order: StartOrder, scratch: str, listeners: Sequence[int]) -> list[str]:
         """Put up Landlock and seccomp; return what they cannot keep."""
         missing = []
@@ -164,15 +175,14 @@ class Cell:
             sockets = "outside" if order.network == "host" else "none"
             ports = None if order.network == "host" else [network.port_of(fd) for fd in listeners]
         if self._layers.landlock:
-            rules = landlock.Ruleset(tcp_ports=ports)
+            rules = self._rules or self._system_rules(ports)
             if ports and rules.limits_tcp:
                 sockets = "stream"
             elif order.network == "proxy" and sockets == "none":
                 missing.append(
                     "no way out of this function: without a network of its own, only `network: host` gives one"
                 )
-            for path in (*newroot.SYSTEM, *newroot.ETC, *newroot.NAME_SERVICE, *self._system, "/proc", "/etc/passwd",
-                         "/etc/group", order.code_dir, *order.layer_dirs):  # fmt: skip
+            for path in ("/etc/hosts", "/etc/passwd", "/etc/group", "/proc", order.code_dir, *order.layer_dirs):
                 rules.allow(path, landlock.READ)
             for name in _DEVICES:
                 rules.allow(f"/dev/{name}", landlock.USE)

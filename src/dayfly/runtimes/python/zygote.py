@@ -54,6 +54,7 @@ def _load(arguments: argparse.Namespace) -> "Reactor":
     sys.path += arguments.path
     import msgspec
 
+    from dayfly.runtimes.jail import seccomp
     from dayfly.runtimes.jail.layers import Layers
     from dayfly.runtimes.python import confine, syscalls, template
     from dayfly.runtimes.python.control_socket import ControlSocket
@@ -65,6 +66,7 @@ def _load(arguments: argparse.Namespace) -> "Reactor":
     confine.die_with_parent()
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     _settle()
+    seccomp.prepare()
     run_dir = os.path.dirname(arguments.socket)
     root, scratch = os.path.join(run_dir, "root"), os.path.join(run_dir, "scratch")
     os.makedirs(root, mode=0o700, exist_ok=True)
