@@ -30,6 +30,8 @@ class Attack(msgspec.Struct, frozen=True):
     own: tuple[Any, ...] = ()
     passes: tuple[str, ...] = ()
     """Tiers that do not stop it."""
+    refusal: str = ""
+    """How it must fail, where it would fail otherwise without a filter."""
     control_refused: tuple[str, ...] = ()
     """Tiers that stop the harmless one as well."""
 
@@ -113,7 +115,7 @@ ATTACKS = {
     "mount": Attack("mount", (), "own_file"),
     "make a user namespace": Attack("call", (number("unshare"), 0x10000000)),
     "make one by clone": Attack("call", (56 if os.uname().machine == "x86_64" else 220, 0x10000011, 0, 0, 0, 0)),
-    "use io_uring": Attack("call", (425, 1, 0)),
+    "use io_uring": Attack("call", (425, 1, 0), refusal="ENOSYS"),
     "load BPF": Attack("call", (number("bpf"), 0, 0, 0)),
     "use a keyring": Attack("call", (number("keyctl"), 0, -3, 1)),
     "watch performance": Attack("call", (number("perf_event_open"), 0, 0, -1, -1, 0)),
@@ -144,6 +146,7 @@ def test_the_attack_is_stopped_and_would_have_worked(arena: Arena, name: str) ->
     target = attack.target if isinstance(attack.target, tuple) else attack.target(arena)
     told = arena.attempt(attack.action, *target)
     assert (told["outcome"] == "done") is (tier in attack.passes), told
+    assert attack.refusal in ("", told["outcome"])
     assert arena.targets.visits == before
     assert arena.ask("victim") == (200, b"alive")
 
