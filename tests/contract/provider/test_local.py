@@ -463,7 +463,9 @@ def handle(event, context):
 
 
 @pytest.mark.parametrize("stage", [{"workers": 2}], indirect=True)
-def test_jails_built_ahead_are_used_replaced_and_missed_by_nobody(stage: Any, ask: Any, eventually: Any) -> None:
+def test_jails_built_ahead_are_used_replaced_and_missed_by_nobody(
+    stage: Any, ask: Any, eventually: Any, is_alive: Any
+) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
             await eventually(lambda: len(children_of(stage.zygote.pid)) == 2)
@@ -473,8 +475,10 @@ def test_jails_built_ahead_are_used_replaced_and_missed_by_nobody(stage: Any, as
             assert (await ask((await audience.ready(order.replica)).address, b"x")).body == b"hello x"
             assert len(waiting & set(children_of(stage.zygote.pid))) == 2
             await eventually(lambda: len(children_of(stage.zygote.pid)) == 3)
-            for pid in set(children_of(stage.zygote.pid)) - {min(waiting)}:
+            killed = set(children_of(stage.zygote.pid)) - {min(waiting)}
+            for pid in killed:
                 os.kill(pid, 9)
+            await eventually(lambda: not any(map(is_alive, killed)))
             order = stage.order(HELLO)
             await provider.start(order)
             assert (await ask((await audience.ready(order.replica)).address, b"x")).body == b"hello x"

@@ -12,7 +12,7 @@ The order is part of the specification; each step needs a right that a later one
     9  Landlock                                                          jail/landlock.py
     10 seccomp                                                           jail/seccomp.py
 
-What does not depend on the function is done ahead: a `Cell` is built while nobody waits, and closed around a function
+What does not depend on the function is done ahead: a `Jail` is built while nobody waits, and closed around a function
 when one comes. Which layers there are was found out before by using them (jail/detect.py); one that is there and fails
 all the same ends the start. Without namespaces the function sees the machine's processes by name and its network where
 that is granted, and Landlock and seccomp keep it from files, unix sockets and what else they can.
@@ -63,7 +63,7 @@ class Confined(msgspec.Struct, frozen=True):
     """Sockets whose connections the egress proxy is to serve: its own, then one for each granted tcp:// address."""
 
 
-class Cell:
+class Jail:
     """A box built before anybody knows for whom.
 
     `root` is an empty folder to build the new root on, `own_net` whether the function gets a network of its own.

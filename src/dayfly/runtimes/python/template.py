@@ -23,7 +23,7 @@ from dayfly.model.replica import StartOrder
 from dayfly.runtimes.jail import calls
 from dayfly.runtimes.jail.egress.wire import Pass, pass_file
 from dayfly.runtimes.python import family, loader, output, processes, replica, syscalls, wire
-from dayfly.runtimes.python.confine import Cell, Confined, close_all_but, die_with_parent
+from dayfly.runtimes.python.confine import Confined, Jail, close_all_but, die_with_parent
 from dayfly.runtimes.python.handler import Handler
 from dayfly.runtimes.python.replica import Berth, receive
 
@@ -34,22 +34,22 @@ MAX_FAILURE_LINES = 200
 MAX_FAILURE_CHARACTERS = 12_000
 
 
-def run(channel: socket.socket, cell: Cell) -> None:
-    """Build the cell, wait for an order, and be its template or its only replica; never returns."""
+def run(channel: socket.socket, jail: Jail) -> None:
+    """Build the jail, wait for an order, and be its template or its only replica; never returns."""
     code = 70
     try:
-        code = _run(channel, cell)
+        code = _run(channel, jail)
     except BaseException:  # nothing may unwind into the zygote's own stack; the log is all that can hear it
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
-def _run(channel: socket.socket, cell: Cell) -> int:
+def _run(channel: socket.socket, jail: Jail) -> int:
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     calls.name_process(family.WAITING)
-    refusal = _build(cell)
+    refusal = _build(jail)
     word, fds, _flags, _address = socket.recv_fds(channel, 16, 1, socket.MSG_CMSG_CLOEXEC)
     first = receive(channel) if fds else None
     if first is None:
@@ -64,7 +64,7 @@ def _run(channel: socket.socket, cell: Cell) -> int:
     try:
         if refusal is not None:
             raise refusal
-        confined = cell.close(order)
+        confined = jail.close(order)
     except OSError as error:
         _fail(channel, first, family.TEMPLATE_BARRED, [f"the function could not be confined: {error}"])
         return 0
@@ -90,10 +90,10 @@ def _run(channel: socket.socket, cell: Cell) -> int:
     return _Template(channel, handler, order).serve(first)
 
 
-def _build(cell: Cell) -> OSError | None:
-    """Build the cell; a failure is kept for the log of the function that would get it."""
+def _build(jail: Jail) -> OSError | None:
+    """Build the jail; a failure is kept for the log of the function that would get it."""
     try:
-        cell.build()
+        jail.build()
     except OSError as error:
         return error
     return None

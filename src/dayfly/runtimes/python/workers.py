@@ -1,11 +1,11 @@
-"""Processes in empty cells: jails built ahead, that wait to be told whose template they are.
+"""Processes in empty jails: jails built ahead, that wait to be told whose template they are.
 
 Making namespaces and a root takes milliseconds that no call should wait for, and needs nothing of the function. A few
-workers wait ready; each is a fork of the zygote that has built its cell and run nothing else. It still sees the old
+workers wait ready; each is a fork of the zygote that has built its jail and run nothing else. It still sees the old
 root, so that it can bind the function's code into the new one when its order comes, and only then gives up its rights.
 One that is taken is replaced once the zygote has been idle for a moment.
 
-A function with `network: host` gets no network of its own, so its cell is built when it is needed.
+A function with `network: host` gets no network of its own, so its jail is built when it is needed.
 """
 
 import glob
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dayfly.runtimes.jail import births
 from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python import family
-from dayfly.runtimes.python.confine import Cell, close_all_but
+from dayfly.runtimes.python.confine import Jail, close_all_but
 from dayfly.runtimes.python.reactor import Reactor
 
 _log = logging.getLogger("dayfly.runtimes.zygote")
@@ -27,12 +27,12 @@ _log = logging.getLogger("dayfly.runtimes.zygote")
 REST_S = 0.1
 """How long nothing must have been taken before a worker is made ahead."""
 
-Body = Callable[[socket.socket, Cell], None]
-"""What a worker does with its channel once its cell is built, or cannot be; never returns."""
+Body = Callable[[socket.socket, Jail], None]
+"""What a worker does with its channel once its jail is built, or cannot be; never returns."""
 
 
 class Worker:
-    """One process in its cell and our end of its channel."""
+    """One process in its jail and our end of its channel."""
 
     def __init__(self, pid: int, channel: socket.socket) -> None:
         self.pid = pid
@@ -88,7 +88,7 @@ class Workers:
 
         def body() -> None:
             close_all_but((0, 1, 2, far.fileno()))
-            self._body(far, Cell(self._layers, self._root, own_net=own_net))
+            self._body(far, Jail(self._layers, self._root, own_net=own_net))
 
         try:
             apart = self._layers.namespaces
