@@ -4,10 +4,10 @@ BIN := .venv/bin
 
 SECONDS := 60
 
-.PHONY: run test check fix bench chaos fuzz lock clean help
+.PHONY: run test test-escape check fix bench chaos fuzz lock clean help
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
 
 run: .venv/runtime.stamp ## start the platform in the foreground and deploy the examples
 	@$(BIN)/python scripts/run.py
@@ -15,6 +15,9 @@ run: .venv/runtime.stamp ## start the platform in the foreground and deploy the 
 test: check ## everything CI runs
 	@$(BIN)/python scripts/left_out.py
 	$(BIN)/pytest
+
+test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of the sandbox
+	$(BIN)/pytest tests/escape tests/unit/runtimes/jail
 
 check: .venv/test.stamp ## format, lint, types, import direction
 	$(BIN)/ruff check .

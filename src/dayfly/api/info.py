@@ -39,6 +39,7 @@ async def info(services: Services, _request: Request) -> Response:
             metrics_url=facts.metrics_url,
             functions=sum(map(len, counts)),
             gateways=plane.gateways(),
+            sandbox=facts.sandbox(),
         )
     )
 

@@ -24,5 +24,6 @@ async def metrics(services: Services, _request: Request) -> Response:
         gateways=plane.gateways(),
         rollouts=plane.rollouts,
         dropped_log_lines=services.logs.dropped,
+        sandbox=services.info.sandbox(),
     )
     return Response(text, headers={"Content-Type": prometheus.CONTENT_TYPE})

@@ -15,6 +15,7 @@ from dayfly import __version__
 from dayfly.model.function import FunctionSpec, Revision
 from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
 from dayfly.model.rollout import Canary, Verdict
+from dayfly.model.sandbox import Sandbox
 from dayfly.model.status import FunctionStatus, RevisionStatus
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
@@ -105,6 +106,8 @@ class InstanceInfo(msgspec.Struct, frozen=True, kw_only=True):
     console_url: str
     """Empty when there is no console listener."""
     metrics_url: str
+    sandbox: Callable[[], Sandbox | None] = lambda: None
+    """Tells how well functions are held in their box."""
     version: str = __version__
     architecture: str = platform.machine()
 

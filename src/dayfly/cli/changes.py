@@ -1,12 +1,13 @@
 """What `dayfly deploy` is told on its command line beside, or instead of, a stack file."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 import msgspec
 
 from dayfly.cli.options import Pair
+from dayfly.model.egress import Network
 from dayfly.model.function import FunctionSpec, Resources
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,6 +25,12 @@ _OPTIONS = (
     click.option("--memory-limit", default="", metavar="SIZE", help="Memory it may use, for example 256Mi."),
     click.option("--cpu-request", default="", metavar="CPU", help="CPU to set aside, for example 100m."),
     click.option("--cpu-limit", default="", metavar="CPU", help="CPU it may use, for example 500m."),
+    click.option(
+        "--network", type=click.Choice(get_args(Network)), default=None, help="How far it reaches.  [default: proxy]"
+    ),
+    click.option(
+        "--allow", multiple=True, metavar="WHERE", help="What its proxy grants instead of public; repeatable."
+    ),
     click.option("--readonly", is_flag=True, help="Make all but /tmp read-only."),
 )
 
@@ -43,6 +50,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit: str = ""
     cpu_request: str = ""
     cpu_limit: str = ""
+    network: Network | None = None
+    allow: tuple[str, ...] = ()
     readonly: bool = False
 
     def apply(self, spec: FunctionSpec, namespace: str) -> FunctionSpec:
@@ -60,6 +69,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
             process=self.fprocess or spec.process,
             requests=_changed(spec.requests, self.memory_request, self.cpu_request),
             limits=_changed(spec.limits, self.memory_limit, self.cpu_limit),
+            network=self.network or spec.network,
+            allow=self.allow or spec.allow,
             read_only_root_filesystem=self.readonly or spec.read_only_root_filesystem,
         )
 

@@ -11,7 +11,7 @@ from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress
 
 if TYPE_CHECKING:
-    from dayfly.model.function import Resources
+    from dayfly.model.function import FunctionSpec, Resources
     from dayfly.model.status import FunctionStatus
 
 
@@ -51,6 +51,8 @@ def _fields(status: "FunctionStatus") -> list[tuple[str, str]]:
         ("Image", spec.image or "<none>"),
         ("Bundle", spec.bundle or "<none>"),
         ("Language", spec.lang + (f", {spec.dialect}" if spec.dialect not in ("auto", spec.lang) else "")),
+        ("Sandbox", f"tier {status.sandbox_tier}" if status.sandbox_tier else "<none>"),
+        ("Network", _network(spec)),
         ("Function Process", spec.process or "<default>"),
         ("Timeout", f"{spec.timeout_s:g}s"),
         ("URL", status.url),
@@ -85,6 +87,12 @@ def _replica(status: "FunctionStatus", at: int) -> str:
     return (
         f"{replica.id}: {replica.phase}, revision {replica.revision}, since {time_text(replica.started_unix_ms)}{used}"
     )
+
+
+def _network(spec: "FunctionSpec") -> str:
+    if spec.network == "host":
+        return "host: WARNING: it reaches whatever this machine reaches, its own services too"
+    return f"proxy: {', '.join(spec.allow) or 'nothing'}" if spec.network == "proxy" else "none"
 
 
 def _pairs(texts: dict[str, str]) -> str:

@@ -24,6 +24,7 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
     "deploy": "Deploy functions from a stack file, or one from a folder.",
     "describe": "Show everything about a function.",
+    "doctor": "Show what holds functions in their box on this machine.",
     "invoke": "Call a function: standard input in, answer out.",
     "list": "List the functions.",
     "login": "Save a login for a gateway.",

@@ -29,6 +29,9 @@ from dayfly.cli.options import data_dir_option
 @click.option("--tls-cert", metavar="FILE", help="The certificate to serve HTTPS with, PEM.")
 @click.option("--tls-key", metavar="FILE", help="Its private key, PEM.")
 @click.option("--insecure-http", is_flag=True, default=None, help="Allow another address than loopback without TLS.")
+@click.option(
+    "--allow-unsandboxed", is_flag=True, default=None, help="Start where nothing holds functions in their box."
+)
 @click.option("--detach", is_flag=True, help="Go to the background once it serves.")
 def command(**options: Any) -> None:
     """Start the platform on this machine.

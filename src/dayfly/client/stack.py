@@ -31,6 +31,7 @@ import msgspec
 from dayfly.client import yaml_text
 from dayfly.client.stack_fields import Fields
 from dayfly.client.substitution import substitute
+from dayfly.model.egress import PUBLIC, Network
 from dayfly.model.errors import DayflyError, InvalidRequest, InvalidSpec
 from dayfly.model.function import Concurrency, Dialect, FunctionSpec, Resources
 
@@ -107,6 +108,8 @@ class Stack(msgspec.Struct, frozen=True):
             timeout=fields.text("timeout"),
             max_inflight=fields.number("max_inflight"),
             concurrency=cast("Concurrency", fields.choice("concurrency", get_args(Concurrency), "auto")),
+            network=cast("Network", fields.choice("network", get_args(Network), "proxy")),
+            allow=tuple(fields.items("allow")) if "allow" in fields.values else (PUBLIC,),
             read_only_root_filesystem=fields.truth("readonly_root_filesystem"),
         )
         try:

@@ -34,6 +34,7 @@ from dayfly.model.function import FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId
 from dayfly.model.replica import ReplicaEvent, ReplicaStats
 from dayfly.model.rollout import Canary, Verdict
+from dayfly.model.sandbox import Tier
 from dayfly.model.scaling import MAX_REPLICAS
 from dayfly.model.status import FunctionStatus, RevisionStatus
 from dayfly.model.table import Entry
@@ -61,12 +62,14 @@ class ControlPlane:
         link_socket: Path,
         gateway_url: str,
         clock: Clock,
+        sandbox_tier: Tier | Literal[""] = "",
     ) -> None:
         self._store = store
         self._provider = provider
         self._meter = meter
         self._clock = clock
         self._gateway_url = gateway_url
+        self._sandbox_tier = sandbox_tier
         self._link = LinkServer(
             link_socket,
             clock=clock,
@@ -251,6 +254,7 @@ class ControlPlane:
             invocations=self._meter.invocations(machine.function.key),
             stats=stats,
             exits=self._reconciler.exits.get(machine.function.key, {}),
+            sandbox_tier=self._sandbox_tier,
         )
 
     async def _stats_for_status(self) -> dict[ReplicaId, ReplicaStats]:

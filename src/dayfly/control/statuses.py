@@ -16,6 +16,7 @@ from dayfly.decide.track import Track
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, ReplicaId
 from dayfly.model.replica import ReplicaStats
 from dayfly.model.rollout import RolloutStatus
+from dayfly.model.sandbox import Tier
 from dayfly.model.status import FunctionState, FunctionStatus, ReplicaStatus
 
 _NO_STATS = ReplicaStats(cpu_s=0.0, memory_bytes=0)
@@ -29,6 +30,7 @@ def status_of(
     invocations: int,
     stats: Mapping[ReplicaId, ReplicaStats],
     exits: Mapping[str, int],
+    sandbox_tier: Tier | Literal[""] = "",
 ) -> FunctionStatus:
     """Return what is true of the function now."""
     function, track, now = machine.function, machine.tracks[-1], clock.now()
@@ -45,6 +47,7 @@ def status_of(
         updated_unix_ms=track.revision.created_unix_ms,
         url=url_of(function.key, gateway_url),
         exits=dict(exits),
+        sandbox_tier=sandbox_tier,
         replicas=tuple(_replica(r, clock, stats.get(r.id, _NO_STATS)) for r in machine.replicas),
         rollout=None if machine.candidate is None else _rollout(machine, machine.candidate, clock),
         outcome=function.outcome,

@@ -23,4 +23,6 @@ def start_order(revision: Revision, prepared: Prepared, replica: ReplicaId) -> S
         concurrency=spec.concurrency,
         memory_bytes=spec.limits.memory_bytes if spec.limits else 0,
         cpu_millicores=spec.limits.cpu_millicores if spec.limits else 0,
+        network=spec.network,
+        allow=spec.allow,
     )

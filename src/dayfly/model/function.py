@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from dayfly.model.egress import PUBLIC, Network, check_allow
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.names import (
     DEFAULT_NAMESPACE,
@@ -77,6 +78,10 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     concurrency: Concurrency = "auto"
     """Where sync handlers run: on the loop, on threads, or as measured."""
     read_only_root_filesystem: bool = False
+    network: Network = "proxy"
+    """How far the function reaches: not at all, through the egress proxy, or as this machine does."""
+    allow: tuple[str, ...] = (PUBLIC,)
+    """Where the egress proxy lets it connect to; see model/egress.py."""
 
     @property
     def key(self) -> FunctionKey:
@@ -108,6 +113,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         for resources in (self.limits, self.requests):
             if resources is not None:
                 _ = resources.memory_bytes, resources.cpu_millicores
+        check_allow(self.network, self.allow)
         if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
             raise InvalidSpec(f"timeout: {self.timeout!r} must be more than 0s and at most 24h")
         if not 0 <= self.max_inflight <= 100_000:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from dayfly.model.egress import PUBLIC, Network
 from dayfly.model.function import Concurrency, Dialect
 from dayfly.model.names import FunctionKey, ReplicaId
 
@@ -48,6 +49,9 @@ class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: Concurrency = "auto"
     memory_bytes: int = 0
     cpu_millicores: int = 0
+    network: Network = "proxy"
+    allow: tuple[str, ...] = (PUBLIC,)
+    """Where the egress proxy lets it connect to; see model/egress.py."""
 
 
 class ReplicaReady(msgspec.Struct, frozen=True, tag=True):

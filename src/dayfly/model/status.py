@@ -6,6 +6,7 @@ import msgspec
 
 from dayfly.model.function import FunctionSpec
 from dayfly.model.rollout import Canary, Fault, Outcome, RolloutStatus
+from dayfly.model.sandbox import Sandbox, Tier
 
 FunctionState = Literal["building", "starting", "ready", "idle", "failing"]
 """building: dependencies are being installed. starting: no replica ready yet. ready: at least one is. idle: scaled to
@@ -45,6 +46,8 @@ class FunctionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Where to call it, as far as the control plane knows its public address."""
     exits: dict[str, int] = {}
     """How often a replica ended that nobody had stopped, by reason, since the control plane started."""
+    sandbox_tier: Tier | Literal[""] = ""
+    """How well it is held in its box; empty where that is not ours to tell."""
     replicas: tuple[ReplicaStatus, ...] = ()
     rollout: RolloutStatus | None = None
     """How the revision is taking over; None once it serves."""
@@ -65,6 +68,8 @@ class PlatformInfo(msgspec.Struct, frozen=True, kw_only=True):
     functions: int
     gateways: int
     """Gateway processes connected now."""
+    sandbox: Sandbox | None = None
+    """How well functions are held in their box; null where that is not ours to tell."""
 
 
 class ScaleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ from prometheus_client.registry import CollectorRegistry
 from dayfly import __version__
 from dayfly.model.names import FunctionKey
 from dayfly.model.rollout import Verdict
+from dayfly.model.sandbox import TIERS, Sandbox
 from dayfly.model.status import FunctionStatus
 from dayfly.model.table import LATENCY_BUCKETS_S
 from dayfly.observe.meter import Figures, Meter
@@ -59,6 +60,7 @@ def render(
     gateways: int,
     rollouts: Mapping[tuple[FunctionKey, Verdict], int],
     dropped_log_lines: int = 0,
+    sandbox: Sandbox | None = None,
 ) -> bytes:
     """Return the metrics of the deployed functions and of this process, in text format 0.0.4.
 
@@ -71,10 +73,19 @@ def render(
         *_rollouts(functions, rollouts),
         Family("dayfly_gateways", "gauge", "Gateway processes connected.", (("", {}, gateways),)),
         Family("dayfly_log_lines_dropped_total", "counter", "Log lines not kept.", (("", {}, dropped_log_lines),)),
+        *_sandbox(sandbox),
         Family("dayfly_build_info", "gauge", "The version that runs.", (("", {"version": __version__}, 1),)),
     )
     text = "".join(line for family in families for line in family.lines())
     return text.encode() + generate_latest(_PROCESS)
+
+
+def _sandbox(found: Sandbox | None) -> Iterator[Family]:
+    if found is not None:
+        tiers: tuple[Sample, ...] = tuple(("", {"tier": str(tier)}, tier == found.tier) for tier in TIERS)
+        yield Family("dayfly_sandbox_tier", "gauge", "Which tier the sandbox of functions has.", tiers)
+        stopped: tuple[Sample, ...] = (("", {}, not found.is_enough),)
+        yield Family("dayfly_sandbox_tier_lost", "gauge", "Whether functions are stopped for a lost tier.", stopped)
 
 
 def _openfaas(functions: Sequence[MeteredFunction]) -> Iterator[Family]:

@@ -13,6 +13,7 @@ def ready_text(instance: Mapping[str, str], *, password: str, notices: Sequence[
         f"  console   {instance['console_url']}",
         f"  metrics   {instance['metrics_url']}",
         f"  data      {instance['data_dir']}",
+        f"  sandbox   {instance['sandbox']}",
     ]
     if password:
         lines += [

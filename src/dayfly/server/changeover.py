@@ -4,11 +4,11 @@
 same process: its children stay its children, and listeners and lock stay open. The next life then brings up its own
 processes beside the ones it was handed, in this order:
 
-1. a zygote of the next generation,
+1. an egress proxy, which takes over the place where zygotes find it, and a zygote of the next generation,
 2. the control plane: the new one stands by until the old one has left, with replicas and gateways at work, then brings
    the state to its layout and adopts every replica; those of older zygotes it replaces as in a rollout,
 3. the gateways, each on the listeners of the one before, which then finishes its calls and goes,
-4. the older zygotes: each goes with its last replica.
+4. the older zygotes: each goes with its last replica, and the older egress proxy with the last of them.
 
 If a new process does not come up, the same is done once more in the other direction.
 """
@@ -38,7 +38,7 @@ _COME_UP_S = 60.0
 _TRIES = 3
 _TRIAL_S = 20.0
 _STATE_S = 300.0
-_CONTROL = 1
+_CONTROL, _EGRESS = 1, 3
 
 
 class Failed(Exception):
@@ -86,7 +86,7 @@ class Changeover:
             yield self._comes(process, lambda: False)
             if child.stage < _CONTROL and old.get(child.stage):
                 old[child.stage].pop(0).signal(signal.SIGTERM)
-        for process in (*old.get(0, ()), *old.get(ZYGOTES, ())):
+        for process in (*old.get(0, ()), *old.get(ZYGOTES, ()), *old.get(_EGRESS, ())):
             process.signal(signal.SIGTERM)
 
     def _end(self, processes: list[Process]) -> Iterator[Callable[[], bool]]:

@@ -18,10 +18,13 @@ from typing import Any, NoReturn
 import msgspec
 
 from dayfly.model.errors import ConfigError, InternalError, Unavailable
+from dayfly.runtimes.jail.detect import detect
+from dayfly.runtimes.python import cells
 from dayfly.server.changeover import SIGNALS
 from dayfly.server.folders import find_run_dir, prepare_data_dir, prepare_run_dir, write_private
 from dayfly.server.lock import holder, take_lock, wait_released
 from dayfly.server.ports import open_listeners
+from dayfly.server.sandbox import settle
 from dayfly.server.settings import Settings, StartOptions, data_dir
 from dayfly.server.tree import ProcessStatus, processes_of
 from dayfly.server.wiring import make_place, make_plan, plan_file, settings_file
@@ -113,10 +116,12 @@ def _prepare(settings: Settings) -> tuple[list[str], dict[str, int]]:
     os.umask(0o077)
     folder, as_root = Path(settings.data_dir), os.geteuid() == 0
     prepare_data_dir(folder, as_root=as_root)
+    layers = detect(cells.refusal)  # its children come and go before anybody can take us for a platform that runs
     fds = {"lock": take_lock(folder)}
+    sandbox = settle(folder, layers, allow_unsandboxed=settings.allow_unsandboxed)
     listeners = open_listeners(settings)
     run_dir = prepare_run_dir(folder, os.environ, as_root=as_root)
-    place = make_place(settings, run_dir, listeners)
+    place = make_place(settings, run_dir, listeners, layers, sandbox)
     plan, path = make_plan(place, newest(), listeners.notices), plan_file(run_dir, place.life)
     write_private(run_dir / "token", secrets.token_urlsafe(32).encode())
     write_private(settings_file(run_dir, place.life), msgspec.json.encode(place))

@@ -17,9 +17,10 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import uvicorn
 import uvloop
 
@@ -29,12 +30,14 @@ from dayfly.build.prepare import Prepare
 from dayfly.control.clock import SystemClock
 from dayfly.control.plane import ControlPlane
 from dayfly.model.errors import DayflyError
+from dayfly.model.sandbox import Sandbox
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.providers.local.provider import LocalProvider
 from dayfly.server.apps import Apps, build_apps
 from dayfly.server.crew import END
 from dayfly.server.reporting import Reporter, log_to_stderr
+from dayfly.server.sandbox import required, why_stopped
 from dayfly.server.wiring import STATE, Place, read_place
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.sqlite import SqliteStore
@@ -73,7 +76,12 @@ class ControlProcess:
         self.credentials = Credentials(
             place.data("credentials") / "admin.json", token, password=os.environ.get("DAYFLY_ADMIN_PASSWORD")
         )
-        self._provider = LocalProvider(place.run(f"zygote-{generation}.sock"), place.run("r"))
+        tier = place.sandbox.tier
+        self._provider = LocalProvider(
+            place.run(f"zygote-{generation}.sock"),
+            place.run("r"),
+            barred=lambda: why_stopped(Path(settings.data_dir), tier),
+        )
         self._plane = ControlPlane(
             store=SqliteStore(place.data(STATE)),
             provider=self._provider,
@@ -83,6 +91,7 @@ class ControlProcess:
             logs=self._logs,
             link_socket=place.run("link.sock"),
             gateway_url=place.gateway_url,
+            sandbox_tier=tier,
             clock=SystemClock(),
         )
         self._servers: list[uvicorn.Server] = []
@@ -134,12 +143,18 @@ class ControlProcess:
         await self._prepare.close()
         await self._logs.close()
 
+    def _sandbox(self) -> Callable[[], Sandbox]:
+        """Return what tells the sandbox now: what is required may be changed while we run."""
+        found, folder = self._place.sandbox, Path(self._place.settings.data_dir)
+        return lambda: msgspec.structs.replace(found, required=required(folder) or found.tier)
+
     def _apps(self) -> Apps:
         info = InstanceInfo(
             provider=self._provider.name,
             gateway_url=self._place.gateway_url,
             console_url=self._place.console_url,
             metrics_url=self._place.metrics_url,
+            sandbox=self._sandbox(),
         )
         return build_apps(
             self._plane,

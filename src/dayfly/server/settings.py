@@ -13,7 +13,9 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | --gateways | DAYFLY_GATEWAYS | 1 |
 | --tls-cert, --tls-key | DAYFLY_TLS_CERT, DAYFLY_TLS_KEY | none |
 | --insecure-http | DAYFLY_INSECURE_HTTP | false |
+| --allow-unsandboxed | DAYFLY_ALLOW_UNSANDBOXED | false: without any layer of a sandbox nothing starts |
 | | DAYFLY_ALLOW_SDIST | false: dependencies come as wheels, nothing of theirs runs while they are installed |
+| | DAYFLY_WORKERS | 2 jails built ahead for functions that start for the first time |
 | | DAYFLY_TEMPLATE_MEMORY | 512Mi for the templates that warm functions are forked from |
 | | DAYFLY_DRAIN_TIMEOUT | 30s for calls in flight when the platform stops |
 | | DAYFLY_MAX_BODY | 10Mi for the body of a call |
@@ -34,6 +36,7 @@ from dayfly.model.quantities import parse_duration, parse_memory
 
 DEFAULT_PORT, DEFAULT_CONSOLE_PORT, DEFAULT_METRICS_PORT = 8080, 8081, 8082
 MAX_GATEWAYS = 64
+_WORKERS = 2
 _TEMPLATE_BUDGET_BYTES, _MAX_BODY_BYTES, _DRAIN_S = 512 * 2**20, 10 * 2**20, 30.0
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -50,6 +53,7 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str | None = None
     tls_key: str | None = None
     insecure_http: bool | None = None
+    allow_unsandboxed: bool | None = None
     detach: bool = False
 
 
@@ -72,7 +76,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: str = ""
     tls_key: str = ""
     insecure_http: bool = False
+    allow_unsandboxed: bool = False
     allow_sdist: bool = False
+    workers: int = _WORKERS
     template_budget_bytes: int = _TEMPLATE_BUDGET_BYTES
     drain_s: float = _DRAIN_S
     max_body_bytes: int = _MAX_BODY_BYTES
@@ -99,7 +105,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             tls_cert=_file("--tls-cert", options.tls_cert or source.text("TLS_CERT")),
             tls_key=_file("--tls-key", options.tls_key or source.text("TLS_KEY")),
             insecure_http=source.truth("INSECURE_HTTP", options.insecure_http),
+            allow_unsandboxed=source.truth("ALLOW_UNSANDBOXED", options.allow_unsandboxed),
             allow_sdist=source.truth("ALLOW_SDIST", None),
+            workers=source.number("WORKERS", None, _WORKERS, lowest=0, highest=64),
             template_budget_bytes=source.memory("TEMPLATE_MEMORY", _TEMPLATE_BUDGET_BYTES),
             drain_s=source.duration("DRAIN_TIMEOUT", _DRAIN_S),
             max_body_bytes=source.memory("MAX_BODY", _MAX_BODY_BYTES),

@@ -123,7 +123,7 @@ class Supervisor:
     def _renew_control(self) -> None:
         """Have the control plane begin anew, so that it finds this generation of zygotes; it leaves all at work."""
         for process in self._crew.members:
-            if process.generation < self._crew.generation:
+            if process.child.stage < ZYGOTES and process.generation < self._crew.generation:
                 process.signal(signal.SIGTERM)
 
     # -- another version ---------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Like the supervisor it knows only the standard library's lighter half.
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,7 +44,11 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def clear(run_dir: Path) -> None:
-    """Remove sockets, files and empty folders; never a tree, as another file system may be mounted inside."""
+    """Remove sockets, files and empty folders; never a tree, as another file system may be mounted inside.
+
+    But for what functions without a root of their own wrote, should their zygote have been killed.
+    """
+    shutil.rmtree(run_dir / "scratch", ignore_errors=True)
     for folder in (*(entry for entry in run_dir.iterdir() if _is_folder(entry)), run_dir):
         for entry in folder.iterdir():
             if not _is_folder(entry):

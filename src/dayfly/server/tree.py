@@ -6,7 +6,13 @@ from pathlib import Path
 import msgspec
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_PARTS = {"supervisor": "supervisor", "control_process": "control", "gateway_process": "gateway", "zygote": "zygote"}
+_PARTS = {
+    "supervisor": "supervisor",
+    "control_process": "control",
+    "gateway_process": "gateway",
+    "zygote": "zygote",
+    "jail.egress": "egress",
+}
 _BORN_OF = {"zygote": "function", "function": "function"}
 
 
@@ -26,11 +32,16 @@ def processes_of(pid: int) -> tuple[ProcessStatus, ...]:
         each, parent = waiting.pop(0)
         try:
             pages = int(Path(f"/proc/{each}/statm").read_text().split()[1])
+            name = Path(f"/proc/{each}/comm").read_text().strip()
             command = Path(f"/proc/{each}/cmdline").read_bytes().decode(errors="replace")
             children = Path(f"/proc/{each}/task/{each}/children").read_text().split()
         except (OSError, IndexError):
             continue
-        role = _BORN_OF.get(parent) or next((role for part, role in _PARTS.items() if part in command), "other")
+        role = (
+            "jail"
+            if name == "dayfly-jail"
+            else _BORN_OF.get(parent) or next((role for part, role in _PARTS.items() if part in command), "other")
+        )
         found.append(ProcessStatus(each, role, pages * _PAGE_BYTES))
         waiting += [(int(child), role) for child in children]
     return tuple(found)

@@ -13,9 +13,12 @@ from pathlib import Path
 import msgspec
 
 from dayfly import __version__
+from dayfly.model.sandbox import TIERS, Sandbox
+from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python.command import zygote_argv
 from dayfly.server.plan import Child, Plan
 from dayfly.server.ports import Listeners
+from dayfly.server.sandbox import why_stopped
 from dayfly.server.settings import Settings
 
 _EVERYBODY = ("LANG", "LC_ALL", "PATH", "PYTHONPATH", "TZ")
@@ -44,6 +47,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Settings
     run_dir: str
+    layers: Layers
+    sandbox: Sandbox
     gateway_url: str
     console_url: str
     metrics_url: str
@@ -63,11 +68,13 @@ def read_place(path: str) -> Place:
     return msgspec.json.decode(Path(path).read_bytes(), type=Place)
 
 
-def make_place(settings: Settings, run_dir: Path, listeners: Listeners) -> Place:
+def make_place(settings: Settings, run_dir: Path, listeners: Listeners, layers: Layers, sandbox: Sandbox) -> Place:
     """Return the place for the children of the first life."""
     return Place(
         settings=settings,
         run_dir=str(run_dir),
+        layers=layers,
+        sandbox=sandbox,
         gateway_url=listeners.gateway_url,
         console_url=listeners.console_url,
         metrics_url=listeners.metrics_url,
@@ -84,10 +91,17 @@ def make_plan(place: Place, layout: int, notices: Iterable[str] = ()) -> Plan:
         "version": __version__,
         "data_dir": settings.data_dir,
         "life": str(place.life),
+        "sandbox": f"tier {place.sandbox.tier}: {TIERS[place.sandbox.tier]}",
     }
-    children = [_zygote(place), _control(place), *(_gateway(place, number) for number in range(settings.gateways))]
+    children = [
+        _egress(place),
+        _zygote(place),
+        _control(place),
+        *(_gateway(place, number) for number in range(settings.gateways)),
+    ]
     program = [sys.executable, "-P", "-m", "dayfly.server.supervisor"]
-    return Plan(settings.data_dir, place.run_dir, children, instance, list(notices), program, layout)
+    told = list(dict.fromkeys((*notices, *_warnings(place))))  # those of the life before may be among the notices
+    return Plan(settings.data_dir, place.run_dir, children, instance, told, program, layout)
 
 
 def plan_file(run_dir: Path, life: int) -> Path:
@@ -100,14 +114,41 @@ def settings_file(run_dir: Path, life: int) -> Path:
     return run_dir / f"settings-{life}.json"
 
 
+def _warnings(place: Place) -> Iterable[str]:
+    """What somebody should know who starts this on a machine that lacks something."""
+    sandbox = place.sandbox
+    if sandbox.tier == "C":
+        yield "UNSANDBOXED: functions can read whatever this account can. Deploy only what you wrote yourself."
+    if why := why_stopped(Path(place.settings.data_dir), sandbox.tier):
+        yield f"No function runs: {why}."
+    yield from sandbox.missing
+
+
 def _zygote(place: Place) -> Child:
     argv = zygote_argv(
         interpreter=sys.executable,
         socket=place.run("zygote-{generation}.sock"),
         template_budget_bytes=place.settings.template_budget_bytes,
+        layers=place.layers,
+        egress=place.run("egress.sock"),
+        workers=place.settings.workers,
     )
     argv += ["--ready-fd", "{ready}"]
     return Child("zygote", argv, list(_EVERYBODY), [], reports=True, stage=2, stop_s=_STOP_MARGIN_S, overlaps=True)
+
+
+def _egress(place: Place) -> Child:
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "dayfly.runtimes.jail.egress.process",
+        "--socket",
+        str(place.run("egress.sock")),
+    ]
+    layers = ",".join(name for name in ("landlock", "seccomp") if getattr(place.layers, name))
+    argv += ["--layers", layers, "--ready-fd", "{ready}"]
+    return Child("egress", argv, list(_EVERYBODY), [], reports=True, stage=3, stop_s=_STOP_MARGIN_S, overlaps=True)
 
 
 def _control(place: Place) -> Child:

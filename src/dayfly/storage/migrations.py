@@ -76,6 +76,12 @@ STEPS: tuple[Step, ...] = (
         ALTER TABLE functions DROP COLUMN candidate;
         """,
     ),
+    # FunctionSpec has `network` and `allow`. The way back gives every function the network that the layout before knew.
+    Step(
+        since="0.2.0",
+        up="SELECT 1;",
+        down="UPDATE revisions SET spec = json_remove(spec, '$.network', '$.allow');",
+    ),
 )
 
 

@@ -24,6 +24,8 @@ from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, Rep
 from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady, StartOrder
 from dayfly.providers.local.provider import LocalProvider
 from dayfly.providers.port import Provider
+from dayfly.runtimes.jail.detect import detect
+from dayfly.runtimes.python import cells
 from dayfly.runtimes.python.command import zygote_argv
 
 DEADLINE_S = 20.0
@@ -87,7 +89,8 @@ class Audience:
 class LocalStage:
     """The local provider with a zygote of its own."""
 
-    def __init__(self, *, template_budget_bytes: int = 1 << 30) -> None:
+    def __init__(self, *, template_budget_bytes: int = 1 << 30, workers: int = 0) -> None:
+        self._workers = workers
         self.folder = Path(tempfile.mkdtemp(prefix="dayfly-"))
         self.run = self.folder / "run"
         (self.run / "r").mkdir(parents=True)
@@ -97,7 +100,11 @@ class LocalStage:
 
     def start_zygote(self) -> subprocess.Popen[bytes]:
         argv = zygote_argv(
-            interpreter=sys.executable, socket=self.run / "zygote.sock", template_budget_bytes=self._budget
+            interpreter=sys.executable,
+            socket=self.run / "zygote.sock",
+            template_budget_bytes=self._budget,
+            layers=detect(cells.refusal),
+            workers=self._workers,
         )
         groups = [12_345] if os.geteuid() == 0 else None  # one that functions must not keep
         self.zygote = subprocess.Popen(

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from dayfly.providers.local.provider import LocalProvider
+from dayfly.runtimes.jail.detect import detect
+from dayfly.runtimes.python import cells
 from dayfly.runtimes.python.command import zygote_argv
 
 HELLO = "def handle(event, context):\n    return f'hello {event.text}'\n"
@@ -37,7 +39,8 @@ class Generations:
 
     def another(self) -> subprocess.Popen[bytes]:
         path = self.stage.run / f"zygote-{len(self.zygotes) + 1}.sock"
-        argv = zygote_argv(interpreter=sys.executable, socket=path, template_budget_bytes=1 << 30)
+        layers = detect(cells.refusal)
+        argv = zygote_argv(interpreter=sys.executable, socket=path, template_budget_bytes=1 << 30, layers=layers)
         self.zygotes.append(subprocess.Popen(argv, env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL))
         return self.zygotes[-1]
 

@@ -458,3 +458,32 @@ def handle(event, context):
             assert (await ask((await audience.ready(good.replica)).address, b"you")).body == b"hello you"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("stage", [{"workers": 2}], indirect=True)
+def test_jails_built_ahead_are_used_replaced_and_missed_by_nobody(
+    stage: Any, ask: Any, eventually: Any, is_alive: Any
+) -> None:
+    def waiting() -> set[int]:
+        names = {pid: Path(f"/proc/{pid}/comm") for pid in children_of(stage.zygote.pid)}
+        return {pid for pid, name in names.items() if name.exists() and name.read_text() == "dayfly-jail\n"}
+
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            for _ in range(2):
+                await eventually(lambda: len(waiting()) == 2)
+                before = waiting()
+                order = stage.order(HELLO)
+                await provider.start(order)
+                assert (await ask((await audience.ready(order.replica)).address, b"x")).body == b"hello x"
+                assert len(before - waiting()) == 1
+            await eventually(lambda: len(waiting()) == 2)
+            killed = waiting()
+            for pid in killed:
+                os.kill(pid, 9)
+            await eventually(lambda: not any(map(is_alive, killed)))
+            order = stage.order(HELLO)
+            await provider.start(order)
+            assert (await ask((await audience.ready(order.replica)).address, b"x")).body == b"hello x"
+
+    asyncio.run(main())

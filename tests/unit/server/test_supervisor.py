@@ -21,6 +21,7 @@ INSTANCE = {
     "console_url": "http://c",
     "metrics_url": "http://m",
     "data_dir": "/data",
+    "sandbox": "tier A",
 }
 SERVES = 'echo "{}" >&$1; exec sleep 60'
 SUPERVISOR = (sys.executable, "-P", "-m", "dayfly.server.supervisor")

@@ -21,4 +21,4 @@ async def info(services: Services, _request: Request) -> Response:
     version = VersionInfo(sha=f"v{facts.version}", release=facts.version)
     provider = ProviderInfo(provider="dayfly", version=version, orchestration=facts.provider)
     arch = _GO_ARCHITECTURES.get(facts.architecture, facts.architecture)
-    return json_answer(GatewayInfo(provider=provider, version=version, arch=arch))
+    return json_answer(GatewayInfo(provider=provider, version=version, arch=arch, sandbox=facts.sandbox()))

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from dayfly.model.sandbox import Sandbox
+
 Texts = dict[str, str]
 
 
@@ -91,6 +93,8 @@ class GatewayInfo(msgspec.Struct, frozen=True):
     provider: ProviderInfo
     version: VersionInfo
     arch: str
+    sandbox: Sandbox | None = None
+    """Ours: how well functions are held in their box."""
 
 
 class LogMessage(msgspec.Struct, frozen=True):

@@ -58,12 +58,13 @@ class _Known:
 class LocalProvider(Provider):
     """Starts replicas through the zygote that listens at `zygote_socket`, with their sockets in `replica_dir`.
 
-    Raises ConfigError when the folder's name is too long for a unix socket.
+    `barred` is asked before each start and tells why none may be started, with an empty text while all may. Raises
+    ConfigError when the folder's name is too long for a unix socket.
     """
 
     name = "local"
 
-    def __init__(self, zygote_socket: Path, replica_dir: Path) -> None:
+    def __init__(self, zygote_socket: Path, replica_dir: Path, *, barred: Callable[[], str] = str) -> None:
         if len(os.fsencode(replica_dir)) + len("/0123456789.sock") > MAX_SOCKET_PATH:
             raise ConfigError(
                 f"{replica_dir} is too long: with a socket's name it must stay within {MAX_SOCKET_PATH} bytes;"
@@ -71,6 +72,7 @@ class LocalProvider(Provider):
             )
         self._zygote_socket = zygote_socket
         self._replica_dir = replica_dir
+        self._barred = barred
         self._known: dict[str, _Known] = {}
         self._zygotes: list[Zygote] = []
         self._recovered: list[RecoveredReplica] = []
@@ -118,6 +120,8 @@ class LocalProvider(Provider):
 
     async def start(self, order: StartOrder) -> None:
         """Hand the order to the zygote, waiting for one that is being restarted. Raises Unavailable, NotSupported."""
+        if why := self._barred():
+            raise Unavailable(why)
         if order.lang.partition("3")[0] not in _LANGUAGES:
             raise NotSupported(f"lang: {order.lang!r} has no runtime on this provider; it runs {', '.join(_LANGUAGES)}")
         zygote = self._current()
@@ -128,7 +132,8 @@ class LocalProvider(Provider):
             known = _Known(order, f"unix:{path}", zygote)
             self._known[order.replica] = known
             try:
-                start = wire.Start(order.replica, template_name(order), path, limits_of(order))
+                own_net = order.network != "host"
+                start = wire.Start(order.replica, template_name(order), path, limits_of(order), own_net)
                 link.send(start, wire.order_file(order))
             except (Unavailable, OSError) as error:
                 self._known.pop(order.replica, None)

@@ -134,10 +134,7 @@ class Cells:
                 continue
             branches.append(branch)
             wanted = [each for each in wanted if each not in controllers]
-        cells = cls(tuple(branches), locks)
-        for sentence in cells.missing:
-            _log.warning("%s", sentence)
-        return cells
+        return cls(tuple(branches), locks)
 
     def make(self, limits: Limits) -> Cell | None:
         """Return a new cell, None where there are none. Raises OSError."""
@@ -150,6 +147,13 @@ class Cells:
         for lock in self._locks:
             os.close(lock)
         self._branches, self._locks = (), []
+
+
+def refusal() -> str:
+    """Return what cells lack on this machine, for this account; nothing when they limit everything."""
+    cells = Cells.found()
+    cells.close()
+    return "; ".join(cells.missing)
 
 
 def enter(doors: list[int] | tuple[int, ...]) -> None:

@@ -4,13 +4,27 @@ import importlib.util
 import os
 from pathlib import Path
 
+import msgspec
+
 from dayfly.model.errors import ConfigError
+from dayfly.runtimes.jail.layers import Layers
 
 _PACKAGES = ("dayfly", "httptools", "uvloop", "msgspec")
 
 
-def zygote_argv(*, interpreter: str, socket: Path, template_budget_bytes: int) -> list[str]:
+def zygote_argv(
+    *,
+    interpreter: str,
+    socket: Path,
+    template_budget_bytes: int,
+    layers: Layers,
+    egress: Path | None = None,
+    workers: int = 0,
+) -> list[str]:
     """Return the command line of a zygote that listens at `socket`.
+
+    It confines functions by the `layers`, has the egress proxy at `egress` serve their connections, and keeps `workers`
+    jails built ahead.
 
     Start it with a small explicit environment and no descriptors beyond 0, 1 and 2, from a thread that lives as long
     as it should: it dies with the thread that started it. Templates together may keep about `template_budget_bytes`
@@ -19,6 +33,8 @@ def zygote_argv(*, interpreter: str, socket: Path, template_budget_bytes: int) -
     program = Path(__file__).with_name("zygote.py")
     argv = [interpreter, "-I", "-S", str(program), "--socket", str(socket)]
     argv += ["--template-budget", str(template_budget_bytes)]
+    argv += [f"--layers={msgspec.json.encode(layers).decode()}", "--workers", str(workers)]
+    argv += ["--egress", str(egress)] if egress is not None else []
     for folder in dict.fromkeys(map(_folder_of, _PACKAGES)):
         argv += ["--path", folder]
     return argv

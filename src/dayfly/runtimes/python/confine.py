@@ -2,32 +2,41 @@
 
 The order is part of the specification; each step needs a right that a later one takes away:
 
-    1  a user namespace, or as root a user of the function's own
-    2  namespaces: mount, pid, ipc            (here, as root; net and uts later)
-    3  a new root: system and code read-only, own /tmp, own /proc
-    4  loopback up                            (later, with the net namespace)
-    5  a cgroup                               (the template's before all this, a replica's at its fork: cells.py)
-    6  capability bounding set empty, then groups, gid, uid
+    1  a user namespace, or as root a user of the function's own         jail/births.py
+    2  namespaces: pid, then mount, ipc, uts, network, cgroup
+    3  a new root: system and code read-only, own /tmp, own /proc        newroot.py
+    4  loopback up, and the doors on it that lead outside                jail/network.py
+    5  a cgroup: the template's when its order comes, a replica's at its fork, each before the cgroup namespace or
+       through a descriptor                                              cells.py
+    6  capability bounding set empty, then groups, gid, uid, all capabilities
     7  no new privileges, die with the parent, own session, descriptors closed, umask, environment
-    8  resource limits
-    9  Landlock                               (later)
-    10 seccomp                                (later)
+    8  resource limits: inside the user namespace they count this function's processes alone
+    9  Landlock                                                          jail/landlock.py
+    10 seccomp                                                           jail/seccomp.py
 
-What the kernel refuses is named in the answer and so reaches the log; the rest is done all the same. Two functions
-whose names hash to the same user can signal each other's processes where no pid namespace parts them; 40,000 users
-make that rare, and namespaces of the pid kind make it impossible. An unprivileged platform has no other user to
-give: its functions run as the platform's own user until they get a user namespace.
+What does not depend on the function is done ahead: a `Jail` is built while nobody waits, and closed around a function
+when one comes. Which layers there are was found out before by using them (jail/detect.py); one that is there and fails
+all the same ends the start. Without namespaces the function sees the machine's processes by name and its network where
+that is granted, and Landlock and seccomp keep it from files, unix sockets and what else they can.
+
+Two functions of root whose names hash to the same user are parted by their pid namespaces alone; 40,000 users make it
+rare.
 """
 
-import contextlib
 import hashlib
 import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Sequence
 
+import msgspec
+
+from dayfly.model.egress import parse_grant
 from dayfly.model.replica import StartOrder
+from dayfly.runtimes.jail import calls, landlock, network, seccomp
+from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python import newroot, syscalls
 from dayfly.runtimes.python.limits import tmp_of
 
@@ -38,6 +47,7 @@ MAX_PROCESSES = 2048
 """Processes and threads of one function's user, over all its replicas."""
 MIN_DATA_BYTES = 64 * 1024 * 1024
 """Below this the runtime itself would not start."""
+_DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
 def function_uid(key: str) -> int:
@@ -45,55 +55,151 @@ def function_uid(key: str) -> int:
     return FIRST_UID + int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % UIDS
 
 
-@contextlib.contextmanager
-def children_apart() -> Iterator[bool]:
-    """Give the process forked inside the block a pid namespace of its own; yields whether the kernel allowed it."""
-    try:
-        here = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        yield False
-        return
-    spawner = os.getpid()
-    try:
-        try:
-            syscalls.unshare(syscalls.CLONE_NEWPID)
-        except OSError:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            if os.getpid() == spawner:
-                syscalls.setns(here, syscalls.CLONE_NEWPID)
-    finally:
-        os.close(here)
+class Confined(msgspec.Struct, frozen=True):
+    """What confining a process came to."""
+
+    missing: tuple[str, ...]
+    """What the function should know it has not got, one sentence each."""
+    tmp: str
+    """The folder for files that is the function's own."""
+    environ: dict[str, str]
+    """Variables that lead the function to its network and its folder for files."""
+    listeners: tuple[int, ...] = ()
+    """Sockets whose connections the egress proxy is to serve: its own, then one for each granted tcp:// address."""
 
 
-def confine(order: StartOrder, *, root: str, own_pids: bool) -> list[str]:
-    """Confine this process for the function of `order`; return what could not be had, one sentence each.
+class Jail:
+    """A box built before anybody knows for whom.
 
-    `root` is an empty folder to build the new root on; `own_pids` tells that a pid namespace was made by the parent.
-    Raises PermissionError when function code would have to run as root, or could not read the interpreter.
+    `root` is an empty folder to build the new root on, `scratch_dir` one for the files of functions without a root of
+    their own, `own_net` whether the function gets a network of its own.
     """
-    missing: list[str] = []
-    uid = function_uid(str(order.key))
-    if os.geteuid() == 0:
-        _new_root(order, root, uid, missing, own_pids=own_pids)
-        _become(uid)
+
+    def __init__(self, layers: Layers, root: str, scratch_dir: str, *, own_net: bool) -> None:
+        self._layers = layers
+        self._own_net = own_net and layers.namespaces
+        self._root = newroot.NewRoot(root)
+        self._rules: landlock.Ruleset | None = None
+        self._scratch_dir = scratch_dir
+        self._system = [sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.__file__)]
+
+    def build(self) -> None:
+        """Do what needs no order; the process is in a pid namespace, where there are namespaces. Raises OSError."""
+        if not self._layers.namespaces:
+            return
+        calls.drop_capabilities()  # bounds what can be gained; what is held now stays until `close`
+        kinds = calls.CLONE_NEWNS | calls.CLONE_NEWIPC | calls.CLONE_NEWUTS
+        calls.unshare(kinds | (calls.CLONE_NEWNET if self._own_net else 0))
+        self._root.build(self._system, own_proc=self._layers.proc)
+        if self._own_net:
+            network.loopback_up()
+        if self._layers.landlock:
+            self._rules = self._system_rules(None)
+
+    def close(self, order: StartOrder) -> Confined:
+        """Confine this process, which is in its cgroup already, for the function of `order`, for good.
+
+        Raises OSError when a layer fails, PermissionError when the function could not read the interpreter.
+        """
+        uid = function_uid(str(order.key)) if os.geteuid() == 0 else os.geteuid()
+        listeners, hosts, environ = self._connect(order)
+        scratch = "" if self._layers.namespaces else self._scratch(uid)
+        if self._layers.namespaces:
+            calls.sethostname(order.key.name)
+            calls.unshare(calls.CLONE_NEWCGROUP)
+            self._root.enter([order.code_dir, *order.layer_dirs], uid=uid, hosts=hosts, tmp=tmp_of(order))
+        if os.geteuid() == 0:
+            if not self._layers.namespaces:
+                calls.drop_capabilities()
+            _become(uid)
         if not os.access(os.__file__, os.R_OK):
             raise PermissionError(
                 f"the interpreter below {sys.base_prefix} cannot be read by the function's user {uid}, and this"
                 " kernel refused to show it in a root of its own; install Python where every user may read it"
             )
-    else:
-        missing.append(
-            "the platform does not run as root, so functions run as its user, see its files and fill its /tmp"
-        )
-    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    die_with_parent()
-    os.umask(0o077)
-    _limit(order)
-    return missing
+        calls.clear_capabilities()
+        calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
+        die_with_parent()
+        os.umask(0o077)
+        self._limit(order)
+        missing = self._fence(order, scratch, listeners)
+        environ |= {"HOME": scratch, "TMPDIR": scratch} if scratch else {}
+        tmp = scratch or "/tmp"  # noqa: S108 - inside the new root it is the function's own
+        return Confined(tuple(missing), tmp, environ, tuple(listeners))
+
+    def _connect(self, order: StartOrder) -> tuple[list[int], str, dict[str, str]]:
+        """Return the sockets to be served from outside, /etc/hosts, and the environment that leads to them."""
+        grants = [parse_grant(text) for text in order.allow] if order.network == "proxy" else []
+        tcp = [grant for grant in grants if grant.kind == "tcp"]
+        doors = network.Doors(tcp if self._own_net else ())
+        hosts = doors.hosts_file(order.key.name) if self._own_net else ""
+        if not grants or not (self._own_net or self._layers.landlock):
+            return [], hosts, {}
+        proxy = network.listen(port=network.PROXY_PORT if self._own_net else 0)
+        url = f"http://127.0.0.1:{network.port_of(proxy)}"
+        environ = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url)
+        environ["NO_PROXY"] = environ["no_proxy"] = ",".join(("localhost", "127.0.0.1", "::1", *doors.names))
+        return [proxy, *doors.listeners], hosts, environ
+
+    def _scratch(self, uid: int) -> str:
+        """Return a new folder that the function may write to, where it has no /tmp of its own."""
+        path = tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self._scratch_dir)
+        os.chown(path, uid, -1)
+        return path
+
+    def _limit(self, order: StartOrder) -> None:
+        limits = {
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
+            resource.RLIMIT_FSIZE: MAX_FILE_BYTES,
+            resource.RLIMIT_MEMLOCK: 65_536,
+            resource.RLIMIT_MSGQUEUE: 0,
+        }
+        if self._layers.namespaces or os.geteuid() >= FIRST_UID:  # else it would count the platform's own processes
+            limits[resource.RLIMIT_NPROC] = MAX_PROCESSES
+        if order.memory_bytes:
+            limits[resource.RLIMIT_DATA] = max(order.memory_bytes, MIN_DATA_BYTES)
+        for what, most in limits.items():
+            _, hard = resource.getrlimit(what)
+            bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(what, (bound, bound))
+
+    def _system_rules(self, ports: list[int] | None) -> landlock.Ruleset:
+        """Return the rules for what every function may read; they hold wherever the files are shown."""
+        rules = landlock.Ruleset(tcp_ports=ports)
+        for path in (*newroot.SYSTEM, *newroot.ETC, *newroot.NAME_SERVICE, *self._system):
+            rules.allow(path, landlock.READ)
+        return rules
+
+    def _fence(self, order: StartOrder, scratch: str, listeners: Sequence[int]) -> list[str]:
+        """Put up Landlock and seccomp; return what they cannot keep."""
+        missing = []
+        if self._layers.tier not in ("A+", "A"):
+            missing.append(f"tier {self._layers.tier}: `dayfly doctor` tells what this machine lacks")
+        sockets: seccomp.Sockets = "inet"
+        ports: list[int] | None = None
+        if not self._layers.namespaces:
+            sockets = "outside" if order.network == "host" else "none"
+            ports = None if order.network == "host" else [network.port_of(fd) for fd in listeners]
+        if self._layers.landlock:
+            rules = self._rules or self._system_rules(ports)
+            if ports and rules.limits_tcp:
+                sockets = "stream"
+            elif order.network == "proxy" and sockets == "none":
+                missing.append(
+                    "no way out of this function: without a network of its own, only `network: host` gives one"
+                )
+            for path in ("/etc/hosts", "/etc/passwd", "/etc/group", "/proc", order.code_dir, *order.layer_dirs):
+                rules.allow(path, landlock.READ)
+            for name in _DEVICES:
+                rules.allow(f"/dev/{name}", landlock.USE)
+            rules.allow(scratch or "/tmp", landlock.OWN)  # noqa: S108 - the function's own
+            if not scratch:
+                rules.allow("/dev", landlock.READ)
+            rules.restrict()
+        if self._layers.seccomp:
+            seccomp.install(sockets)
+        return missing
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
@@ -111,46 +217,7 @@ def close_all_but(keep: Sequence[int]) -> None:
     os.closerange(last + 1, 1 << 30)
 
 
-def _new_root(order: StartOrder, root: str, uid: int, missing: list[str], *, own_pids: bool) -> None:
-    try:
-        syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC)
-    except OSError as error:
-        missing.append(f"no root of its own, functions see this machine's files ({error.strerror})")
-        return
-    # Once mounting has begun there is no way back to the old tree: a failure below ends the start.
-    visible = [sys.base_prefix, sys.base_exec_prefix, os.path.dirname(os.__file__), order.code_dir, *order.layer_dirs]
-    newroot.enter(root, visible, uid=uid, own_proc=own_pids, tmp=tmp_of(order))
-    if not own_pids:
-        missing.append("no process tree of its own, and so no /proc")
-
-
 def _become(uid: int) -> None:
-    capability = 0
-    while True:
-        try:
-            syscalls.prctl(syscalls.PR_CAPBSET_READ, capability)
-        except OSError:
-            break
-        syscalls.prctl(syscalls.PR_CAPBSET_DROP, capability)
-        capability += 1
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-
-
-def _limit(order: StartOrder) -> None:
-    limits = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
-        resource.RLIMIT_FSIZE: MAX_FILE_BYTES,
-        resource.RLIMIT_MEMLOCK: 65_536,
-        resource.RLIMIT_MSGQUEUE: 0,
-    }
-    if os.geteuid() >= FIRST_UID:  # the count is per user: it would bind the platform itself where they share one
-        limits[resource.RLIMIT_NPROC] = MAX_PROCESSES
-    if order.memory_bytes:
-        limits[resource.RLIMIT_DATA] = max(order.memory_bytes, MIN_DATA_BYTES)
-    for what, most in limits.items():
-        _, hard = resource.getrlimit(what)
-        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (bound, bound))

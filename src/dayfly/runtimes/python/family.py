@@ -18,12 +18,17 @@ from dayfly.runtimes.python.cells import Cell, cell_name_of
 from dayfly.runtimes.python.limits import Limits
 from dayfly.runtimes.python.wire import ExitReason
 
+WAITING, AT_WORK = "dayfly-jail", "dayfly-fn"
+"""Names of processes: in a jail without a function yet, and with one."""
 REPLICA_HELLO = b"R"
 """Replica: the fork happened, the application has yet to start."""
 REPLICA_READY = b"r"
 """Replica: the handler is imported and the socket answers."""
 REPLICA_FAILED = b"f"
 """Replica: the application would not start."""
+TEMPLATE_CONFINED = b"C"
+"""Template: no right is left to it. Its first word, said before it reads a line of the function; the descriptors beside
+it are what the egress proxy is to serve. A second one means nothing."""
 TEMPLATE_IMPORTED = b"I"
 TEMPLATE_THREADED = b"T"
 """Template: the import left threads running, so nobody may be forked from this process."""
@@ -35,7 +40,8 @@ NOT_FORKED = "-"
 DRAIN = b"d"
 """Zygote to replica: finish the calls at hand and end."""
 
-SPARE_DESCRIPTORS = 24
+MAX_FDS = 40
+SPARE_DESCRIPTORS = 24 + MAX_FDS
 PER_EVENT = 16
 """Messages taken from one channel before others get their turn."""
 _CREDENTIALS = struct.Struct("3i")
@@ -107,17 +113,21 @@ class Replica:
 class Template:
     """One function's process to fork from. A threaded one forks nobody: it is its only replica itself."""
 
-    def __init__(self, name: str, pid: int, channel: socket.socket, cell: Cell | None, *, solo: bool) -> None:
+    def __init__(
+        self, name: str, pid: int, channel: socket.socket, cell: Cell | None, *, own_net: bool, solo: bool
+    ) -> None:
         self.name = name
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
         self.channel = channel
+        self.own_net = own_net
         self.solo = solo
         self.cell = cell
         """Its own, in which the import happens; that of the replica too when it is solo."""
         self.cells: dict[str, Cell] = {}
         """Those made for its replicas, by name: in use, or ready for the next."""
         self.replicas: dict[str, Replica] = {}
+        self.confined = False
         self.imported = False
         self.verdict = b""
         self.used = time.monotonic()
@@ -130,6 +140,25 @@ class Template:
     def cell_of(self, pid: int) -> Cell | None:
         """Return the cell that a replica's process is in, by the kernel's word; None when in none of ours."""
         return self.cell if self.solo else self.cells.get(cell_name_of(pid))
+
+    def hear_confined(self) -> list[int]:
+        """Take the template's first word, if it was said, and return the sockets that came with it.
+
+        Only the first is listened to: whatever comes later may be the function's.
+        """
+        fds: list[int] = []
+        try:
+            data, pid = receive_stamped(self.channel, fds)
+        except BlockingIOError:
+            return []
+        self.confined = True
+        if data == TEMPLATE_CONFINED and pid == self.pid:
+            return fds
+        for fd in fds:
+            os.close(fd)
+        if data == TEMPLATE_BARRED:
+            self.verdict = data
+        return []
 
 
 def check_descriptors() -> None:
@@ -164,9 +193,12 @@ def channel_pair() -> tuple[socket.socket, socket.socket]:
     return near, far
 
 
-def receive_stamped(channel: socket.socket) -> tuple[bytes, int]:
-    """Return the next message and its sender's pid, 0 when unknown; no bytes at the end. Raises BlockingIOError."""
-    size = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(16 * array.array("i").itemsize)
+def receive_stamped(channel: socket.socket, keep: list[int] | None = None) -> tuple[bytes, int]:
+    """Return the next message and its sender's pid, 0 when unknown; no bytes at the end. Raises BlockingIOError.
+
+    Descriptors that come with it are added to `keep`, or closed: function code may send some to fill our table.
+    """
+    size = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(MAX_FDS * array.array("i").itemsize)
     try:
         data, ancillary, _flags, _address = channel.recvmsg(4096, size, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
@@ -176,10 +208,13 @@ def receive_stamped(channel: socket.socket) -> tuple[bytes, int]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
             pid = _CREDENTIALS.unpack(payload[: _CREDENTIALS.size])[0]
         elif level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            unwanted = array.array("i")
-            unwanted.frombytes(payload[: len(payload) - len(payload) % unwanted.itemsize])
-            for fd in unwanted:  # function code may send descriptors to fill our table
-                os.close(fd)
+            fds = array.array("i")
+            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+            if keep is not None:
+                keep.extend(fds)
+            else:
+                for fd in fds:
+                    os.close(fd)
     return data, pid
 
 

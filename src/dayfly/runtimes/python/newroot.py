@@ -6,8 +6,7 @@ home folders, other functions, the platform's data and its sockets. A unix socke
 because its path does not exist.
 
 All replicas of one template share the root, and so share /tmp: they are the same code of the same owner. A mount of its
-own for each would need rights that a template has given up by then. `is_inside` tells a process that it is in such a
-root, for /tmp elsewhere is everybody's.
+own for each would need rights that a template has given up by then.
 """
 
 import os
@@ -15,8 +14,8 @@ from collections.abc import Sequence
 
 from dayfly.runtimes.python import syscalls
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_ETC = (
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+ETC = (
     "/etc/ssl",
     "/etc/ca-certificates",
     "/etc/pki",
@@ -24,59 +23,73 @@ _ETC = (
     "/etc/ld.so.cache",
     "/etc/localtime",
     "/etc/nsswitch.conf",
-    "/etc/hosts",
-    "/etc/resolv.conf",
     "/etc/services",
     "/etc/mime.types",
 )
-_MARK = "/etc/dayfly-root"
+NAME_SERVICE = ("/etc/hosts", "/etc/resolv.conf")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
-def enter(at: str, visible: Sequence[str], *, uid: int, own_proc: bool, tmp: tuple[int, int]) -> None:
-    """Build the root on the empty folder `at` and make it this process's root.
+class NewRoot:
+    """The root in the making: `build` what every function sees, then `enter` with what one alone does.
 
-    The calling process is in a mount namespace of its own and may mount. `visible` are folders shown read-only at
-    their own paths. `own_proc` mounts /proc, for a process in a pid namespace of its own. `tmp` is
-    the size of /tmp in bytes and how many files it takes. Raises OSError.
+    Between the two the process still has the old root, so that what is shown last can be found there. Both raise
+    OSError. The process is in a mount namespace of its own and may mount.
     """
-    syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
-    syscalls.mount("tmpfs", at, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=755,size=1m")
-    _folder(at, "/tmp")  # noqa: S108 - a mount point inside the new root
-    scratch = f"mode=1777,size={tmp[0]},nr_inodes={tmp[1]}"
-    syscalls.mount("tmpfs", f"{at}/tmp", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, scratch)  # noqa: S108 - as above
-    shown: list[str] = []
-    for path in (*_SYSTEM, *sorted(visible)):
-        _show(at, path, shown)
-    for path in _ETC:
-        _show(at, path, shown)
-    _write_accounts(at, uid)
-    _devices(at)
-    if own_proc:
-        _folder(at, "/proc")
+
+    def __init__(self, at: str) -> None:
+        self._at = at
+        self._shown: list[str] = []
+
+    def build(self, visible: Sequence[str], *, own_proc: bool) -> None:
+        """Begin the root on the empty folder; `visible` are folders shown read-only at their own paths.
+
+        `own_proc` mounts /proc, for a process in a pid namespace of its own.
+        """
+        at = self._at
+        syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
+        syscalls.mount("tmpfs", at, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=755,size=1m")
+        _folder(at, "/tmp")  # noqa: S108 - a mount point inside the new root
+        syscalls.mount("tmpfs", f"{at}/tmp", "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=1777")  # noqa: S108 - as above
+        for path in (*SYSTEM, *sorted(visible), *ETC):
+            _show(at, path, self._shown)
+        _devices(at)
+        if own_proc:
+            _folder(at, "/proc")
+            flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
+            syscalls.mount("proc", f"{at}/proc", "proc", flags, "hidepid=2")
+
+    def enter(self, visible: Sequence[str], *, uid: int, hosts: str, tmp: tuple[int, int]) -> None:
+        """Add the last folders and the accounts, and make it this process's root.
+
+        `hosts` becomes /etc/hosts; when empty, names are looked up as this machine does. `tmp` is the size of /tmp in
+        bytes and how many files it takes.
+        """
+        at = self._at
+        flags = syscalls.MS_REMOUNT | syscalls.MS_NOSUID | syscalls.MS_NODEV
+        syscalls.mount("none", f"{at}/tmp", flags=flags, data=f"size={tmp[0]},nr_inodes={tmp[1]}")  # noqa: S108 - the function's own
+        for path in sorted(visible):
+            _show(at, path, self._shown)
+        _write_accounts(at, uid)
+        if hosts:
+            _write(f"{at}/etc/hosts", hosts)
+        else:
+            for path in NAME_SERVICE:
+                _show(at, path, self._shown)
+        os.chdir(at)
+        syscalls.pivot_to_here()
         syscalls.mount(
-            "proc", f"{at}/proc", "proc", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC, "hidepid=2"
+            "none",
+            "/",
+            flags=syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV,
         )
-    _write(f"{at}{_MARK}", "")
-    os.chdir(at)
-    syscalls.pivot_to_here()
-    syscalls.mount(
-        "none",
-        "/",
-        flags=syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV,
-    )
-
-
-def is_inside() -> bool:
-    """Whether this process is in a root made here."""
-    return os.path.isfile(_MARK) and os.stat(_MARK).st_uid == 0 and os.statvfs("/").f_flag & os.ST_RDONLY != 0
 
 
 def _show(at: str, path: str, shown: list[str]) -> None:
     """Bind `path` read-only at its own place below `at`, unless a folder around it was bound already."""
     if any(path == there or path.startswith(there + "/") for there in shown) or not os.path.exists(path):
         return
-    if os.path.islink(path) and path in _SYSTEM:
+    if os.path.islink(path) and path in SYSTEM:
         os.symlink(os.readlink(path), at + path)
         return
     if os.path.isdir(path):

@@ -1,4 +1,4 @@
-"""Where templates are made, each with its cells: one for itself, and always one ahead for its next replica.
+"""Where workers become templates, each with its cells: one for itself, and always one ahead for its next replica.
 
 A replica enters its cell as the first thing it does. A spare, which is forked ahead of need, does so then, and so costs
 the call that needs it nothing: the template keeps the doors of one cell in stock, and each replica ordered brings the
@@ -8,18 +8,12 @@ kernel takes a third of a millisecond for one.
 
 import logging
 import os
-import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from dayfly.runtimes.python.cells import Cell, Cells
-from dayfly.runtimes.python.confine import children_apart
-from dayfly.runtimes.python.family import Template, channel_pair
+from dayfly.runtimes.python.family import Template
 from dayfly.runtimes.python.limits import MEMORY_BYTES, PROCESSES, Limits
 from dayfly.runtimes.python.reactor import Reactor
-
-if TYPE_CHECKING:
-    from dayfly.runtimes.python.template import Birth
+from dayfly.runtimes.python.workers import Birth, Workers
 
 _log = logging.getLogger("dayfly.runtimes.zygote")
 
@@ -31,48 +25,40 @@ AHEAD_KINDS = 4
 AHEAD_S = 0.05
 """When those used are replaced, once who waits has been served."""
 
-Body = Callable[[socket.socket, int, "Birth"], None]
-"""What a template process runs: its channel, the order, and what else it is given along."""
-
 
 class Nursery:
     """Makes templates and cells, and clears cells away."""
 
-    def __init__(self, reactor: Reactor, body: Body, cells: Cells, birth: type["Birth"]) -> None:
+    def __init__(self, reactor: Reactor, cells: Cells, workers: Workers) -> None:
         self._reactor = reactor
-        self._body = body
         self._cells = cells
-        self._birth = birth
+        self._workers = workers
         self._ahead: dict[Limits, list[Cell]] = {Limits(MEMORY_BYTES, PROCESSES, 0): []}
         """Cells nobody is in yet, for the limits that were asked for last."""
         reactor.call_later(0, self._make_ahead)
 
-    def template(self, name: str, order: int, limits: Limits, *, solo: bool) -> Template:
-        """Fork a template. Raises OSError."""
+    def template(self, name: str, order: int, limits: Limits, *, own_net: bool, solo: bool) -> Template:
+        """Make a worker the template. Raises OSError."""
         cell = self._take(limits)
         stock: Cell | None = None
         doors: list[int] = []
-        near, far = channel_pair()
         try:
             stock = None if solo else self._take(limits)
             own = cell.doors() if cell is not None else []
             doors += own
             ahead = stock.doors() if stock is not None else []
             doors += ahead
-            with children_apart() as own_pids:
-                pid = os.fork()
-                if pid == 0:
-                    missing = tuple(self._cells.missing)
-                    self._body(far, order, self._birth(solo, own_pids, tuple(own), tuple(ahead), missing))
-                    os._exit(0)
-            template = Template(name, pid, near, cell, solo=solo)
+            worker = self._workers.take(Birth(order, solo, tuple(own), tuple(ahead)), own_net=own_net)
+            try:
+                template = Template(name, worker.pid, worker.channel, cell, own_net=own_net, solo=solo)
+            except OSError:
+                self._workers.give_up(worker)
+                raise
         except OSError:
-            near.close()
             for unused in filter(None, (cell, stock)):
-                unused.remove()
+                self.clear(unused)
             raise
         finally:
-            far.close()
             for door in doors:
                 os.close(door)
         if stock is not None:
@@ -99,8 +85,9 @@ class Nursery:
         cell.kill()
         self._reactor.call_later(CLEAR_EVERY_S, lambda: self.clear(cell, rounds - 1))
 
-    def clear_all(self, template: Template) -> None:
-        """Remove every cell of a template that has ended."""
+    def ended(self, template: Template) -> None:
+        """End what a template left behind that was waited for, and remove its cells."""
+        self._workers.ended(template.pid)
         for cell in (template.cell, *template.cells.values()):
             self.clear(cell)
         template.cells.clear()
@@ -125,5 +112,6 @@ class Nursery:
                 ahead.append(made)
 
     def close(self) -> None:
-        """Remove every cell there is."""
+        """End every process and remove every cell."""
+        self._workers.close()
         self._cells.close()

@@ -20,6 +20,7 @@ from dayfly.runtimes.python.budget import Budget
 from dayfly.runtimes.python.family import Replica, Template, heard
 from dayfly.runtimes.python.limits import Limits
 from dayfly.runtimes.python.nursery import Nursery
+from dayfly.runtimes.python.outlets import Outlets
 from dayfly.runtimes.python.reactor import Reactor
 from dayfly.runtimes.python.vigil import Vigil
 
@@ -36,17 +37,17 @@ Report = Callable[[wire.FromZygote, Sequence[int]], None]
 class Spawner:
     """Templates and replicas, and what happens to them."""
 
-    def __init__(self, reactor: Reactor, nursery: Nursery, *, template_budget_bytes: int) -> None:
+    def __init__(self, reactor: Reactor, nursery: Nursery, outlets: Outlets, *, template_budget_bytes: int) -> None:
         self.replicas: dict[str, Replica] = {}
         self.report: Report = lambda _message, _fds: None
         self.on_gone: Callable[[Replica], None] = lambda _replica: None
         self._reactor = reactor
         self._nursery = nursery
+        self._outlets = outlets
         self._vigil = Vigil(reactor, self.replicas, self._notice, self._end)
         self._templates: dict[str, Template] = {}
         self._budget = Budget(reactor, self._templates, self._end_template, template_budget_bytes)
         self._threaded: set[str] = set()
-        self._processes: set[int] = set()
 
     def start(self, message: wire.Start, order: int) -> None:
         """Begin to start a replica; `order` is ours from now on. Raises OSError, with nothing begun."""
@@ -60,7 +61,9 @@ class Spawner:
             template = self._templates.get(message.template)
             if template is None:
                 solo = message.template in self._threaded
-                template = self._make_template(message.template, order, message.limits, solo=solo)
+                template = self._make_template(
+                    message.template, order, message.limits, own_net=message.own_net, solo=solo
+                )
         except OSError:
             replica.close()
             os.close(replica.log)
@@ -89,15 +92,10 @@ class Spawner:
 
     def close(self) -> None:
         """End every process and remove every cell."""
-        for pid in self._processes:
-            processes.kill_below(pid)
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
         self._nursery.close()
 
-    def _make_template(self, name: str, order: int, limits: Limits, *, solo: bool) -> Template:
-        template = self._nursery.template(name, order, limits, solo=solo)
-        self._processes.add(template.pid)
+    def _make_template(self, name: str, order: int, limits: Limits, *, own_net: bool, solo: bool) -> Template:
+        template = self._nursery.template(name, order, limits, own_net=own_net, solo=solo)
         if not solo:
             self._templates[name] = template
         self._reactor.on_readable(template.channel.fileno(), lambda: self._template_speaks(template))
@@ -120,6 +118,8 @@ class Spawner:
         return ""
 
     def _template_speaks(self, template: Template) -> None:
+        if not template.confined and (fds := template.hear_confined()):
+            self._outlets.open(template.pid, fds)
         for data, pid in heard(template.channel):
             if not data:
                 self._reactor.forget(template.channel.fileno())
@@ -162,7 +162,10 @@ class Spawner:
         for replica in waiting:
             self._reactor.forget(replica.channel.fileno())
             try:
-                replica.join(self._make_template(template.name, replica.order, replica.limits, solo=True))
+                made = self._make_template(
+                    template.name, replica.order, replica.limits, own_net=template.own_net, solo=True
+                )
+                replica.join(made)
                 refusal = self._fork(replica)
             except OSError as error:
                 refusal = f"no process could be made: {error.strerror}"
@@ -175,7 +178,7 @@ class Spawner:
         self._reactor.forget(template.pidfd)
         self._reactor.forget(template.channel.fileno())
         _, status = os.waitpid(template.pid, 0)
-        self._processes.discard(template.pid)
+        self._outlets.close(template.pid)
         os.close(template.pidfd)
         template.channel.close()
         if self._templates.get(template.name) is template:
@@ -186,8 +189,7 @@ class Spawner:
                 self._ended(replica)
             elif not replica.pid:
                 self._gone(replica, *endings.never_forked(template, replica, status))
-        processes.end_strangers(self._processes)
-        self._nursery.clear_all(template)
+        self._nursery.ended(template)
 
     def _replica_speaks(self, replica: Replica) -> None:
         for data, pid in heard(replica.channel):

@@ -8,9 +8,9 @@ import ctypes
 import os
 import platform
 
-CLONE_NEWNS = 0x00020000
-CLONE_NEWIPC = 0x08000000
-CLONE_NEWPID = 0x20000000
+from dayfly.runtimes.jail.calls import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, checked, mount, prctl
+
+__all__ = ["PR_SET_NO_NEW_PRIVS", "PR_SET_PDEATHSIG", "make_read_only", "mount", "pivot_to_here", "prctl", "unmount"]
 
 MS_RDONLY = 1
 MS_NOSUID = 2
@@ -22,11 +22,7 @@ MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
-PR_SET_PDEATHSIG = 1
-PR_CAPBSET_READ = 23
-PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
-PR_SET_NO_NEW_PRIVS = 38
 
 _SYS_MOUNT_SETATTR = 442
 """The same number on every architecture."""
@@ -49,30 +45,9 @@ class _MountAttr(ctypes.Structure):
     )
 
 
-def prctl(option: int, value: int = 0) -> int:
-    """Operate on the calling process. Raises OSError."""
-    return _checked(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")
-
-
-def unshare(flags: int) -> None:
-    """Leave the namespaces that `flags` name for new ones. Raises OSError."""
-    _checked(_libc.unshare(flags), "unshare")
-
-
-def setns(fd: int, kind: int) -> None:
-    """Enter the namespace that `fd` stands for. Raises OSError."""
-    _checked(_libc.setns(fd, kind), "setns")
-
-
-def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
-    """Mount `source` on `target`. Raises OSError."""
-    arguments = source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags), data.encode() or None
-    _checked(_libc.mount(*arguments), f"mount {target}")
-
-
 def unmount(target: str) -> None:
     """Take the mount at `target` out of sight now, and away once nothing uses it. Raises OSError."""
-    _checked(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
+    checked(_libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
 
 
 def make_read_only(target: str) -> None:
@@ -90,13 +65,6 @@ def pivot_to_here() -> None:
 
     Raises OSError.
     """
-    _checked(_libc.syscall(_SYS_PIVOT_ROOT, b".", b"."), "pivot_root")
+    checked(_libc.syscall(_SYS_PIVOT_ROOT, b".", b"."), "pivot_root")
     unmount(".")
     os.chdir("/")
-
-
-def _checked(result: int, what: str) -> int:
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{what}: {os.strerror(code)}")
-    return result

@@ -14,52 +14,42 @@ import os
 import select
 import signal
 import socket
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from dayfly.model.replica import StartOrder
-from dayfly.runtimes.python import family, loader, newroot, output, processes, replica, scratch, syscalls, wire
+from dayfly.runtimes.jail import calls
+from dayfly.runtimes.jail.egress.wire import Pass, pass_file
+from dayfly.runtimes.python import family, loader, output, processes, replica, scratch, syscalls, wire
 from dayfly.runtimes.python.cells import enter
-from dayfly.runtimes.python.confine import close_all_but, confine, die_with_parent
+from dayfly.runtimes.python.confine import Confined, Jail, close_all_but, die_with_parent
 from dayfly.runtimes.python.handler import Handler
 from dayfly.runtimes.python.replica import Berth, receive
+from dayfly.runtimes.python.surroundings import surround
+from dayfly.runtimes.python.workers import receive_birth
 
-_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 SPARE_AFTER_S = 0.05
 """How long nothing must be asked of a template before it forks its spare, in seconds."""
 MAX_FAILURE_LINES = 200
 MAX_FAILURE_CHARACTERS = 12_000
 
 
-class Birth(NamedTuple):
-    """What the zygote gives a template along."""
+def run(channel: socket.socket, jail: Jail, *, missing: Sequence[str]) -> None:
+    """Build the jail, wait for an order, and be its template or its only replica; never returns.
 
-    solo: bool
-    own_pids: bool
-    """Whether it has a pid namespace of its own."""
-    doors: tuple[int, ...]
-    """Those of its own cell."""
-    stock: tuple[int, ...]
-    """Those of the cell for its first spare."""
-    missing: tuple[str, ...]
-    """What the zygote could not have, one sentence each."""
-
-
-def run(channel: socket.socket, order_fd: int, birth: Birth, *, root: str) -> None:
-    """Be the template, or with `solo` the only replica; never returns."""
+    `missing` is what the zygote could not have, one sentence each.
+    """
     code = 70
     try:
-        code = _run(channel, order_fd, birth, root)
+        code = _run(channel, jail, missing)
     except BaseException:  # nothing may unwind into the zygote's own stack; the log is all that can hear it
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
-def _run(channel: socket.socket, order_fd: int, birth: Birth, root: str) -> int:
+def _run(channel: socket.socket, jail: Jail, missing: Sequence[str]) -> int:
     os.setsid()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGUSR1):
@@ -67,23 +57,29 @@ def _run(channel: socket.socket, order_fd: int, birth: Birth, root: str) -> int:
     # Somebody who ends the function's processes by name must not cost the calls at hand: the zygote says when to go. A
     # handler, because what the function starts would inherit that the signal is ignored.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    enter(birth.doors)
-    close_all_but((0, 1, 2, channel.fileno(), order_fd, *birth.stock))
-    first = receive(channel)
-    if first is None:
+    calls.name_process(family.WAITING)
+    refusal = _build(jail)
+    birth = receive_birth(channel)
+    first = receive(channel) if birth is not None else None
+    if birth is None or first is None:
         return 0
+    calls.name_process(family.AT_WORK)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     pipe = output.install(first.log)
-    order = wire.read_order(order_fd)
-    os.close(order_fd)
-    _surroundings(order)
+    order = wire.read_order(birth.order)
+    os.close(birth.order)
+    surround(order)
     try:
-        missing = [*confine(order, root=root, own_pids=birth.own_pids), *birth.missing]
+        if refusal is not None:
+            raise refusal
+        enter(birth.doors)
+        confined = jail.close(order)
     except OSError as error:
         _fail(channel, first, family.TEMPLATE_BARRED, [f"the function could not be confined: {error}"])
         return 0
+    _announce(channel, order, confined)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    for sentence in missing:
+    for sentence in (*confined.missing, *missing):
         pipe.line("p", "", f"sandbox: {sentence}")
     try:
         handler = loader.load(order)
@@ -100,7 +96,26 @@ def _run(channel: socket.socket, order_fd: int, birth: Birth, root: str) -> int:
     channel.send(family.TEMPLATE_IMPORTED)
     for fd in (1, 2):
         os.dup2(null, fd)
-    return _Template(channel, handler, order, birth.stock, spares=bool(birth.stock) or not first.doors).serve(first)
+    spares = bool(birth.stock) or not first.doors
+    return _Template(channel, handler, order, birth.stock, tmp=confined.tmp, spares=spares).serve(first)
+
+
+def _build(jail: Jail) -> OSError | None:
+    """Build the jail; a failure is kept for the log of the function that would get it."""
+    try:
+        jail.build()
+    except OSError as error:
+        return error
+    return None
+
+
+def _announce(channel: socket.socket, order: StartOrder, confined: Confined) -> None:
+    """Say the first word: that function code may come now, and what leads out of the jail."""
+    os.environ.update({name: value for name, value in confined.environ.items() if name not in order.env})
+    fds = [pass_file(Pass(str(order.key), order.allow)), *confined.listeners] if confined.listeners else []
+    socket.send_fds(channel, [family.TEMPLATE_CONFINED], fds)
+    for fd in fds:
+        os.close(fd)
 
 
 class _Template:
@@ -112,7 +127,14 @@ class _Template:
     """
 
     def __init__(
-        self, channel: socket.socket, handler: Handler, order: StartOrder, stock: tuple[int, ...], *, spares: bool
+        self,
+        channel: socket.socket,
+        handler: Handler,
+        order: StartOrder,
+        stock: tuple[int, ...],
+        *,
+        tmp: str,
+        spares: bool,
     ) -> None:
         self._channel = channel
         self._handler = handler
@@ -124,7 +146,7 @@ class _Template:
         """Children of ours by pid: a replica's name, or nothing for the spare."""
         self._pidfds: dict[int, int] = {}
         self._spare: tuple[int, socket.socket] | None = None
-        self._own_tmp = newroot.is_inside()
+        self._tmp = tmp
         self._helpers = set(processes.children_of(os.getpid()))
         self._poll = select.poll()
 
@@ -215,8 +237,8 @@ class _Template:
                 os.close(pidfd)
                 self._sweep()
                 self._channel.send(f"{name} {status}".encode())
-                if self._own_tmp and not any(self._names.values()):
-                    scratch.clear("/tmp")  # noqa: S108 - the function's own
+                if self._tmp and not any(self._names.values()):
+                    scratch.clear(self._tmp)
 
     def _sweep(self) -> None:
         """End what a dead replica left running: its orphans came to us, for living replicas adopt their own."""
@@ -257,31 +279,6 @@ def _explain(error: BaseException, order: StartOrder) -> list[str]:
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))
     return text[-MAX_FAILURE_CHARACTERS:].rstrip("\n").split("\n")[-MAX_FAILURE_LINES:]
-
-
-def _surroundings(order: StartOrder) -> None:
-    """Set the environment, the paths and the interpreter as the function will find them."""
-    os.environ.clear()
-    os.environ.update(
-        {
-            "PATH": f"{os.path.join(sys.base_exec_prefix, 'bin')}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": "/tmp",  # noqa: S108 - inside the new root it is the function's own
-            "TMPDIR": "/tmp",  # noqa: S108 - the function's own
-            "LANG": "C.UTF-8",
-            **dict.fromkeys(_ONE_THREAD, "1"),
-            **order.env,
-            "OPENFAAS_NAME": order.key.name,
-            "OPENFAAS_NAMESPACE": order.key.namespace,
-            "DAYFLY_FUNCTION": order.key.name,
-            "DAYFLY_NAMESPACE": order.key.namespace,
-            "DAYFLY_REVISION": str(order.revision),
-            "DAYFLY_TIMEOUT_SECONDS": f"{order.timeout_s:g}",
-        }
-    )
-    sys.path[:] = [order.code_dir, *sys.path, *order.layer_dirs]
-    sys.argv = [order.handler]
-    sys.executable = os.path.realpath(sys.executable)
-    sys.dont_write_bytecode = True  # the folders are read-only
 
 
 def _has_threads() -> bool:

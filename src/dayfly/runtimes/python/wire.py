@@ -35,6 +35,8 @@ class Start(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     path: str
     """Where to bind the replica's socket."""
     limits: Limits
+    own_net: bool = True
+    """Whether the function gets a network of its own."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True, tag_field="type"):

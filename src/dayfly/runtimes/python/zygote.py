@@ -1,9 +1,10 @@
 """The zygote: a small, clean, single-threaded process that every Python function is forked from.
 
-Run as `python -I -S zygote.py --socket PATH --template-budget BYTES --path FOLDER …` with the folders that hold the
-platform's own packages. They are on `sys.path` only while the runtime is imported, and the modules are then taken out
-of `sys.modules` too: a function sees the standard library, its own code and its layers, and may bring its own versions
-of what the runtime uses. This file therefore runs with the standard library alone until `_load` has returned.
+Run as `python -I -S zygote.py --socket PATH --template-budget BYTES --layers JSON --path FOLDER …` with the layers of
+the sandbox that were found to work (jail/detect.py) and the folders that hold the platform's own packages. These are on
+`sys.path` only while the runtime is imported, and the modules are then taken out of `sys.modules` too: a function sees
+the standard library, its own code and its layers, and may bring its own versions of what the runtime uses. This file
+therefore runs with the standard library alone until `_load` has returned.
 
 SIGTERM says that another zygote takes this one's place: it goes with its last replica. With `--ready-fd` it says on
 that pipe, in JSON, that it serves, and later that it is leaving.
@@ -14,12 +15,13 @@ It reads no order and no output of a function (see wire.py), because whatever it
 import argparse
 import contextlib
 import faulthandler
+import functools
 import gc
 import logging
 import os
 import resource
+import shutil
 import signal
-import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -90,6 +92,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="dayfly-zygote")
     parser.add_argument("--socket", required=True)
     parser.add_argument("--template-budget", type=int, required=True)
+    parser.add_argument("--layers", required=True)
+    parser.add_argument("--egress", default="")
+    parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--ready-fd", type=int, default=-1)
     parser.add_argument("--path", action="append", default=[])
     return parser.parse_args(argv)
@@ -98,32 +103,55 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Spawner, Callable[[], bool]]":
     """Return the loop with all that is served in it, the spawner, and whether there is anything left to serve."""
     sys.path += arguments.path
+    import msgspec
+
+    from dayfly.runtimes.jail import seccomp
+    from dayfly.runtimes.jail.layers import Layers
     from dayfly.runtimes.python import confine, syscalls, template
     from dayfly.runtimes.python.cells import Cells
     from dayfly.runtimes.python.control_socket import ControlSocket
     from dayfly.runtimes.python.nursery import Nursery
+    from dayfly.runtimes.python.outlets import Outlets
     from dayfly.runtimes.python.reactor import Reactor
     from dayfly.runtimes.python.spawner import Spawner
+    from dayfly.runtimes.python.workers import Workers
 
     signal.signal(signal.SIGUSR1, _end)
     confine.die_with_parent(signal.SIGUSR1)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     _settle()
+    seccomp.prepare()
     root = os.path.join(os.path.dirname(arguments.socket), "root")
     os.makedirs(root, mode=0o700, exist_ok=True)
-
-    def body(channel: socket.socket, order: int, birth: template.Birth) -> None:
-        template.run(channel, order, birth, root=root)
-
-    reactor = Reactor()
-    nursery = Nursery(reactor, body, Cells.found(), template.Birth)
-    spawner = Spawner(reactor, nursery, template_budget_bytes=arguments.template_budget)
+    layers = msgspec.json.decode(arguments.layers, type=Layers)
+    scratch = _scratch_of(arguments.socket, passable=layers.root and not layers.namespaces)
+    reactor, cells = Reactor(), Cells.found()
+    for sentence in cells.missing:
+        logging.getLogger("dayfly.runtimes.zygote").warning("%s", sentence)
+    body = functools.partial(template.run, missing=tuple(cells.missing))
+    nursery = Nursery(reactor, cells, Workers(reactor, layers, root, scratch, body, ahead=arguments.workers))
+    outlets = Outlets(reactor, arguments.egress)
+    spawner = Spawner(reactor, nursery, outlets, template_budget_bytes=arguments.template_budget)
     control = ControlSocket(reactor, spawner, arguments.socket)
     sys.path[:] = [entry for entry in sys.path if entry not in arguments.path]
     sys.path_importer_cache.clear()
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]
     return reactor, spawner, lambda: bool(spawner.replicas or control.unheard)
+
+
+def _scratch_of(control: str, *, passable: bool) -> str:
+    """Return the empty folder for files of functions that have no /tmp of their own, one for each generation.
+
+    Where it must be `passable`, other users' functions pass through it to a folder that they alone may read.
+    """
+    folder, name = os.path.split(control)
+    scratch = os.path.join(folder, "scratch", name.removesuffix(".sock"))
+    shutil.rmtree(scratch, ignore_errors=True)  # what one that was killed has left
+    os.makedirs(scratch, mode=0o700)
+    for path in (os.path.dirname(scratch), scratch):
+        os.chmod(path, 0o711 if passable else 0o700)
+    return scratch
 
 
 def _settle() -> None:

@@ -1,0 +1,1 @@
+"""What holds somebody else's code in its box, whatever its language: each layer a module, none knows a runtime."""

@@ -1,0 +1,84 @@
+"""The way out of a jail: what was granted is reached, by proxy or plain connection; the rest is told why not."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.system.driver import Platform, eventually, kill
+
+CODE = """
+import socket, urllib.request, urllib.error
+def handle(event, context):
+    kind, target, port = event.json()
+    try:
+        if kind == "http":
+            with urllib.request.urlopen(f"http://{target}:{port}/page?x=1", timeout=10) as answer:
+                return answer.read().decode()
+        if kind == "connect":
+            with socket.create_connection(("127.0.0.1", 3128), timeout=10) as sock:
+                sock.sendall(f"CONNECT {target}:{port} HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n".encode())
+                head = sock.recv(1000).split(b"\\r\\n")[0].decode()
+                if " 200 " in head:
+                    sock.sendall(b"GET /tunnel HTTP/1.0\\r\\n\\r\\n")
+                    while data := sock.recv(1000):
+                        head += data.decode()
+                return head
+        with socket.create_connection((target, port), timeout=10) as sock:
+            sock.sendall(b"GET /plain HTTP/1.0\\r\\n\\r\\n")
+            return b"".join(iter(lambda: sock.recv(1000), b"")).decode()
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.read().decode()}"
+    except OSError as error:
+        return repr(error)
+"""
+
+
+class _Outside(http.server.BaseHTTPRequestHandler):
+    """A service on this machine that tells what it was asked."""
+
+    def do_GET(self) -> None:
+        body = f"outside {self.path} {sorted(name.lower() for name in self.headers)}".encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def outside() -> Iterator[int]:
+    """The port of a service that listens on 127.0.0.2 and 127.0.0.1."""
+    with http.server.ThreadingHTTPServer(("", 0), _Outside) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield int(server.server_address[1])
+        server.shutdown()
+
+
+def test_what_was_granted_is_reached_and_nothing_else(platform: Platform, scratch: Path, outside: int) -> None:
+    platform.start()
+    grants = (f"127.0.0.2:{outside}", f"tcp://localhost:{outside}", f"tcp://127.0.0.3:{outside}")
+    platform.deploy_function(scratch / "fn", CODE, *(part for grant in grants for part in ("--allow", grant)))
+
+    def ask(kind: str, target: str, port: int = outside) -> str:
+        return platform.ask("POST", "/function/fn", json.dumps([kind, target, port]).encode()).body.decode()
+
+    assert "outside /page?x=1" in ask("http", "127.0.0.2")
+    assert "proxy-connection" not in ask("http", "127.0.0.2")
+    assert "outside /tunnel" in ask("connect", "127.0.0.2")
+    assert "outside /plain" in ask("plain", "127.0.0.1")
+    assert "outside /plain" in ask("plain", "127.0.0.3")
+    assert ask("http", "127.0.0.4").startswith("403 Dayfly's egress proxy refuses: 127.0.0.4 is an address of this")
+    assert ask("connect", "127.0.0.4").startswith("HTTP/1.1 403")
+    assert ask("connect", "127.0.0.2", 1).startswith("HTTP/1.1 403")
+    assert ask("http", "93.184.216.34").startswith("403 Dayfly's egress proxy refuses: nothing grants 93.184.216.34")
+    assert ask("http", "0x7f.0.0.2").startswith("403")
+    assert "Refused" in ask("plain", "127.0.0.5")
+    (egress,) = platform.pids("egress")
+    kill(egress)
+    eventually("there is another", lambda: platform.pids("egress") not in ([], [egress]))
+    eventually("it serves the jail", lambda: "outside /plain" in ask("plain", "127.0.0.1"))
