@@ -1,7 +1,11 @@
 """The way out of a jail: what was granted is reached, by proxy or plain connection; the rest is told why not."""
 
+import concurrent.futures
 import http.server
 import json
+import os
+import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +63,32 @@ def outside() -> Iterator[int]:
         server.shutdown()
 
 
+class Held:
+    """A service that answers a connection only when told to."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.listener.getsockname()[1])
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self.listener.accept()
+        with connection:
+            self.reached.set()
+            self.go_on.wait(60)
+            connection.sendall(b"held on")
+
+
+@pytest.fixture
+def held() -> Iterator[Held]:
+    service = Held()
+    yield service
+    service.go_on.set()
+    service.listener.close()
+
+
 def test_what_was_granted_is_reached_and_nothing_else(platform: Platform, scratch: Path, outside: int) -> None:
     platform.start()
     grants = (f"127.0.0.2:{outside}", f"tcp://localhost:{outside}", f"tcp://127.0.0.3:{outside}")
@@ -82,3 +112,37 @@ def test_what_was_granted_is_reached_and_nothing_else(platform: Platform, scratc
     kill(egress)
     eventually("there is another", lambda: platform.pids("egress") not in ([], [egress]))
     eventually("it serves the jail", lambda: "outside /plain" in ask("plain", "127.0.0.1"))
+
+
+def test_a_proxy_that_leaves_serves_what_it_has_and_another_takes_its_place(
+    platform: Platform, scratch: Path, outside: int, held: Held
+) -> None:
+    platform.start()
+    grants = ("--allow", f"tcp://localhost:{outside}", "--allow", f"tcp://localhost:{held.port}")
+    platform.deploy_function(scratch / "fn", CODE, *grants)
+
+    def ask(port: int) -> str:
+        return platform.ask("POST", "/function/fn", json.dumps(["plain", "127.0.0.1", port]).encode()).body.decode()
+
+    assert "outside /plain" in ask(outside)
+    (egress,) = platform.pids("egress")
+    with concurrent.futures.ThreadPoolExecutor() as calls:
+        under_way = calls.submit(ask, held.port)
+        assert held.reached.wait(20)
+        os.kill(egress, signal.SIGTERM)
+        eventually("there are two", lambda: len(platform.pids("egress")) == 2)
+        assert "outside /plain" in ask(outside)
+        held.go_on.set()
+        assert under_way.result() == "held on"
+    done = platform.run("upgrade", "--again")
+    assert done.code == 0, done.err
+    eventually("the first has gone", lambda: egress not in platform.pids("egress"))
+    eventually("there is one", lambda: len(platform.pids("egress")) == 1)
+    assert "outside /plain" in ask(outside)
+    (egress,) = platform.pids("egress")
+    (zygote,) = platform.pids("zygote")
+    os.kill(zygote, signal.SIGTERM)
+    eventually("there is another zygote", lambda: platform.pids("zygote") not in ([], [zygote]))
+    eventually("the first has gone", lambda: zygote not in platform.pids("zygote"))
+    assert "outside /plain" in ask(outside)
+    assert platform.pids("egress") == [egress]

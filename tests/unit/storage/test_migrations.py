@@ -1,12 +1,15 @@
 """Layouts, forth and back: what is kept, what is copied, what is refused with the file untouched."""
 
 import asyncio
+import contextlib
+import json
 import sqlite3
 import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -191,3 +194,15 @@ def test_no_layout_yet_and_what_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("no database at all" * 100)
     with pytest.raises(StoreUnavailable, match="damaged"):
         layouts.layout_of(tmp_path / "other")
+
+
+def test_the_layout_without_networks_holds_specs_without_them(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    one = function("one")
+    spec = msgspec.structs.replace(one.revision.spec, network="host", allow=("*.example.com",))
+    write(path, msgspec.structs.replace(one, revision=msgspec.structs.replace(one.revision, spec=spec)))
+    layouts.take_back(path, 2)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        (kept,) = database.execute("SELECT spec FROM revisions").fetchone()
+    assert not {"network", "allow"} & json.loads(kept).keys()
+    assert msgspec.json.decode(kept, type=FunctionSpec) == one.revision.spec
