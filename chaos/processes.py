@@ -13,7 +13,13 @@ import msgspec
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_PARTS = ("supervisor", "control_process", "gateway_process", "zygote")
+_PARTS = {
+    "supervisor": "supervisor",
+    "control_process": "control",
+    "gateway_process": "gateway",
+    "egress.process": "egress",
+    "zygote": "zygote",
+}
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +70,7 @@ def role_of(pid: int) -> str:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
         return ""
-    return next((part.removesuffix("_process") for part in _PARTS if part in command), "")
+    return next((role for word, role in _PARTS.items() if word in command), "")
 
 
 def roles_below(supervisor: int) -> dict[int, str]:

@@ -9,6 +9,7 @@ then the run folder is a short one under XDG_RUNTIME_DIR or /tmp, and `DATA/run.
 
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,7 +59,8 @@ def prepare_run_dir(data_dir: Path, environ: Mapping[str, str], *, as_root: bool
 
 
 def clear_run_dir(run_dir: Path) -> None:
-    """Remove the sockets and files of a life that is over. The lock must be held."""
+    """Remove the sockets and files of a life that is over, and its functions' files. The lock must be held."""
+    shutil.rmtree(run_dir / "scratch", ignore_errors=True)
     for folder in (run_dir / "r", run_dir):
         for entry in folder.iterdir() if folder.is_dir() else ():
             if not stat.S_ISDIR(entry.lstat().st_mode):
