@@ -75,13 +75,22 @@ def find_run_dir(data_dir: Path) -> Path:
         return data_dir / "run"
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replace the file by `data` in one step; only the owner may read it."""
+def write_private(path: Path, data: bytes, *, lasting: bool = False) -> None:
+    """Replace the file by `data` in one step; only the owner may read it. A `lasting` one outlives a loss of power."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
+        file.flush()
+        if lasting:
+            os.fsync(fd)
     fresh.replace(path)
+    if lasting:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _too_long(run_dir: Path) -> bool:

@@ -49,7 +49,7 @@ def required(data_dir: Path) -> Tier | None:
 
 def accept(data_dir: Path, tier: Tier) -> None:
     """Require no more than `tier` from now on. Raises OSError."""
-    write_private(data_dir / _FILE, msgspec.json.encode(_Record(tier)) + b"\n")
+    write_private(data_dir / _FILE, msgspec.json.encode(_Record(tier)) + b"\n", lasting=True)
 
 
 def why_stopped(data_dir: Path, found: Tier) -> str:
