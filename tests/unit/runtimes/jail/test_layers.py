@@ -64,3 +64,10 @@ def test_a_refused_layer_is_found_out_by_using_it() -> None:
     assert {"namespaces", "landlock"} <= set(told)
     assert told["landlock"].startswith("ENOTSUP")
     assert not set(detect(cells.refusal).refusals) & {"seccomp"}
+
+
+def test_what_the_runtime_says_of_its_groups_decides_on_the_highest_tier() -> None:
+    lacking = detect(lambda: "nothing is delegated")
+    assert (lacking.cgroup, lacking.refusals["cgroup"]) == (False, "nothing is delegated")
+    assert lacking.tier != "A+"
+    assert detect(lambda: "").cgroup
