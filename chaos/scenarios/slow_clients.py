@@ -31,7 +31,7 @@ def run(stage: Stage) -> Outcome:
     environ = {"DAYFLY_LIMITS": "answer_bytes=0"}
     box = stage.box(environ=environ, prefix=("sh", "-c", f'ulimit -n {_FILES}; exec "$@"', "sh"))
     box.deploy("echo", replicas=2)
-    box.deploy("large")
+    box.deploy("large", "large")
     targets = (Target(function="echo"),)
     peace = Load(stage.folder("peace"), box.address, targets, _RATE, fresh=0.5, seed=stage.seed)
     with peace:
