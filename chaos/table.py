@@ -54,6 +54,7 @@ def _sum(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
 def _details(outcome: Outcome) -> list[str]:
     lines = [f"{what}: {value}" for what, value in outcome.figures.items()]
     lines += [f"calls failed: {count:,} × {reason}" for reason, count in outcome.failed.items()]
-    lines += [f"kept: {promise.what}" for promise in outcome.promises if promise.kept]
+    # A scenario that goes in rounds makes the same promise in each.
+    lines += dict.fromkeys(f"kept: {promise.what}" for promise in outcome.promises if promise.kept)
     lines += [f"BROKEN: {promise.what}: {promise.detail}" for promise in outcome.broken]
     return lines

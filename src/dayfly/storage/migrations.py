@@ -6,7 +6,8 @@ could not read such a spec and must refuse the database as a whole instead of fa
 the field out of every spec.
 
 Whenever the layout changes, in either direction, the file as it was is kept beside it, `state.db.layout-N`, the newest
-two of them. Each step is one transaction with the number it leads to: what is interrupted goes on at the next start.
+two of them. The way up is one transaction, so that what is interrupted has not begun; on the way back each step is one,
+with the number it leads to.
 """
 
 import os
@@ -130,8 +131,9 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     layout = _layout(connection)
     if 0 < layout < newest():
         keep_copy(connection, path)
-    for number, step in enumerate(STEPS[layout:], start=layout + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {step.up}; PRAGMA user_version = {number}; COMMIT;")
+    if layout < newest():
+        steps = "; ".join(step.up for step in STEPS[layout:])
+        connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {newest()}; COMMIT;")
 
 
 def take_back(path: Path, layout: int) -> int:
