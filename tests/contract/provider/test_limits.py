@@ -427,7 +427,12 @@ def test_each_replica_has_a_cell_of_its_own_and_none_is_left(stage: Any, eventua
 
 
 async def eventually_replicas(template: int, eventually: Any) -> list[int]:
-    await eventually(lambda: len(children_of(template)) == 5)  # four, and the spare
+    def are_there() -> bool:
+        # Four, and the spare; each is born in the template's cell and leaves it as the first thing it does.
+        found = children_of(template)
+        return len(found) == 5 and cell_name_of(template) not in {cell_name_of(pid) for pid in found}
+
+    await eventually(are_there)
     return children_of(template)
 
 
