@@ -17,7 +17,7 @@ test: check ## everything CI runs
 	$(BIN)/pytest
 
 test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of the sandbox
-	$(BIN)/pytest tests/escape tests/unit/runtimes/jail
+	DAYFLY_TEST_ESCAPE=full $(BIN)/pytest tests/escape tests/unit/runtimes/jail
 
 check: .venv/test.stamp ## format, lint, types, import direction
 	$(BIN)/ruff check .
