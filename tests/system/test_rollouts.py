@@ -122,7 +122,8 @@ def test_what_never_gets_ready_gets_no_call_whatever_dies_meanwhile(author: Auth
     assert (status.rollout.serving, status.rollout.revision, status.ready_replicas) == (1, 2, 1)
     assert "this revision never works" in status.rollout.reason
     for pid in children_of(author.platform.pids("zygote")[0]):
-        kill(pid)
+        with contextlib.suppress(ProcessLookupError):  # it ended with its parent
+            kill(pid)
     eventually("it is back", lambda: author.ask("guarded") == b"1")
     goes_on(author, "it fails, and the other was killed")
     control = author.platform.pids("control")[0]
