@@ -8,8 +8,6 @@ again and get the whole table, which is always right.
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -19,6 +17,7 @@ import msgspec
 from dayfly.control.clock import Clock, Timer
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey
 from dayfly.model.table import MAX_MESSAGE_BYTES, Delta, Demand, Entry, Hello, Load, Report, Snapshot, ToControl
+from dayfly.runtimes.private_socket import bind_private
 
 log = logging.getLogger("dayfly.control")
 
@@ -62,15 +61,8 @@ class LinkServer:
 
     async def start(self) -> None:
         """Listen. Raises OSError when the socket cannot be made."""
-        self._path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
-        try:
-            listener.bind(str(self._path))
-        finally:
-            os.umask(mask)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: GatewayConnection(self), sock=listener)
+        self._server = await loop.create_unix_server(lambda: GatewayConnection(self), sock=bind_private(self._path))
 
     async def stop(self) -> None:
         """Cut off all gateways and listen no more. Idempotent."""

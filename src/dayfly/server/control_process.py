@@ -34,6 +34,7 @@ from dayfly.model.sandbox import Sandbox
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.providers.local.provider import LocalProvider
+from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.apps import Apps, build_apps
 from dayfly.server.crew import END
 from dayfly.server.reporting import Reporter, log_to_stderr
@@ -168,13 +169,7 @@ class ControlProcess:
 
 
 def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
+    listener = bind_private(path)
     listener.listen(_BACKLOG)
     listener.setblocking(False)
     return listener

@@ -5,7 +5,6 @@ to be handed to the next provider, so that a crash's last words are read even wh
 """
 
 import collections
-import contextlib
 import logging
 import os
 import socket
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from dayfly.runtimes.private_socket import bind_private
 from dayfly.runtimes.python import wire
 from dayfly.runtimes.python.family import Replica
 from dayfly.runtimes.python.reactor import Reactor
@@ -34,13 +34,8 @@ class ControlSocket:
         self._peer: socket.socket | None = None
         self._outbox: collections.deque[tuple[bytes, tuple[int, ...], bool]] = collections.deque()
         self._remains: collections.deque[Replica] = collections.deque()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener = bind_private(path, socket.SOCK_SEQPACKET)
         spawner.report, spawner.on_gone = self.send, self._keep_papers
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        mask = os.umask(0o177)
-        self._listener.bind(path)
-        os.umask(mask)
         self._listener.listen(4)
         reactor.on_readable(self._listener.fileno(), self._accept)
 

@@ -30,6 +30,7 @@ from dayfly.runtimes.jail import calls, landlock, seccomp
 from dayfly.runtimes.jail.egress import wire
 from dayfly.runtimes.jail.egress.policy import Rules
 from dayfly.runtimes.jail.egress.proxy import Way
+from dayfly.runtimes.private_socket import bind_private
 
 _log = logging.getLogger("dayfly.egress")
 
@@ -136,12 +137,7 @@ def _close(ways: dict[int, Way], jail: int) -> None:
 
 
 def _listen(path: str) -> socket.socket:
-    if os.path.lexists(path):
-        os.unlink(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    mask = os.umask(0o177)
-    listener.bind(path)
-    os.umask(mask)
+    listener = bind_private(path, socket.SOCK_SEQPACKET)
     listener.listen(4)
     listener.setblocking(False)
     return listener
