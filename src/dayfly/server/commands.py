@@ -21,11 +21,12 @@ from dayfly.model.errors import ConfigError, InternalError, Unavailable
 from dayfly.runtimes.jail.detect import detect
 from dayfly.runtimes.python import cells
 from dayfly.server.changeover import SIGNALS
-from dayfly.server.folders import find_run_dir, prepare_data_dir, prepare_run_dir, write_private
+from dayfly.server.folders import find_run_dir, prepare_data_dir, prepare_run_dir
 from dayfly.server.lock import holder, take_lock, wait_released
 from dayfly.server.ports import open_listeners
 from dayfly.server.sandbox import settle
 from dayfly.server.settings import Settings, StartOptions, data_dir
+from dayfly.server.traces import write_private
 from dayfly.server.tree import ProcessStatus, processes_of
 from dayfly.server.wiring import make_place, make_plan, plan_file, settings_file
 from dayfly.storage.medium import disk_failed

@@ -9,12 +9,12 @@ then the run folder is a short one under XDG_RUNTIME_DIR or /tmp, and `DATA/run.
 
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from dayfly.model.errors import ConfigError
+from dayfly.server.traces import empty, write_private
 
 LONGEST_SOCKET_PATH = 107
 _LONGEST_NAME = "r/0123456789.sock"
@@ -54,17 +54,8 @@ def prepare_run_dir(data_dir: Path, environ: Mapping[str, str], *, as_root: bool
         (run_dir / "r").chmod(mode)
     except OSError as failed:
         raise ConfigError(f"the folder for sockets {run_dir} cannot be used: {failed.strerror}") from failed
-    clear_run_dir(run_dir)
+    empty(run_dir)
     return run_dir
-
-
-def clear_run_dir(run_dir: Path) -> None:
-    """Remove the sockets and files of a life that is over, and its functions' files. The lock must be held."""
-    shutil.rmtree(run_dir / "scratch", ignore_errors=True)
-    for folder in (run_dir / "r", run_dir):
-        for entry in folder.iterdir() if folder.is_dir() else ():
-            if not stat.S_ISDIR(entry.lstat().st_mode):
-                entry.unlink(missing_ok=True)
 
 
 def find_run_dir(data_dir: Path) -> Path:
@@ -73,24 +64,6 @@ def find_run_dir(data_dir: Path) -> Path:
         return Path(os.fsdecode((data_dir / "run.path").read_bytes().strip()))
     except OSError:
         return data_dir / "run"
-
-
-def write_private(path: Path, data: bytes, *, lasting: bool = False) -> None:
-    """Replace the file by `data` in one step; only the owner may read it. A `lasting` one outlives a loss of power."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        if lasting:
-            os.fsync(fd)
-    fresh.replace(path)
-    if lasting:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _too_long(run_dir: Path) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 from dayfly.model.errors import ConfigError
 from dayfly.model.sandbox import TIERS, Sandbox, Tier, is_enough
 from dayfly.runtimes.jail.layers import Layers
-from dayfly.server.folders import write_private
+from dayfly.server.traces import write_private
 
 _FILE = "sandbox.json"
 

@@ -32,27 +32,43 @@ def tell(fd: int, message: Mapping[str, object]) -> None:
     os.close(fd)
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replace the file by `data` in one step; only the owner may read it."""
-    fresh = path.with_name(f".{path.name}")
-    with contextlib.suppress(FileNotFoundError):
-        fresh.unlink()
+def write_private(path: Path, data: bytes, *, lasting: bool = False) -> None:
+    """Replace the file by `data` in one step; only the owner may read it. A `lasting` one outlives a loss of power."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
+        file.flush()
+        if lasting:
+            os.fsync(fd)
     fresh.replace(path)
+    if lasting:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
-def clear(run_dir: Path) -> None:
-    """Remove sockets, files and empty folders; never a tree, as another file system may be mounted inside.
+def empty(run_dir: Path) -> list[Path]:
+    """Remove what lies in the run folder of a life that is over; return the folders in it.
 
-    But for what functions without a root of their own wrote, should their zygote have been killed.
+    Sockets and files go, never a tree, as another file system may be mounted inside; but for what functions without a
+    root of their own wrote, should their zygote have been killed. The lock must be held.
     """
     shutil.rmtree(run_dir / "scratch", ignore_errors=True)
-    for folder in (*(entry for entry in run_dir.iterdir() if _is_folder(entry)), run_dir):
+    folders = [entry for entry in run_dir.iterdir() if _is_folder(entry)]
+    for folder in (*folders, run_dir):
         for entry in folder.iterdir():
             if not _is_folder(entry):
                 entry.unlink(missing_ok=True)
+    return folders
+
+
+def clear(run_dir: Path) -> None:
+    """Remove what lies in the run folder, and it and its folders as far as they are empty then."""
+    for folder in (*empty(run_dir), run_dir):
         with contextlib.suppress(OSError):
             folder.rmdir()
 

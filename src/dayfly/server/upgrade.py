@@ -20,10 +20,11 @@ from dayfly import __version__
 from dayfly.model.errors import ConfigError, Conflict, InternalError, NotFound
 from dayfly.server.changeover import ASK, REQUEST
 from dayfly.server.commands import instance
-from dayfly.server.folders import find_run_dir, write_private
+from dayfly.server.folders import find_run_dir
 from dayfly.server.lock import holder, take_lock
 from dayfly.server.plan import Plan
 from dayfly.server.settings import data_dir
+from dayfly.server.traces import write_private
 from dayfly.server.wiring import STATE, Place, make_plan, plan_file, read_place, settings_file
 from dayfly.storage import layouts
 from dayfly.storage.migrations import layout_for, newest

@@ -10,12 +10,11 @@ import pytest
 from dayfly.model.errors import ConfigError
 from dayfly.server.folders import (
     LONGEST_SOCKET_PATH,
-    clear_run_dir,
     find_run_dir,
     prepare_data_dir,
     prepare_run_dir,
-    write_private,
 )
+from dayfly.server.traces import empty, write_private
 
 
 def mode(path: Path) -> int:
@@ -59,7 +58,7 @@ def test_a_deep_data_folder_gets_a_short_run_folder_and_a_pointer(tmp_path: Path
         assert mode(run_dir) == 0o700
         assert mode(data / "run.path") == 0o600
     finally:
-        clear_run_dir(run_dir)
+        empty(run_dir)
 
 
 def test_a_short_run_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
