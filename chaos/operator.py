@@ -5,13 +5,13 @@ those after it that were asked for and never answered, which may have happened o
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chaos.background import Background
 from chaos.box import FUNCTIONS, Box, BoxBroken
 from chaos.ledger import Acknowledged, Asked, Ledger, Refused
 from dayfly.client import pack
@@ -95,36 +95,17 @@ class Operator:
         return revision
 
 
-class Churn:
+class Churn(Background):
     """An operator that never rests: deploys, scales and removes functions of its own until it is stopped."""
 
     def __init__(self, operator: Operator, seed: int, names: Iterable[str], pause_s: float = 0.2) -> None:
+        super().__init__("churn", pause_s)
         self._operator = operator
         self._random = random.Random(seed)
         self._names = list(names)
-        self._pause_s = pause_s
-        self._stop = threading.Event()
-        self._broken: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="churn")
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._broken is not None:
-            raise self._broken
-
-    def _run(self) -> None:
-        try:
-            while not self._stop.wait(self._pause_s):
-                self._step()
-        except BaseException as error:  # handed to whoever waits for the thread
-            self._broken = error
-
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Make one change."""
         name, version = self._random.choice(self._names), str(self._random.randrange(10**6))
         verb = self._random.choices(("deploy", "scale", "remove"), (5, 3, 2))[0]
         if verb == "deploy":

@@ -15,6 +15,18 @@ class Promise(msgspec.Struct, frozen=True):
     """What was seen, above all when it was broken."""
 
 
+P99_FACTOR = 2.0
+P99_FLOOR_S = 0.005
+"""A p99 below it says more about the scheduler than about what is measured."""
+
+
+def hardly_slower(whose: str, was_s: float, now_s: float) -> Promise:
+    """Return the promise that a p99 is at most P99_FACTOR times what it was, or that many times P99_FLOOR_S."""
+    what = f"{whose} p99 is at most twice what it was, or {P99_FACTOR * P99_FLOOR_S * 1000:g} ms"
+    kept = now_s <= max(was_s, P99_FLOOR_S) * P99_FACTOR
+    return Promise(what, kept, f"{now_s * 1000:.1f} ms, {was_s * 1000:.1f} ms before")
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One scenario's result, as `--json` writes it: one line each."""
 

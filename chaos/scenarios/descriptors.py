@@ -5,11 +5,9 @@ which limit it is, and has forgotten all of it once the crowd is gone.
 """
 
 import contextlib
-import os
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from chaos.box import Box
@@ -18,12 +16,13 @@ from chaos.load import Load
 from chaos.operator import Churn, Operator
 from chaos.outcome import Outcome, Promise
 from chaos.plan import Target
-from chaos.processes import eventually
+from chaos.processes import Usage, eventually, usage
 from chaos.stage import Stage
 
 SECONDS = 40.0
 _FILES = 1024
 _CROWD = 500
+_PARTS = ("supervisor", "zygote", "control", "gateway")
 _LISTENERS = ("gateway_url", "console_url", "metrics_url")
 _SLACK = 16
 """Descriptors that a process may keep for a while, of connections that are kept for the next request."""
@@ -78,17 +77,14 @@ def _connections(url: str, count: int) -> Iterator[socket.socket]:
         yield socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
 
 
-def _platform(box: Box) -> list[int]:
-    return [pid for pid, role in box.roles().items() if role in ("supervisor", "zygote", "control", "gateway")]
+def _usages(box: Box) -> list[Usage]:
+    parts = ((pid, role) for pid, role in box.roles().items() if role in _PARTS)
+    return [found for pid, role in parts if (found := usage(pid, role)) is not None]
 
 
 def _open_files(box: Box) -> dict[int, int]:
-    return {pid: len(os.listdir(f"/proc/{pid}/fd")) for pid in _platform(box)}
+    return {each.pid: each.descriptors for each in _usages(box)}
 
 
 def _processor_s(box: Box) -> dict[int, float]:
-    found = {}
-    for pid in _platform(box):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        found[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return found
+    return {each.pid: each.cpu_s for each in _usages(box)}

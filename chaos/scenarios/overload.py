@@ -3,11 +3,11 @@
 The function has two replicas that work on five calls at a time each. The load is open: it does not wait for answers.
 """
 
-import threading
 import time
 from collections.abc import Sequence
 
 from chaos import processes
+from chaos.background import Background
 from chaos.box import Box
 from chaos.checker import Excuse
 from chaos.judgement import judge
@@ -87,41 +87,32 @@ def run(stage: Stage) -> Outcome:
     return judge(stage, box, calls, excuses=[excuse], figures=figures, promises=promises)
 
 
-class _Watch:
+class _Watch(Background):
     """Asks as the administrator does, and notes the gateway's memory, until the end of its `with` block."""
 
     def __init__(self, box: Box, gateway: int) -> None:
+        super().__init__("watch", 0.05)
         self.failed = 0
         self.resident = 0
         self._box = box
         self._gateway = gateway
         self._took: list[float] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch")
 
     @property
     def p99_s(self) -> float:
         """How long the slowest hundredth of the requests took."""
         return percentile(self._took, 99)
 
-    def __enter__(self) -> "_Watch":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.05):
-            began_s = time.monotonic()
-            try:
-                self._box.client.get_function("narrow")
-            except DayflyError:
-                self.failed += 1
-            self._took.append(time.monotonic() - began_s)
-            usage = processes.usage(self._gateway)
-            self.resident = max(self.resident, usage.resident if usage is not None else 0)
+    def step(self) -> None:
+        """Ask once, and look at the gateway."""
+        began_s = time.monotonic()
+        try:
+            self._box.client.get_function("narrow")
+        except DayflyError:
+            self.failed += 1
+        self._took.append(time.monotonic() - began_s)
+        usage = processes.usage(self._gateway)
+        self.resident = max(self.resident, usage.resident if usage is not None else 0)
 
 
 def _per_second(calls: Sequence[Call], until_s: float = float("inf")) -> float:

@@ -4,7 +4,6 @@ Memory is sampled while the load runs, and its slope over the last three quarter
 sockets, files in temporary folders and cgroups are counted at rest before and after, and must be as many.
 """
 
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from chaos import processes
+from chaos.background import Background
 from chaos.box import Box
 from chaos.judgement import judge
 from chaos.load import Load
@@ -94,40 +94,31 @@ def run(stage: Stage) -> Outcome:
     return judge(stage, box, calls, changes=operator.path, figures=figures, promises=promises)
 
 
-class _Cycle:
+class _Cycle(Background):
     """Deploys a function, calls it, scales it, removes it, and so on with the next, until the end of its block."""
 
     def __init__(self, box: Box, operator: Operator, prefix: str) -> None:
+        super().__init__("cycle")
         self.rounds = 0
         self.failed: list[str] = []
         self._box = box
         self._operator = operator
         self._prefix = prefix
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cycle")
 
-    def __enter__(self) -> "_Cycle":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            name = f"{self._prefix}-{self.rounds % _CYCLED}"
-            self._operator.deploy(name, str(self.rounds))
-            try:
-                answer = self._box.client.invoke(name, f"{name}-{self.rounds} 1".encode())
-            except DayflyError as error:
-                self.failed.append(f"{name}: {error}")
-            else:
-                if answer.status != 200:
-                    self.failed.append(f"{name}: {answer.status} {answer.body[:200]!r}")
-            self._operator.scale(name, 2)
-            self._operator.remove(name)
-            self.rounds += 1
+    def step(self) -> None:
+        """Take one function through its life."""
+        name = f"{self._prefix}-{self.rounds % _CYCLED}"
+        self._operator.deploy(name, str(self.rounds))
+        try:
+            answer = self._box.client.invoke(name, f"{name}-{self.rounds} 1".encode())
+        except DayflyError as error:
+            self.failed.append(f"{name}: {error}")
+        else:
+            if answer.status != 200:
+                self.failed.append(f"{name}: {answer.status} {answer.body[:200]!r}")
+        self._operator.scale(name, 2)
+        self._operator.remove(name)
+        self.rounds += 1
 
 
 def _sample(box: Box) -> Sample:
