@@ -1,16 +1,12 @@
 """Hostile traffic on every listener of the running platform: thousands of damaged requests, and what they may cost."""
 
 import asyncio
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fuzz.mutations import mutations
 from fuzz.process import Process
 from fuzz.storm import foreseen, storm
 from tests.hostile.corpus import CASES
-from tests.system.conftest import end
 from tests.system.driver import Platform, eventually
 from tests.system.traffic import CANARY, FULL, ONE, address, tell
 
@@ -21,17 +17,10 @@ QUIET_LOG = ("Traceback", "Unhandled exception", "Exception in callback")
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[Platform]:
+def target(shared_platform: Platform) -> Platform:
     """A running platform with one replica of a canary."""
-    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
-        Path(name).chmod(0o755)
-        platform = Platform(Path(name) / "data")
-        try:
-            platform.start()
-            platform.deploy_function(Path(name) / "canary", CANARY, *ONE)
-            yield platform
-        finally:
-            end(platform)
+    shared_platform.deploy_function(shared_platform.data_dir.parent / "canary", CANARY, *ONE)
+    return shared_platform
 
 
 def calls_so_far(platform: Platform) -> int:

@@ -81,33 +81,29 @@ def test_slow_clients_cost_nobody_else_anything(scratch: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
-def test_without_descriptors_the_gateway_waits_and_does_not_spin(scratch: Path) -> None:
-    platform = Platform(scratch / "data")
-    try:
-        platform.start()
-        platform.deploy_function(scratch / "canary", CANARY, *ONE)
-        (pid,) = platform.pids("gateway")
-        gateway = Process(pid)
-        assert platform.ask("GET", "/function/canary").status == 200
-        # As many as it has: nothing can be accepted any more.
-        own = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        highest = max(int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir())
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1, own[1]))
-        there = address(platform)
-        callers = [socket.create_connection(there) for _ in range(50)]
-        for caller in callers:
-            caller.sendall(b"GET /function/canary HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        used, began = gateway.cpu_s(), time.monotonic()
-        eventually("two seconds are over", lambda: time.monotonic() > began + 2)
-        # A fifth of the time would be the promise; a loop that spins takes nearly all of it.
-        assert gateway.cpu_s() - used < 1.0
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, own)
-        for caller in callers:
-            caller.close()
-        eventually("calls are served again", lambda: platform.ask("GET", "/function/canary").status == 200)
-        assert platform.pids("gateway") == [pid]
-    finally:
-        end(platform)
+def test_without_descriptors_the_gateway_waits_and_does_not_spin(platform: Platform, scratch: Path) -> None:
+    platform.start()
+    platform.deploy_function(scratch / "canary", CANARY, *ONE)
+    (pid,) = platform.pids("gateway")
+    gateway = Process(pid)
+    assert platform.ask("GET", "/function/canary").status == 200
+    # As many as it has: nothing can be accepted any more.
+    own = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    highest = max(int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir())
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1, own[1]))
+    there = address(platform)
+    callers = [socket.create_connection(there) for _ in range(50)]
+    for caller in callers:
+        caller.sendall(b"GET /function/canary HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    used, began = gateway.cpu_s(), time.monotonic()
+    eventually("two seconds are over", lambda: time.monotonic() > began + 2)
+    # A fifth of the time would be the promise; a loop that spins takes nearly all of it.
+    assert gateway.cpu_s() - used < 1.0
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, own)
+    for caller in callers:
+        caller.close()
+    eventually("calls are served again", lambda: platform.ask("GET", "/function/canary").status == 200)
+    assert platform.pids("gateway") == [pid]
 
 
 @pytest.mark.timeout(240)
