@@ -4,7 +4,13 @@ BIN := .venv/bin
 
 SECONDS := 60
 
-.PHONY: run test test-escape check fix bench chaos fuzz lock clean help
+# Tests that share nothing with each other run two at a time, and so do the files of those that start a platform; what
+# measures this machine, fills it, or mounts what others must not hold runs one by one.
+APART := tests/unit tests/api tests/architecture tests/contract/storage tests/hostile
+ALONE := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) \
+	$(addprefix tests/system/test_, $(addsuffix .py, chaos descriptors disk neighbours traffic traffic_large traffic_slow))
+
+.PHONY: run test test-escape check fix bench chaos fuzz lock ui shots clean help
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -14,7 +20,9 @@ run: .venv/runtime.stamp ## start the platform in the foreground and deploy the 
 
 test: check ## everything CI runs
 	@$(BIN)/python scripts/left_out.py
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(APART)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(APART) $(ALONE))
+	$(BIN)/pytest $(ALONE)
 
 test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of the sandbox
 	DAYFLY_TEST_ESCAPE=full $(BIN)/pytest tests/escape tests/unit/runtimes/jail
@@ -41,8 +49,15 @@ fuzz: .venv/test.stamp ## look for bytes that break the parser border; SECONDS=6
 lock: .venv/test.stamp ## write locks/ anew from pyproject.toml
 	scripts/lock.sh
 
+ui: .venv/test.stamp ## build the console's page from ui/
+	$(BIN)/python scripts/ui_types.py > ui/src/api/schema.ts
+	cd ui && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent check && npm run --silent build
+
+shots: .venv/test.stamp ## take the pictures of docs/page.md anew
+	DAYFLY_TEST_SHOTS=1 $(BIN)/pytest tests/system/test_page.py
+
 clean: ## remove what was made here; deployed functions are not touched
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .dayfly dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .dayfly dist ui/node_modules
 	find src tests examples bench chaos fuzz scripts -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/runtime.stamp: locks/runtime.txt locks/tools.txt pyproject.toml src/dayfly/__init__.py scripts/setup.sh

@@ -1,4 +1,4 @@
-"""The budgets of the design's section 9, in one place, in the units of the figures they judge."""
+"""The budgets, in one place, in the units of the figures they judge: the design's section 9, and the inner loop's."""
 
 from bench.figures import Budget
 
@@ -18,4 +18,8 @@ REPLICA_MIB = Budget(12)
 REGISTERED_START_S = Budget(5)
 ROUTING_UNCHANGED = Budget(0.95, at_least=True)
 FRESH_START_S = Budget(2)
+SAVE_TO_ANSWER_MS = Budget(1000)
+RECORDED_OVER_NOT = Budget(1.05)
+ACCEPTED_TO_DELIVERED_P50_MS = Budget(10)
 HELP_MS = Budget(150)
+IMAGE_AGAIN_MS = Budget(1000)

@@ -27,8 +27,9 @@ _READY_S = 30.0
 class Dayfly:
     """One platform. `start` and `stop` it as often as needed on the same data folder, or use it in a `with` block."""
 
-    def __init__(self, lab: Lab, data_dir: Path | None = None) -> None:
+    def __init__(self, lab: Lab, data_dir: Path | None = None, settings: Mapping[str, str] | None = None) -> None:
         self._lab = lab
+        self._environ = {**lab.environ, **(settings or {})}
         self.data_dir = data_dir or lab.folder("dayfly")
         # Replicas run as another user when the platform is root's, and must be able to reach their code.
         self.data_dir.parent.chmod(0o711)
@@ -68,7 +69,7 @@ class Dayfly:
         for option, port in ports.items():
             command += [option, str(port)]
         log = self.data_dir.parent / "dayfly.log"
-        self._program = Program("dayfly start", command, log=log, environ=self._lab.environ, cwd=self.data_dir.parent)
+        self._program = Program("dayfly start", command, log=log, environ=self._environ, cwd=self.data_dir.parent)
         try:
             self._wait_until_ready(self._program)
         except BaseException:

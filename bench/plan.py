@@ -20,6 +20,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     bare_starts: int
     """Calls to a sleeping function that has no template either."""
     platform_starts: int
+    saves: int
+    """Saves of a function that is being written."""
     help_runs: int
     registered: tuple[int, ...]
     """Numbers of functions to register."""
@@ -34,6 +36,7 @@ FULL = Plan(
     cold_starts=200,
     bare_starts=10,
     platform_starts=7,
+    saves=200,
     help_runs=20,
     registered=(1_000, 10_000),
 )
@@ -46,6 +49,7 @@ QUICK = Plan(
     cold_starts=30,
     bare_starts=2,
     platform_starts=2,
+    saves=20,
     help_runs=6,
     registered=(1_000,),
 )

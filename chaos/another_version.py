@@ -28,7 +28,7 @@ def install(folder: Path, version: str = NEXT, *, step: str = NEXT_STEP) -> Path
     shutil.copytree(_ROOT / "src" / "dayfly", source, ignore=shutil.ignore_patterns("__pycache__"))
     spoil(folder, "__init__.py", f'\n__version__ = "{version}"\n')
     if step:
-        spoil(folder, "storage/migrations.py", step)
+        spoil(folder, "storage/steps.py", step)
     venv.create(folder / "venv", symlinks=True, with_pip=False)
     python = folder / "venv" / "bin" / "python"
     packages = folder / "venv" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"

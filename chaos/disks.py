@@ -5,6 +5,7 @@ Raises CannotMount where this account or machine cannot, with a sentence that sa
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,8 +52,13 @@ class FailingDisk:
         Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error").write_text("a test of Dayfly")
 
     def repair(self) -> None:
-        """Mount it anew; nobody may use it meanwhile."""
+        """Mount it anew; nobody may use it meanwhile.
+
+        A copy of the image is mounted: as long as a namespace of somebody else's sees the old disk, it stays as it is.
+        """
         _unmount(self.root)
+        broken, self._image = self._image, self._image.with_name(f"{self._image.name}.repaired")
+        shutil.copyfile(broken, self._image)
         subprocess.run(["fsck.ext4", "-fy", str(self._image)], check=False, capture_output=True)
         self.mount()
 

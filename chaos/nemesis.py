@@ -54,12 +54,12 @@ class Strike(msgspec.Struct, frozen=True, kw_only=True):
         reasons: tuple[str, ...]
         functions: tuple[str, ...] = ()
         if self.kind in ("replica", "template"):
-            reasons, functions = ("502 replica_lost",), (self.function,)
+            reasons, functions = ("502 replica_lost", "502 function_killed"), (self.function,)
         elif self.kind == "zygote":
             reasons = ("502 replica_lost",)
         elif self.kind == "gateway":
             reasons = CUT_OFF
-        elif self.kind == "control":
+        elif self.kind in ("control", "queue", "nats"):
             return None
         else:
             reasons, until_s = ("*",), self.restored_s + SLACK_S
@@ -161,6 +161,8 @@ class Nemesis:
             return len(pids) == self._box.gateways and not set(pids) & set(victims) and self._gateways_linked()
         if kind == "control":
             return self._box.is_served
+        if kind in ("queue", "nats"):
+            return self._queues() and not set(self._box.pids(kind)) & set(victims)
         if kind in ("replica", "template"):
             now = self._replicas().get(function, set())
             return now != before[function] and self._complete([function])
@@ -169,6 +171,12 @@ class Nemesis:
     def _gateways_linked(self) -> bool:
         try:
             return self._box.client.info().gateways == self._box.gateways
+        except DayflyError:
+            return False
+
+    def _queues(self) -> bool:
+        try:
+            return isinstance(self._box.client.list_calls(limit=1), list)
         except DayflyError:
             return False
 

@@ -18,6 +18,8 @@ _PARTS = {
     "control_process": "control",
     "gateway_process": "gateway",
     "egress.process": "egress",
+    "queue_process": "queue",
+    "nats-server": "nats",
     "zygote": "zygote",
 }
 

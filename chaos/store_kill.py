@@ -149,7 +149,7 @@ def _check_files(owner: Owner, folder: Path, wanted: Kept) -> list[str]:
     bundles = [name for name in wanted.bundles if not owner.blobs.has(BundleDigest(f"sha256:{name}"))]
     lost = [f"the bundle {name[:12]} is gone" for name in bundles]
     lost += [f"the code {name[:12]} is gone" for name in wanted.unpacked if not (folder / "code" / name).is_dir()]
-    for path in (folder / "code").glob("[0-9a-f]*"):
+    for path in (each for each in (folder / "code").glob("[0-9a-f]*") if each.is_dir()):
         if len((path / "handler.py").read_bytes()) < 6 or (path / "folder" / "more.py").stat().st_size != 9000:
             lost.append(f"the code {path.name[:12]} is not whole")
     return lost
@@ -159,7 +159,7 @@ def _orphans(folder: Path) -> list[str]:
     known = {"state.db", "admin.json"}
     files = [path for path in folder.rglob("*") if path.is_file() and "code" not in path.relative_to(folder).parts]
     strange = [path for path in files if path.name not in known and len(path.name) != 64]
-    strange += [path for path in (folder / "code").iterdir() if len(path.name) != 64]
+    strange += [path for path in (folder / "code").iterdir() if len(path.name.removesuffix(".layers")) != 64]
     return [str(path.relative_to(folder)) for path in strange]
 
 

@@ -2,6 +2,10 @@
 
 import os
 import shutil
+from pathlib import Path
+
+from dayfly.client.building import is_there
+from dayfly.client.templates import built_in
 
 
 def main() -> None:
@@ -13,6 +17,19 @@ def main() -> None:
     for program, what in (("strace", "kills and errors at chosen system calls"), ("faketime", "a clock that jumps")):
         if shutil.which(program) is None:
             print(f"left out: {what}; as root, `apt-get install {program}` changes that")
+    servers = (
+        ("mosquitto", "mosquitto", "MQTT broker"),
+        ("rabbitmqctl", "rabbitmq-server", "RabbitMQ"),
+        ("redis-server", "redis-server", "Redis"),
+        ("postgresql", "postgresql", "PostgreSQL"),
+    )
+    for program, package, what in servers:
+        there = shutil.which(program) or shutil.which(program, path="/usr/sbin")
+        if not there and not Path("/usr/lib", program).is_dir():
+            print(f"left out: events from a real {what}; as root, `apt-get install {package}` changes that")
+    for template in built_in():
+        if template.runtime != "image" and not is_there(template):
+            print(f"left out: functions in {template.name}, which need {template.needs}")
 
 
 if __name__ == "__main__":

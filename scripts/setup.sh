@@ -36,16 +36,32 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c 'import pip' >/dev/null 2>
 fi
 
 # The tools build this project without a second, unlocked environment, and install functions' dependencies quickly.
+echo "Installing what locks/$wanted.txt names into .venv; this takes a while, and is done once." >&2
 pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip --quiet"
 case $wanted in
     runtime) $pip install --require-hashes --requirement locks/runtime.txt --requirement locks/tools.txt ;;
     test)
         $pip install --require-hashes --requirement locks/test.txt
-        # What faults are made with; tests that need them are skipped, with a sentence, where they cannot be had.
-        if ! { command -v strace && command -v faketime; } >/dev/null &&
-            [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-            { apt-get update -qq && apt-get install -y -qq strace faketime e2fsprogs; } ||
-                echo "left out: strace and faketime could not be installed" >&2
+        # What faults are made with, the languages functions are written in, an engine, a registry, second opinions for
+        # images, servers that events come from, and a browser; tests that need what cannot be had are skipped, with a
+        # sentence. Rust and Java are large, and used where they are.
+        wanted_packages=
+        for each in strace:strace faketime:faketime mkfs.ext4:e2fsprogs dockerd:docker.io \
+            go:golang-go node:nodejs npm:npm php:php-cli ruby:ruby \
+            chromium:chromium docker-registry:docker-registry skopeo:skopeo umoci:umoci prometheus:prometheus \
+            mosquitto:mosquitto rabbitmqctl:rabbitmq-server redis-server:redis-server pg_ctlcluster:postgresql; do
+            PATH=$PATH:/usr/sbin command -v "${each%%:*}" >/dev/null || wanted_packages="$wanted_packages ${each#*:}"
+        done
+        if [ -n "$wanted_packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+            # Servers come to be started by the tests, not by their packages.
+            policy=/usr/sbin/policy-rc.d
+            if ! [ -e $policy ]; then
+                trap 'rm -f $policy' EXIT
+                printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
+            fi
+            # shellcheck disable=SC2086 # a list of names
+            { apt-get update -qq && apt-get install -y -qq --no-install-recommends $wanted_packages; } ||
+                echo "left out: $wanted_packages could not be installed" >&2
         fi
         ;;
     bench)

@@ -3,15 +3,19 @@
 from collections.abc import Callable
 
 from bench.book import Lab
-from bench.groups import bodies, cold, command, latency, memory, registered, startup, warm
+from bench.groups import bodies, cold, command, images, latency, loop, memory, queue, records, registered, startup, warm
 
 GROUPS: dict[str, Callable[[Lab], None]] = {
     "warm": warm.measure,
     "bodies": bodies.measure,
     "latency": latency.measure,
     "cold": cold.measure,
+    "loop": loop.measure,
     "memory": memory.measure,
+    "queue": queue.measure,
+    "records": records.measure,
     "registered": registered.measure,
     "start": startup.measure,
+    "image": images.measure,
     "help": command.measure,
 }

@@ -40,7 +40,7 @@ def run(stage: Stage) -> Outcome:
         calls += burst.calls
         slowest.append(max(call.took_s for call in burst.calls))
         most = max(most, _started(box) - before)
-    folders = [folder.name for folder in (box.data_dir / "code").iterdir()]
+    folders = [folder.name for folder in (box.data_dir / "code").iterdir() if folder.is_dir()]
     promises = (
         Promise("all are answered", all(call.ok for call in calls), f"{sum(not call.ok for call in calls)} were not"),
         Promise(f"at most {_MAX_REPLICAS} replicas start for a storm", most <= _MAX_REPLICAS, f"{most}"),

@@ -44,14 +44,14 @@ class _Way(msgspec.Struct, frozen=True):
 
 
 _WAYS = (
-    _Way("memory", "replica_lost", "oom", log="memory limit of 64 MiB"),
+    _Way("memory", "function_out_of_memory", "oom", log="memory limit of 64 MiB"),
     _Way("forks", "pids", "pids", memory="1Gi"),
     _Way("spin", log="", memory="256Mi"),
     _Way("descriptors", "files"),
     _Way("log", log="lines dropped"),
     _Way("disk", "disk"),
     _Way("files", "disk"),
-    _Way("stop", "replica_lost", "stuck", log="SIGSTOP"),
+    _Way("stop", "function_stopped", "stuck", log="SIGSTOP"),
     _Way("stay", "timeout", "timeout", log="went on after its timeout"),
 )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,20 +18,60 @@ import pytest
 
 from dayfly.api.asgi import ListenerApp
 from dayfly.api.credentials import Credentials
-from dayfly.api.services import DeployMode, InstanceInfo
-from dayfly.model.errors import Conflict, InvalidRequest, NotFound, PayloadTooLarge
-from dayfly.model.function import FunctionSpec, Revision
-from dayfly.model.names import DEFAULT_NAMESPACE, BundleDigest, FunctionKey, NamespaceName
+from dayfly.api.services import DeployMode, InstanceInfo, Services
+from dayfly.build.builder import Builder
+from dayfly.control.built_images import BuiltImages
+from dayfly.control.clock import ManualClock
+from dayfly.control.images import Images
+from dayfly.control.namespaces import Namespaces
+from dayfly.control.quotas import Quotas
+from dayfly.control.routes import Routes
+from dayfly.control.secrets import Secrets
+from dayfly.control.sequence import Sequence
+from dayfly.control.store_images import StoreImages
+from dayfly.control.tokens import Tokens
+from dayfly.control.triggers import Triggers
+from dayfly.decide.flow_plan import Order
+from dayfly.events.firing import Firing
+from dayfly.events.flows.engine import Engine
+from dayfly.events.flows.flows import Flows
+from dayfly.events.flows.runs import Runs
+from dayfly.events.intake import Intake
+from dayfly.events.runner import Runner
+from dayfly.model.budget import Used
+from dayfly.model.cost import Prices
+from dayfly.model.direct import DirectAnswer, DirectCall
+from dayfly.model.engine import EngineState
+from dayfly.model.errors import Conflict, DayflyError, InvalidRequest, LimitExceeded, NotFound, PayloadTooLarge
+from dayfly.model.flow_run import Ended, Failed, FlowRun
+from dayfly.model.function import Function, FunctionSpec, Revision
+from dayfly.model.invocation import Invocation, RecordQuery
+from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName, parse_namespace
+from dayfly.model.namespace import NamespaceChange
+from dayfly.model.payload import CallPayload
+from dayfly.model.queued import CallState, CallStatus, QueueFigures
+from dayfly.model.reach import Reach
 from dayfly.model.rollout import Canary, Verdict
+from dayfly.model.rollup import Rollup
+from dayfly.model.route_entry import RouteEntry
 from dayfly.model.status import FunctionStatus, ReplicaStatus, RevisionStatus
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
+from dayfly.observe.rollups import RollupQuery
+from dayfly.queue.questions import Figures
 from dayfly.server.apps import Apps, build_apps
+from dayfly.storage.memory_flow_runs import MemoryRuns
+from dayfly.storage.memory_flows import MemoryFlows
+from dayfly.storage.memory_routes import MemoryRoutes
+from dayfly.storage.memory_tenancy import MemoryTenancy
+from dayfly.storage.memory_triggers import MemoryTriggers
+from dayfly.storage.secrets.memory import MemorySecrets
 
 DEADLINE_S = 10.0
 TOKEN = "t" * 43
 PASSWORD = "correct horse battery"
 BUNDLE = "sha256:" + "a" * 64
+REACH = Reach(endpoints=("mqtt.example.org:1883",), folders=("/srv/inbox",))
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 BASIC = {"authorization": "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()}
 
@@ -90,6 +132,18 @@ class Talk:
         return Answer(start["status"], start["headers"], b"".join(message["body"] for message in rest))
 
 
+class MemorySpending:
+    """Knows what it was told that functions used, and which hours it was asked for."""
+
+    def __init__(self) -> None:
+        self.of: dict[FunctionKey, Used] = {}
+        self.asked: list[tuple[str, int, int]] = []
+
+    async def used(self, namespace: NamespaceName, since_hour: int, until_hour: int) -> dict[FunctionKey, Used]:
+        self.asked.append((namespace, since_hour, until_hour))
+        return {key: used for key, used in self.of.items() if key.namespace == namespace}
+
+
 class MemoryPlane:
     """Keeps functions in a dict, and what it was asked in a list."""
 
@@ -100,6 +154,7 @@ class MemoryPlane:
         self.rollouts: dict[tuple[FunctionKey, Verdict], int] = {}
         self.changes: list[str] = []
         self.fault: Exception | None = None
+        self.refreshed = 0
 
     async def deploy(self, spec: FunctionSpec, *, mode: DeployMode, canary: Canary | None = None) -> FunctionStatus:
         spec.check()
@@ -123,6 +178,9 @@ class MemoryPlane:
         self.canary = canary
         self.changes.append(f"deploy {spec.key} {mode}")
         return self.functions[spec.key]
+
+    def wanted(self) -> list[Function]:
+        return [Function(key=key, revision=kept[0], created_unix_ms=1) for key, kept in self.history.items()]
 
     async def remove(self, key: FunctionKey) -> None:
         await self.status(key)
@@ -183,30 +241,276 @@ class MemoryPlane:
         self.changes.append(f"promote {key}")
         return status
 
-    async def namespaces(self) -> list[NamespaceName]:
-        return sorted({DEFAULT_NAMESPACE, *(key.namespace for key in self.functions)})
+    async def refresh_load(self) -> None:
+        self.refreshed += 1
 
     def gateways(self) -> int:
         return 2
 
 
-class MemoryBundles:
-    """Counts what it is sent, and has what it was told to have."""
+class MemoryReconciler:
+    """Has no function, and keeps what it is told in a list."""
 
     def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {BUNDLE: b""}
+        self.machines: dict[FunctionKey, Any] = {}
+        self.told: list[Any] = []
 
-    async def put(self, digest: BundleDigest, chunks: AsyncIterator[bytes], limit_bytes: int) -> int:
+    def tell(self, key: FunctionKey, event: Any) -> None:
+        self.told.append((key, event))
+
+
+class MemoryBundles:
+    """Counts what it is sent, and has what it was told to have; every namespace has BUNDLE."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], bytes] = {}
+
+    async def put(
+        self, namespace: NamespaceName, digest: BundleDigest, chunks: AsyncIterator[bytes], limit_bytes: int
+    ) -> int:
         data = b""
         async for chunk in chunks:
             data += chunk
             if len(data) > limit_bytes:
                 raise PayloadTooLarge("the bundle is too large")
-        self.kept[digest] = data
+        self.kept[namespace, digest] = data
         return len(data)
 
-    def has(self, digest: BundleDigest) -> bool:
-        return digest in self.kept
+    async def has(self, namespace: NamespaceName, digest: BundleDigest) -> bool:
+        return digest == BUNDLE or (namespace, digest) in self.kept
+
+
+class MemoryQueue:
+    """Has the calls that a test puts into it, and does with them what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, CallStatus] = {}
+        self.changes: list[str] = []
+        self.news: list[CallStatus] = []
+        """How a call stands after each further look."""
+
+    def add(self, call_id: str, namespace: str, state: CallState = "dead", **fields: Any) -> CallStatus:
+        self.calls[call_id] = CallStatus(
+            id=call_id, function=f"hello.{namespace}", namespace=namespace, state=state, attempts=1,
+            accepted_unix_ms=1, **fields,
+        )  # fmt: skip
+        return self.calls[call_id]
+
+    async def status(self, call_id: str, wait_s: float = 0.0) -> CallStatus:
+        if call_id not in self.calls:
+            raise NotFound(f"there is no call {call_id}")
+        if wait_s:
+            self.changes.append(f"wait {call_id} {wait_s:g}")
+        return self.calls[call_id]
+
+    async def changed(self, call_id: str, seen: CallStatus, wait_s: float) -> CallStatus:
+        if call_id not in self.calls:
+            raise NotFound(f"there is no call {call_id}")
+        assert wait_s > 0
+        assert seen.id == call_id
+        return self.news.pop(0)
+
+    async def cancel(self, call_id: str) -> CallStatus:
+        self.changes.append(f"cancel {call_id}")
+        return self.calls[call_id]
+
+    async def listed(
+        self, namespaces: Iterable[str] | None, state: str = "", function: str = "", limit: int = 100
+    ) -> list[CallStatus]:
+        seen = None if namespaces is None else set(namespaces)
+        found = [each for each in self.calls.values() if seen is None or each.namespace in seen]
+        return [each for each in found if state in ("", each.state) and function in ("", each.function)][:limit]
+
+    async def redrive(self, call_ids: Iterable[str]) -> int:
+        self.changes += (asked := [f"redrive {call_id}" for call_id in call_ids])
+        return len(asked)
+
+    async def purge(self, call_ids: Iterable[str]) -> int:
+        self.changes += (asked := [f"purge {call_id}" for call_id in call_ids])
+        return len(asked)
+
+    async def figures(self) -> Figures:
+        return Figures(
+            (QueueFigures(function="hello.team", pending=3, inflight=2, dead=1, submitted=9, processed={"done": 4}),),
+            is_up=True, reconnects=5,
+        )  # fmt: skip
+
+
+class FlowCalls:
+    """Answers what flows call with what a test says; what it says nothing about goes on for ever."""
+
+    def __init__(self) -> None:
+        self.missing = ""
+        self.answers: dict[str, Any] = {}
+        """By the name of the function."""
+        self.made: list[Order] = []
+        self.cancelled: list[str] = []
+
+    async def make(self, run: FlowRun, order: Order, accepted: Callable[[str], None]) -> Ended | Failed:
+        del run
+        self.made.append(order)
+        accepted(f"call {order.path}")
+        if order.function not in self.answers:
+            await asyncio.Event().wait()
+        return Ended(path=order.path, attempt=order.attempt, result=self.answers[order.function])
+
+    async def cancel(self, call_id: str) -> None:
+        self.cancelled.append(call_id)
+
+    async def release(self, call_id: str) -> None:
+        del call_id
+
+
+class MemoryRecords:
+    """Has the records that a test puts into it, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.dropped: dict[str, int] = {"rate": 3}
+        self.calls: list[Invocation] = []
+        self.asked: list[RecordQuery] = []
+        self.asked_rollups: list[RollupQuery] = []
+        self.kept: dict[tuple[str, str], list[CallPayload]] = {}
+
+    def add(self, call_id: str, namespace: str, **fields: Any) -> Invocation:
+        given: dict[str, Any] = {
+            "trigger": "http", "method": "GET", "path": "/", "started_unix_ms": 1_000, "status": 200, **fields,
+        }  # fmt: skip
+        number = len(self.calls) + 1
+        self.calls.append(Invocation(number=number, id=call_id, function="hello", namespace=namespace, **given))
+        return self.calls[-1]
+
+    async def find(self, query: RecordQuery) -> list[Invocation]:
+        self.asked.append(query)
+        return [each for each in reversed(self.calls) if each.namespace == query.namespace][: query.limit]
+
+    async def of_id(self, call_id: str) -> list[Invocation]:
+        return [each for each in self.calls if each.id == call_id]
+
+    async def payloads(self, namespace: str, call_id: str) -> list[CallPayload]:
+        return self.kept.get((namespace, call_id), [])
+
+    async def rolled_up(self, query: RollupQuery) -> list[Rollup]:
+        self.asked_rollups.append(query)
+        return []
+
+
+class MemoryCalls:
+    """Answers calls for the console as it is told to, once `gate` is open, and remembers them."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, DirectCall, bytes, str, str]] = []
+        self.triggers: list[str] = []
+        self.answer = DirectAnswer(status=200, headers=(), call_id="c", seconds=0.5, of_function=True)
+        self.body = b""
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.called = asyncio.Event()
+        self.given_up = 0
+        self.full = False
+        self.seated: list[str] = []
+
+    @contextlib.contextmanager
+    def seat(self, namespace: NamespaceName) -> Iterator[None]:
+        if self.full:
+            raise LimitExceeded("no seat is free")
+        self.seated.append(namespace)
+        yield
+        self.seated.remove(namespace)
+
+    async def call(
+        self, key: FunctionKey, call: DirectCall, body: bytes, *, call_id: str, peer: str, trigger: str = "console"
+    ) -> tuple[DirectAnswer, bytes]:
+        self.made.append((str(key), call, body, call_id, peer))
+        self.triggers.append(trigger)
+        self.called.set()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+        return self.answer, self.body
+
+
+class MemoryPreparer:
+    """Installs nothing, or fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.prepared: list[FunctionSpec] = []
+        self.fault: Exception | None = None
+
+    async def prepare(self, spec: FunctionSpec) -> None:
+        if self.fault:
+            raise self.fault
+        self.prepared.append(spec)
+
+
+class MemoryDockerfiles:
+    """An engine that builds nothing and says so, once there is one."""
+
+    def __init__(self) -> None:
+        self.missing = "none is here"
+        self.built: list[tuple[str, bytes, dict[str, str]]] = []
+        self.fault: Exception | None = None
+
+    def why_none(self) -> str:
+        return self.missing
+
+    async def build(self, image: str, archive: bytes, args: Mapping[str, str]) -> AsyncIterator[str]:
+        self.built.append((image, archive, dict(args)))
+        yield "Step 1/1 : FROM scratch"
+        if self.fault:
+            raise self.fault
+
+
+class Planted:
+    """The plane's functions, as things that keep a namespace from being removed."""
+
+    kind = "functions"
+
+    def __init__(self, plane: MemoryPlane) -> None:
+        self._plane = plane
+
+    async def inside(self, namespace: NamespaceName) -> list[str]:
+        return [status.spec.name for status in await self._plane.statuses(namespace)]
+
+    async def clear(self, namespace: NamespaceName) -> None:
+        for status in await self._plane.statuses(namespace):
+            await self._plane.remove(status.spec.key)
+
+
+class Deployed:
+    """The plane's functions, as the lifecycles that routes ask for."""
+
+    def __init__(self, plane: MemoryPlane) -> None:
+        self._plane = plane
+
+    def get(self, key: FunctionKey) -> Any:
+        return SimpleNamespace(removed=False) if key in self._plane.functions else None
+
+
+class Announced:
+    """Where routes are announced: nowhere."""
+
+    routes: Callable[[], tuple[RouteEntry, ...]] = tuple
+
+    def routed(self, entry: RouteEntry) -> None:
+        del entry
+
+    def unrouted(self, namespace: NamespaceName, name: str) -> None:
+        del namespace, name
+
+
+class Taken:
+    """A queue that keeps what it is given, once a key, or refuses as it is told to."""
+
+    def __init__(self) -> None:
+        self.firings: dict[tuple[str, str], Firing] = {}
+        self.refusal: DayflyError | None = None
+
+    async def __call__(self, firing: Firing) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.firings.setdefault((str(firing.function), firing.key), firing)
 
 
 @dataclasses.dataclass
@@ -214,11 +518,34 @@ class Stage:
     """Everything a test may look at."""
 
     plane: MemoryPlane
+    secrets: Secrets
+    kept: MemorySecrets
+    namespaces: Namespaces
+    routes: Routes
+    triggers: Triggers
+    runner: Runner
+    fired: Taken
+    tokens: Tokens
+    clock: ManualClock
     bundles: MemoryBundles
     logs: LogStore
     meter: Meter
     credentials: Credentials
+    services: Services
     apps: Apps
+    queue: MemoryQueue
+    calls: FlowCalls
+    """What flows call."""
+    run_log: MemoryRuns
+    flow_engine: Engine
+    records: MemoryRecords
+    builder: Builder
+    preparer: MemoryPreparer
+    dockerfiles: MemoryDockerfiles
+    engine: list[EngineState]
+    """Holds what the installation says of its container engine; empty is to say nothing."""
+    direct: MemoryCalls
+    team = parse_namespace("team")
     bearer = BEARER
     basic = BASIC
     bundle = BUNDLE
@@ -242,7 +569,10 @@ class Stage:
         ).whole()
 
     async def deploy(self, name: str = "hello", **fields: object) -> FunctionStatus:
+        """Deploy a function; its namespace is made where there is none."""
         spec = msgspec.convert({"name": name, "bundle": BUNDLE, **fields}, FunctionSpec)
+        if spec.key.namespace not in self.namespaces.names():
+            await self.namespaces.create(spec.key.namespace, NamespaceChange())
         return await self.plane.deploy(spec, mode="upsert")
 
 
@@ -263,18 +593,88 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
     """Build the apps, let the story happen, close."""
 
     async def main(story: Story) -> None:
-        plane, bundles, meter = MemoryPlane(), MemoryBundles(), Meter()
+        plane, bundles, meter, kept = MemoryPlane(), MemoryBundles(), Meter(), MemorySecrets()
+        queue, records = MemoryQueue(), MemoryRecords()
+        clock, tenancy, direct = ManualClock(), MemoryTenancy(), MemoryCalls()
+        namespaces = Namespaces(tenancy, Quotas({}), clock)
+        secrets = Secrets(kept, Sequence(), namespaces.check_open, clock)
+        reconciler: Any = MemoryReconciler()
+        await secrets.start(reconciler)
+        namespaces.house(Planted(plane))
+        namespaces.house(secrets)
+        await namespaces.open()
+        tokens = Tokens(tenancy, b"k" * 32, clock)
+        namespaces.on_removed.append(tokens.forget)
         logs = LogStore(tmp_path / "logs.db")
         await logs.open()
-        credentials = Credentials(admin_file, TOKEN)
+        credentials = Credentials(admin_file, TOKEN, tokens=tokens)
+        engine: list[EngineState] = []
         info = InstanceInfo(
             provider="local", gateway_url="http://127.0.0.1:8080", console_url="http://127.0.0.1:8081",
             metrics_url="http://127.0.0.1:8082", architecture="x86_64",
+            engine=lambda: engine[0] if engine else EngineState(reason="this installation looks for none"),
         )  # fmt: skip
-        apps = build_apps(plane, logs, meter, bundles, credentials, info)
+        preparer, dockerfiles = MemoryPreparer(), MemoryDockerfiles()
+        builder = Builder(
+            b"b" * 32, tmp_path / "incoming", namespaces=namespaces.names, bundles=bundles, built=tenancy,
+            preparer=preparer, dockerfiles=dockerfiles, unix_ms=clock.unix_ms,
+        )  # fmt: skip
+        spending = MemorySpending()
+        images = Images(sources=[BuiltImages(tenancy, bundles)], store=StoreImages(bundles, info.engine))
+        machines: Any = Deployed(plane)
+        routes = Routes(MemoryRoutes(), kept, Announced(), clock, machines)
+        routes.join(namespaces, secrets)
+        flow_calls, run_log = FlowCalls(), MemoryRuns()
+        engine_of_flows = Engine(run_log, flow_calls, clock)
+        flows = Flows(MemoryFlows(), engine_of_flows, run_log, namespaces.check_open, clock)
+        namespaces.house(flows)
+        runs = Runs(flows, engine_of_flows, run_log, flow_calls, namespaces.check_open, clock)
+        fired = Taken()
+        triggers = Triggers(MemoryTriggers(), plane.wanted, REACH, clock)
+        runner = Runner(triggers.all, plane.wanted, kept.contents, fired, clock)
+        intake = Intake(triggers, runner, kept.contents, clock)
+        triggers.join(namespaces, secrets)
+        triggers.standing = runner.standing
+        triggers.on_change.append(runner.look)
+        services = Services(
+            plane=plane, secrets=secrets, namespaces=namespaces, routes=routes, triggers=triggers, intake=intake,
+            tokens=tokens, logs=logs, meter=meter,
+            bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
+            spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
+        )  # fmt: skip
+        apps = build_apps(services, credentials)
         try:
-            await story(Stage(plane, bundles, logs, meter, credentials, apps))
+            stage = Stage(
+                plane,
+                secrets,
+                kept,
+                namespaces,
+                routes,
+                triggers,
+                runner,
+                fired,
+                tokens,
+                clock,
+                bundles,
+                logs,
+                meter,
+                credentials,
+                services,
+                apps,
+                queue,
+                flow_calls,
+                run_log,
+                engine_of_flows,
+                records,
+                builder,
+                preparer,
+                dockerfiles,
+                engine,
+                direct,
+            )
+            await story(stage)
         finally:
+            await engine_of_flows.close()
             await logs.close()
 
     return lambda story: asyncio.run(main(story))

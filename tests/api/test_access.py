@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get")
 ROUTES = {"public": PUBLIC_ROUTES, "console": CONSOLE_ROUTES, "metrics": METRICS_ROUTES}
 PUBLIC_LINES = {
-    "public": {("GET", "/"), ("GET", "/ui/"), ("GET", "/healthz"), ("GET", "/v1/openapi.json")},
+    "public": {("GET", "/"), ("GET", "/ui/"), ("GET", "/healthz"), ("GET", "/v1/openapi.json"),
+               ("GET", "/store/functions.json"), ("GET", "/store/icons/{icon}"), ("GET", "/store/templates.json"),
+               ("GET", "/store/templates.git/info/refs"), ("POST", "/store/templates.git/git-upload-pack"),
+               ("GET", "/publickey")},
     "console": {("GET", "/"), ("GET", "/console.css"), ("GET", "/console.js"), ("GET", "/healthz"),
                 ("GET", "/v1/openapi.json")},
     "metrics": {("GET", "/healthz")},
@@ -24,10 +27,18 @@ PUBLIC_LINES = {
 
 
 def filled(path: str) -> str:
-    values = {"{namespace}": "openfaas-fn", "{name}": "hello", "{digest}": "sha256:" + "a" * 64}
+    values = {
+        "{namespace}": "openfaas-fn",
+        "{name}": "hello",
+        "{digest}": "sha256:" + "a" * 64,
+        "{token}": "abcdefghijkl",
+        "{call}": "call-of-nobody",
+        "{host}": "api.example.org",
+        "{icon}": "figlet.svg",
+    }
     for hole, value in values.items():
         path = path.replace(hole, value)
-    return path
+    return f"{path}?service=git-upload-pack" if path.endswith("/info/refs") else path
 
 
 def mutations(path: str) -> set[str]:
@@ -53,12 +64,19 @@ def test_every_route_and_method_is_closed(play: Play, app: str, headers: dict[st
     async def story(stage: Stage) -> None:
         await stage.deploy()
         before = list(stage.plane.changes)
-        public = {path for _, path in PUBLIC_LINES[app]}
+        public = {filled(path) for method, path in PUBLIC_LINES[app] if method == "GET"}
+        taken = {("POST", filled(path)) for method, path in PUBLIC_LINES[app] if method == "POST"}
         for path in {filled(route.path) for route in ROUTES[app]}:
             for method in METHODS:
                 answer = await stage.ask(method, path, app=app, headers=headers)
-                if path in public and method in ("GET", "HEAD", "OPTIONS"):
+                if path in public and method in ("GET", "HEAD") and "wrong" in headers.get("authorization", ""):
+                    assert (answer.status == 401) is (path == "/ui/"), "where a credential is heeded"
+                elif path in public and method in ("GET", "HEAD", "OPTIONS"):
                     assert answer.status in (200, 204, 307), (method, path)
+                elif (method, path) in taken:
+                    assert answer.status == 400, "an empty body is no request for a clone"
+                elif ("POST", path) in taken and method == "OPTIONS":
+                    assert answer.status == 204
                 else:
                     assert answer.status in (401, 404, 405, 429), (method, path, answer.status)
         assert stage.plane.changes == before
@@ -92,7 +110,7 @@ def test_paths_named_in_past_incidents_are_closed(play: Play) -> None:
 
 def test_an_unknown_path_is_a_problem_and_a_wrong_method_names_the_right_ones(play: Play) -> None:
     async def story(stage: Stage) -> None:
-        unknown = await stage.ask("GET", "/system/telemetry")
+        unknown = await stage.ask("GET", "/system/nothing")
         assert (unknown.status, unknown.headers["content-type"]) == (404, "application/problem+json")
         wrong = await stage.ask("PATCH", "/v1/info")
         assert (wrong.status, wrong.headers["allow"]) == (405, "GET, HEAD, OPTIONS")

@@ -123,13 +123,13 @@ def test_a_bundle_is_uploaded_once(play: Play) -> None:
     async def story(stage: Stage) -> None:
         data = b"not really a tar"
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        path = f"/v1/bundles/{digest}"
+        path = f"/v1/namespaces/openfaas-fn/bundles/{digest}"
         assert (await stage.ask("HEAD", path)).status == 404
         put = await stage.ask("PUT", path, body=[data[:4], data[4:]])
         assert (put.status, put.json()) == (201, {"digest": digest, "size_bytes": len(data)})
         assert (await stage.ask("HEAD", path)).status == 200
         assert (await stage.ask("HEAD", path.replace(":", "%3a"))).status == 200
-        assert (await stage.ask("PUT", "/v1/bundles/sha256:ABC", body=data)).status == 400
+        assert (await stage.ask("PUT", "/v1/namespaces/openfaas-fn/bundles/sha256:ABC", body=data)).status == 400
         declared = {**stage.bearer, "content-length": str(64 * 1024 * 1024 + 1)}
         assert (await stage.ask("PUT", path, headers=declared, body=data)).status == 413
 
@@ -138,7 +138,7 @@ def test_a_bundle_is_uploaded_once(play: Play) -> None:
 
 def test_an_upload_that_is_broken_off_is_no_bug(play: Play, caplog: pytest.LogCaptureFixture) -> None:
     async def story(stage: Stage) -> None:
-        talk = stage.talk("PUT", "/v1/bundles/" + stage.bundle, headers=stage.bearer, body=[b""])
+        talk = stage.talk("PUT", "/v1/namespaces/openfaas-fn/bundles/" + stage.bundle, headers=stage.bearer, body=[b""])
         talk.cut_after_body()
         await talk.task
         assert talk.sent.empty()

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
+from dayfly.model.errors import InvalidName
+from dayfly.model.names import DEFAULT_NAMESPACE, parse_secret_name
 from dayfly.server.apps import PUBLIC_ROUTES
 
 if TYPE_CHECKING:
@@ -25,21 +27,34 @@ NAMES = [
 ]  # fmt: skip
 
 
+def is_secret_name(name: str) -> bool:
+    try:
+        parse_secret_name(name)
+    except InvalidName:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
 def test_in_every_path(play: Play, method: str) -> None:
     async def story(stage: Stage) -> None:
         await stage.deploy()
         before = list(stage.plane.changes)
+        await stage.secrets.put(DEFAULT_NAMESPACE, "hello", b"canary")
+        secrets = await stage.kept.all()
         body = json.dumps({"replicas": 3, "bundle": stage.bundle}).encode()
         for route in PUBLIC_ROUTES:
             for hole in route.parameters:
                 for name in NAMES:
+                    if "/secrets/" in route.path and hole == "name" and is_secret_name(name):
+                        continue
                     path = route.path.replace("{%s}" % hole, quote(name, safe=""))  # noqa: UP031  braces in an f-string
                     path = path.replace("{namespace}", "openfaas-fn").replace("{name}", "hello")
                     status = (await stage.ask(method, path, body=body)).status
                     expected = (204, 405) if method in ("OPTIONS", "PATCH") else (400, 404, 405)
                     assert status in (*expected, 404), (method, path, status)
         assert stage.plane.changes == before
+        assert await stage.kept.all() == secrets
 
     play(story)
 
@@ -48,6 +63,8 @@ def test_in_every_body_and_query(play: Play) -> None:
     async def story(stage: Stage) -> None:
         await stage.deploy()
         before = list(stage.plane.changes)
+        await stage.secrets.put(DEFAULT_NAMESPACE, "hello", b"canary")
+        secrets = await stage.kept.all()
         for name in NAMES:
             asked = quote(name, safe="")
             deployment = {"service": name, "image": stage.bundle}
@@ -68,10 +85,23 @@ def test_in_every_body_and_query(play: Play) -> None:
                 ("PUT", "/v1/namespaces/openfaas-fn/functions/hello", {"name": name, "bundle": stage.bundle}),
                 ("PUT", "/v1/namespaces/openfaas-fn/functions/hello", {"namespace": name, "bundle": stage.bundle}),
                 ("PUT", "/v1/namespaces/openfaas-fn/functions/hello", {"bundle": name}),
+                ("PUT", "/v1/namespaces/openfaas-fn/secrets/hello?mode=" + asked, {}),
+                ("DELETE", "/v1/namespaces/openfaas-fn/secrets/hello?force=" + asked, {}),
+                ("GET", f"/system/secrets?namespace={asked}", None),
+                *(
+                    (method, path, {"name": which, "namespace": where, "value": "x"})
+                    for method in ("POST", "PUT", "DELETE")
+                    for path, which, where in (
+                        ("/system/secrets", name, ""), ("/system/secrets", "hello", name),
+                        (f"/system/secrets?namespace={asked}", "hello", ""),
+                    )
+                    if which == "hello" or not is_secret_name(name)
+                ),
             ]  # fmt: skip
             for method, path, data in tries:
                 status = (await stage.ask(method, path, data=data)).status
                 assert status in (400, 404), (method, path, data, status)
         assert stage.plane.changes == before
+        assert await stage.kept.all() == secrets
 
     play(story)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+
+from dayfly.model.engine import ContainerEngine, EngineState
+from dayfly.model.status import FunctionStatus
 
 if TYPE_CHECKING:
     from tests.api.conftest import Answer, Play, Stage
@@ -31,7 +35,7 @@ def test_put_then_post_then_get(play: Play) -> None:
         created = await stage.ask("POST", "/system/functions", data=deployment)
         assert (created.status, created.body) == (202, b"")
         assert (await stage.ask("PUT", "/system/functions", data=deployment)).status == 202
-        shown = (await stage.ask("GET", "/system/function/hello?usage=1")).json()
+        shown = (await stage.ask("GET", "/system/function/hello?usage=0")).json()
         assert shown == {
             "name": "hello", "image": stage.bundle, "namespace": "openfaas-fn",
             "labels": {"com.openfaas.scale.min": "2", "faas_function": "hello"}, "annotations": {"note": '{"a": [1]}'},
@@ -172,6 +176,44 @@ def test_info_and_namespaces_have_every_part_that_clients_dereference(play: Play
     play(story)
 
 
+def test_a_bound_without_a_measure_is_scaled_like_openfaas_and_that_is_not_told(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy()
+        bound = {"com.openfaas.scale.max": "5", "a": "b"}
+        chosen = {**bound, "com.openfaas.scale.type": "capacity"}
+        for sent, signal in ((bound, "rps"), (chosen, "capacity"), ({}, "capacity")):
+            asked = {"service": "hello", "image": stage.bundle, "labels": {**sent, "com.dayfly.scale": "openfaas"}}
+            assert (await stage.ask("PUT", "/system/functions", data=asked)).status == 202
+            (status,) = stage.plane.functions.values()
+            assert status.spec.scaling.signal == signal
+            told = (await stage.ask("GET", "/system/function/hello")).json()
+            assert told["labels"] == {**sent, "faas_function": "hello"}
+
+    play(story)
+
+
+def test_what_a_function_uses_is_the_difference_of_two_looks(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        status = await stage.deploy()
+        looks = [
+            msgspec.structs.replace(status, cpu_s=9.0, memory_bytes=5_000),
+            msgspec.structs.replace(status, cpu_s=9.1, memory_bytes=6_000),
+            msgspec.structs.replace(status, cpu_s=9.0, replicas=()),
+        ]
+
+        async def look(_key: object) -> FunctionStatus:
+            return looks.pop(0)
+
+        monkeypatch.setattr(stage.plane, "status", look)
+        usage = (await stage.ask("GET", "/system/function/hello?usage=true")).json()["usage"]
+        assert usage["totalMemoryBytes"] == 6_000
+        assert 0 < usage["cpu"] <= 500, "a tenth of a second of work, in a fifth or more"
+        resting = (await stage.ask("GET", "/system/function/hello?usage=1")).json()["usage"]
+        assert resting == {"cpu": 0, "totalMemoryBytes": 0}
+
+    play(story)
+
+
 @pytest.mark.parametrize(
     ("labels", "before", "after"),
     [
@@ -222,5 +264,70 @@ def test_an_unreadable_alert_is_400(play: Play, body: bytes, text: bytes) -> Non
     async def story(stage: Stage) -> None:
         answer = await stage.ask("POST", "/system/alert", body=body)
         assert (answer.status, answer.body) == (400, text)
+
+    play(story)
+
+
+IMAGE = "ghcr.io/x/y:1"
+ENGINE = EngineState(engine=ContainerEngine(name="Docker", version="20.10.24", socket="/var/run/docker.sock"))
+
+
+def test_an_image_is_deployed_where_there_is_an_engine_and_echoed_byte_for_byte(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.engine.append(ENGINE)
+        asked = {"service": "web", "image": IMAGE, "envProcess": "cat", "annotations": {"topic": "a"}}
+        assert (await stage.ask("POST", "/system/functions", data=asked)).status == 202
+        (status,) = stage.plane.functions.values()
+        spec = status.spec
+        assert (spec.runtime, spec.bundle, spec.image, spec.process, spec.lang) == ("image", "", IMAGE, "cat", "image")
+        shown = (await stage.ask("GET", "/system/function/web")).json()
+        assert (shown["image"], shown["envProcess"]) == (IMAGE, "cat")
+        # The engine may have gone for a while: what was an image stays one, and the platform waits for it.
+        stage.engine[0] = msgspec.structs.replace(ENGINE, reason="it is away")
+        assert (await stage.ask("PUT", "/system/functions", data=asked)).status == 202
+        other = {**asked, "image": "busybox"}
+        assert (await stage.ask("PUT", "/system/functions", data=other)).status == 202
+        assert next(iter(stage.plane.functions.values())).spec.image == "busybox"
+
+    play(story)
+
+
+def test_code_becomes_an_image_and_an_image_code_and_the_rest_stays(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.engine.append(ENGINE)
+        await stage.deploy(image="me/hello:1", timeout="5s", handler="main:app", dialect="asgi", network="none")
+        changed = {"service": "hello", "image": IMAGE}
+        assert (await stage.ask("PUT", "/system/functions", data=changed)).status == 202
+        spec = next(iter(stage.plane.functions.values())).spec
+        assert (spec.runtime, spec.bundle, spec.image, spec.lang) == ("image", "", IMAGE, "image")
+        assert (spec.timeout, spec.network, spec.handler, spec.dialect) == ("5s", "none", "handler", "auto")
+        changed["image"] = stage.bundle
+        assert (await stage.ask("PUT", "/system/functions", data=changed)).status == 202
+        spec = next(iter(stage.plane.functions.values())).spec
+        assert (spec.runtime, spec.bundle, spec.lang, spec.timeout) == ("python", stage.bundle, "python", "5s")
+
+    play(story)
+
+
+@pytest.mark.parametrize("image", ["Bad Name", "-x", "a" * 2000])
+def test_what_is_no_images_name_is_refused_with_an_engine_too(play: Play, image: str) -> None:
+    async def story(stage: Stage) -> None:
+        stage.engine.append(ENGINE)
+        answer = await stage.ask("POST", "/system/functions", data={"service": "web", "image": image})
+        assert (answer.status, is_go_error(answer)) == (400, True)
+        assert not stage.plane.changes
+
+    play(story)
+
+
+def test_info_tells_of_the_engine(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        engine = (await stage.ask("GET", "/system/info")).json()["engine"]
+        assert (engine["engine"], "looks for none" in engine["reason"]) == (None, True)
+        stage.engine.append(ENGINE)
+        assert (await stage.ask("GET", "/system/info")).json()["engine"]["engine"]["name"] == "Docker"
+        assert (await stage.ask("GET", "/v1/info")).json()["engine"]["engine"]["version"] == "20.10.24"
+        metrics = (await stage.ask("GET", "/metrics", app="metrics")).body.decode()
+        assert "dayfly_container_engine_up{} 1" in metrics
 
     play(story)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -13,10 +14,15 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from dayfly.api.credentials import Credentials
-from dayfly.api.services import InstanceInfo
+from dayfly.api.services import InstanceInfo, Services
+from dayfly.build.builder import Builder
 from dayfly.control.clock import SystemClock
+from dayfly.control.images import Images
 from dayfly.control.plane import ControlPlane
+from dayfly.control.tokens import Tokens
+from dayfly.control.triggers import Triggers
 from dayfly.model.function import FunctionSpec
+from dayfly.model.reach import Reach
 from dayfly.model.replica import Prepared
 from dayfly.model.status import FunctionStatus
 from dayfly.model.table import FunctionLoad, Load
@@ -26,15 +32,29 @@ from dayfly.providers.fake import FakePlan, FakeProvider
 from dayfly.server.apps import build_apps
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.memory import MemoryStore
+from dayfly.storage.memory_ledger import MemoryLedger
+from dayfly.storage.memory_routes import MemoryRoutes
+from dayfly.storage.memory_tenancy import MemoryTenancy
+from dayfly.storage.memory_triggers import MemoryTriggers
+from dayfly.storage.secrets.memory import MemorySecrets
 
 TOKEN = "t" * 43
 DATA = b"any bytes will do here"
 DIGEST = "sha256:" + hashlib.sha256(DATA).hexdigest()
+BUNDLE = f"/v1/namespaces/openfaas-fn/bundles/{DIGEST}"
 HELLO = "/v1/namespaces/openfaas-fn/functions/hello"
 
 
+class NothingToInstall:
+    async def prepare(self, spec: FunctionSpec) -> None:
+        """Nothing."""
+
+
 class NothingToPrepare:
-    async def prepare(self, _spec: FunctionSpec) -> Prepared:
+    async def check(self, _spec: FunctionSpec) -> None:
+        return None
+
+    async def prepare(self, _spec: FunctionSpec, _revision: int) -> Prepared:
         return Prepared("/code", ())
 
 
@@ -49,14 +69,30 @@ async def until(holds: Callable[[], Any]) -> Any:
 async def story(folder: Path, admin_file: Path) -> None:
     logs, meter, blobs = LogStore(folder / "logs.db"), Meter(), FileBlobs(folder / "blobs")
     await logs.open()
+    tenancy = MemoryTenancy()
     plane = ControlPlane(
-        store=MemoryStore(), provider=FakeProvider(FakePlan(prints=("started", "listening"))), blobs=blobs,
-        preparer=NothingToPrepare(), meter=meter, logs=logs, link_socket=folder / "link.sock",
-        gateway_url="http://127.0.0.1:8080", clock=SystemClock(),
+        store=MemoryStore(), secrets=MemorySecrets(), tenancy=tenancy, routes=MemoryRoutes(), blobs=blobs,
+        ledger=MemoryLedger(),
+        provider=FakeProvider(FakePlan(prints=("started", "listening"))), preparer=NothingToPrepare(),
+        meter=meter, logs=logs, link_socket=folder / "link.sock", gateway_url="http://127.0.0.1:8080",
+        clock=SystemClock(),
     )  # fmt: skip
     await plane.start()
     info = InstanceInfo(provider="fake", gateway_url="http://127.0.0.1:8080", console_url="", metrics_url="")
-    apps = build_apps(plane, logs, meter, blobs, Credentials(admin_file, TOKEN), info)
+    tokens = Tokens(tenancy, b"k" * 32, SystemClock())
+    never: Any = None
+    no_flows: Any = SimpleNamespace(figures=lambda _: [])
+    builder = Builder(
+        b"b" * 32, folder / "incoming", namespaces=plane.namespaces.names, bundles=plane.bundles, built=tenancy,
+        preparer=NothingToInstall(), dockerfiles=never, unix_ms=SystemClock().unix_ms,
+    )  # fmt: skip
+    services = Services(
+        plane=plane, secrets=plane.secrets, namespaces=plane.namespaces, routes=plane.routes,
+        triggers=Triggers(MemoryTriggers(), plane.functions, Reach(), SystemClock()),
+        intake=never, tokens=tokens, logs=logs, meter=meter, bundles=plane.bundles, images=Images(), builder=builder,
+        info=info, spending=plane.spending, flows=no_flows, runs=never,
+    )  # fmt: skip
+    apps = build_apps(services, Credentials(admin_file, TOKEN, tokens=tokens))
 
     def client(app: Any) -> httpx2.AsyncClient:
         headers = {"authorization": f"Bearer {TOKEN}"}
@@ -64,10 +100,10 @@ async def story(folder: Path, admin_file: Path) -> None:
 
     try:
         async with client(apps.public) as api, client(apps.metrics) as metrics:
-            assert (await api.put(f"/v1/bundles/{DIGEST}", content=DATA + b"!")).status_code == 400
-            assert (await api.head(f"/v1/bundles/{DIGEST}")).status_code == 404
-            assert (await api.put(f"/v1/bundles/{DIGEST}", content=DATA)).status_code == 201
-            assert (await api.head(f"/v1/bundles/{DIGEST}")).status_code == 200
+            assert (await api.put(BUNDLE, content=DATA + b"!")).status_code == 400
+            assert (await api.head(BUNDLE)).status_code == 404
+            assert (await api.put(BUNDLE, content=DATA)).status_code == 201
+            assert (await api.head(BUNDLE)).status_code == 200
 
             deployed = await api.put(HELLO, json={"bundle": DIGEST, "image": "me/hello:1"})
             assert (deployed.status_code, deployed.json()["desired_replicas"]) == (201, 1)
@@ -95,6 +131,16 @@ async def story(folder: Path, admin_file: Path) -> None:
 
             lines = [json.loads(line) for line in (await api.get("/system/logs?name=hello&tail=2")).text.splitlines()]
             assert [line["text"] for line in lines] == ["started", "listening"]
+
+            secret = {"name": "password", "value": "canary"}
+            assert (await api.put("/system/functions", json={**deployment, "secrets": ["password"]})).status_code == 400
+            assert (await api.post("/system/secrets", json=secret)).status_code == 202
+            assert (await api.put("/system/functions", json={**deployment, "secrets": ["password"]})).status_code == 202
+            (told,) = (await api.get("/v1/namespaces/openfaas-fn/secrets")).json()
+            assert (told["name"], told["functions"]) == ("password", ["hello"])
+            refused = await api.delete("/v1/namespaces/openfaas-fn/secrets/password")
+            assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+            assert (await api.request("DELETE", "/system/secrets", json=secret)).status_code == 202
 
             assert (await api.post("/system/scale-function/hello", json={"replicas": 0})).status_code == 202
             assert (await api.get("/system/function/hello")).json()["replicas"] == 0

@@ -5,14 +5,26 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src" / "dayfly"
 MAY_READ = {
+    "api/budgets.py": "which day and month it is, and what `since=36h` means",
     "api/logs.py": "what `since=10m` means is a time on the clock that stamped the lines",
+    "cli/loop/function.py": "how long ago a file was saved",
     "cli/revisions.py": "how long ago a revision was deployed",
+    "cli/top.py": "how old a replica is",
+    "client/template_pull.py": "when a template was pulled",
     "control/clock.py": "the control plane's clock, for times that are shown",
     "gateway/call.py": "X-Start-Time",
+    "gateway/routed.py": "when tokens and signatures of others end",
     "http1/date.py": "the Date header",
+    "queue/clock.py": "when a call is due that waits over the machine's next start",
+    "gateway/submission.py": "X-Start-Time",
+    "oci/sweep.py": "how long ago a blob was used",
+    "providers/docker/output.py": "stamps of log lines",
+    "catalog/functions/certinfo/handler.py": "the days that a certificate has left",
+    "catalog/functions/uuid/handler.py": "identifiers ordered by time",
     "providers/fake.py": "stamps of log lines",
     "providers/local/logs.py": "stamps of log lines",
     "runtimes/python/output.py": "stamps of log lines",
+    "storage/blobs.py": "how long ago a file was written",
 }
 READS = {
     "time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime", "time.asctime",

@@ -39,3 +39,9 @@ def test_a_gateway_loads_neither_web_framework_nor_store() -> None:
 def test_the_control_plane_loads_no_command_line() -> None:
     loaded = loaded_by("import dayfly.server.control_process")
     assert loaded & {"httpx2", "rich", "dayfly.cli", "dayfly.gateway"} == set()
+
+
+def test_the_control_plane_loads_the_libraries_of_no_broker_before_a_trigger_needs_one() -> None:
+    brokers = {"aiokafka", "aiormq", "asyncpg", "nats", "paho", "redis"}
+    assert loaded_by("import dayfly.server.control_process") & brokers == set()
+    assert "paho" in loaded_by("from dayfly.events import sources\nsources.load('mqtt')")

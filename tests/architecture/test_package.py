@@ -53,6 +53,12 @@ def test_the_readme_opens_with_the_two_commands() -> None:
     assert any("make test" in line for line in opening)
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text()
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")}
+    assert {page for page in pages if f"]({page})" not in readme} == set()
+
+
 def test_every_runtime_dependency_is_locked() -> None:
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "locks" / "runtime.txt").read_text(), re.MULTILINE))

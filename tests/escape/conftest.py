@@ -17,12 +17,25 @@ from typing import Any
 import msgspec
 import pytest
 from tests.system.conftest import end
-from tests.system.driver import DEADLINE_S, Platform
+from tests.system.driver import DEADLINE_S, Platform, children_of, eventually
 
 HERE = Path(__file__).parent
 ATTACKER = (HERE / "attacker" / "handler.py").read_text()
+VICTIM = """
+import os
+
+def handle(event, context):
+    with open(os.path.join(os.environ["DAYFLY_SECRETS"], "victims")) as file:
+        return "alive" if not event.text or file.read() == event.text else "robbed"
+"""
+VICTIMS_SECRET = "/var/openfaas/secrets/victims"
 USER = 1001
 ENOUGH_MEMORY = "256Mi"
+
+
+def call(action: str, *arguments: Any) -> bytes:
+    """Return the body of a call that makes the attacker do something."""
+    return json.dumps({"action": action, "args": arguments}).encode()
 
 
 class Stand(msgspec.Struct, frozen=True):
@@ -56,6 +69,16 @@ STANDS = {
 
 # The lesser tiers take two more minutes: `make test-escape` has them too.
 CHOSEN = sorted(STANDS) if os.environ.get("DAYFLY_TEST_ESCAPE") == "full" else ["root", "user"]
+
+
+def own_address() -> str:
+    """Return an address of this machine that is not loopback, where it has one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
 
 
 class Targets:
@@ -129,19 +152,28 @@ class Arena:
         if stand.user and os.geteuid() == 0:
             os.chown(home, USER, USER)
         self.secret = f"canary-{secrets.token_hex(12)}"
-        self.platform = Platform(home / "data", {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}, stand.prefix)
+        self.hidden = f"canary-{secrets.token_hex(12)}"
+        """What is in the victim's secret."""
+        self.key_file = home / "keys" / "dayfly.key"
+        environ = {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1", "DAYFLY_SECRETS_KEY_FILE": str(self.key_file)}
+        self.platform = Platform(home / "data", environ, stand.prefix)
 
     def start(self) -> None:
         self.platform.start()
         self.port = int(self.platform.status()["gateway_url"].rpartition(":")[2])
-        self.deploy("victim", "def handle(event, context):\n    return 'alive'\n", "--env", f"SECRET={self.secret}")
-        assert self.ask("victim") == (200, b"alive")
-        self.deploy("attacker", ATTACKER, "--memory-limit", ENOUGH_MEMORY)
+        self.platform.ok("secret", "create", "victims", stdin=self.hidden)
+        self.platform.ok("secret", "create", "attackers", stdin="mine")
+        self.deploy("victim", VICTIM, "--env", f"SECRET={self.secret}", "--secret", "victims")
+        assert self.ask("victim", self.hidden.encode()) == (200, b"alive")
+        self.deploy("attacker", ATTACKER, "--memory-limit", ENOUGH_MEMORY, "--secret", "attackers")
         status = self.platform.status()
         self.pids = [each["pid"] for each in status["processes"] if each["role"] != "function"]
         self.pids += [each["pid"] for each in status["processes"] if each["role"] == "function"][:1]
         self.pids.append(os.getpid())
         """The processes of the platform, one of its functions' and this one."""
+        everybody = [each["pid"] for each in status["processes"]]
+        self.victims = [pid for pid in everybody if Path(f"/proc/{pid}/root", *VICTIMS_SECRET.split("/")).exists()]
+        assert self.victims or self.stand.tier == "B"
         self.code = {name: self._code_of(name) for name in ("victim", "attacker")}
 
     def deploy(self, name: str, code: str, *options: str) -> None:
@@ -150,9 +182,11 @@ class Arena:
 
     def attempt(self, action: str, *arguments: Any, function: str = "attacker") -> dict[str, Any]:
         """Have the function do something and return what it tells of it."""
-        status, body = self.ask(function, json.dumps({"action": action, "args": arguments}).encode())
-        assert status == 200, (status, body, self.platform.log())
+        status, body = self.ask(function, call(action, *arguments))
         told: dict[str, Any] = json.loads(body)
+        if status == 502 and told["code"].startswith("function_"):  # the attack has cost it its replica
+            return {"outcome": told["code"], "told": told["detail"]}
+        assert status == 200, (status, body, self.platform.log())
         return told
 
     def ask(self, function: str, body: bytes = b"") -> tuple[int, bytes]:
@@ -163,13 +197,50 @@ class Arena:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
+    @contextlib.contextmanager
+    def nothing_left(self, what: str) -> Iterator[None]:
+        """Wait afterwards until functions have no more processes than before, but for some jails built ahead."""
+        (zygote,) = self.platform.pids("zygote")
+        before = len(children_of(zygote))
+        yield
+        eventually(f"{what} are gone", lambda: len(children_of(zygote)) <= before + 2)
+
     def _code_of(self, name: str) -> Path:
         digest = str(self.platform.describe(name)["spec"]["bundle"]).removeprefix("sha256:")
-        return self.platform.data_dir / "code" / digest
+        return Path(self.of_platform(f"code/{digest}"))
+
+    def of_platform(self, pattern: str) -> str:
+        """Return the path of a file or socket in the platform's own folder, which has to be there."""
+        found = sorted(self.platform.data_dir.glob(pattern))
+        assert found, f"{pattern}: there is nothing of that name to reach for"
+        return str(found[0])
+
+    @property
+    def victims_secret(self) -> str:
+        """Where the victim's secret is, as this machine sees it."""
+        link = next(iter(self.run_dir.glob("scratch/*/secrets")), None)
+        found = link.resolve().glob("*/victims") if link is not None else ()
+        return next((str(path) for path in found), VICTIMS_SECRET)
 
     @property
     def run_dir(self) -> Path:
         return self.platform.data_dir / "run"
+
+    @property
+    def queue_port(self) -> int:
+        """Where the server of queued calls listens, on loopback."""
+        return int(json.loads(Path(self.of_platform("run/nats.json")).read_bytes())["port"])
+
+    @property
+    def victim_socket(self) -> str:
+        """The path of the socket on which the victim is called."""
+        replicas = self.platform.data_dir / "run" / "r"
+        assert self.ask("victim") == (200, b"alive")
+        (found,) = [path for path in replicas.glob("*.sock") if path.stem in self._replicas_of("victim")]
+        return str(found)
+
+    def _replicas_of(self, name: str) -> list[str]:
+        return [str(each["id"]) for each in self.platform.describe(name)["replicas"]]
 
 
 @pytest.fixture(scope="module", params=CHOSEN)

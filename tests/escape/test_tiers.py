@@ -1,6 +1,7 @@
 """What a machine without some layers gets: a refusal, or functions that wait until somebody has accepted it."""
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,11 +15,15 @@ Start = Callable[..., Platform]
 
 
 @pytest.fixture
-def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+def at() -> Iterator[Start]:
     """Makes the platform of one data folder on machines that refuse some layers."""
-    folder = tmp_path_factory.mktemp("tiers")
-    for each in (folder, folder.parent, folder.parent.parent):
-        each.chmod(0o755)
+    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # functions of other accounts pass through it
+        yield from _made_in(folder)
+
+
+def _made_in(folder: Path) -> Iterator[Start]:
     made: list[Platform] = []
 
     def make(without: str = "") -> Platform:

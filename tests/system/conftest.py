@@ -1,11 +1,14 @@
 """Every system test gets a platform of its own, and none may leave anything behind."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.system.driver import Platform, children_of, eventually, is_alive, kill, processes_that_know
+
+from dayfly.server.settings import key_dir
 
 
 @pytest.fixture
@@ -42,8 +45,12 @@ def shared_platform() -> Iterator[Platform]:
 def end(platform: Platform) -> None:
     """Stop the platform and prove that no process, socket or run file of it is left."""
     status = platform.status()
+    secrets = [link.resolve() for link in (platform.data_dir / "run").glob("scratch/*/secrets")]
     everything = {process["pid"] for process in status.get("processes", ())} | children_of(status.get("pid", 0))
     platform.stop()
+    for key in key_dir(os.environ).glob("*.key"):
+        if f"{platform.data_dir}/" in key.read_text():
+            key.unlink()
     left = [pid for pid in everything if is_alive(pid)]
     for pid in left:
         kill(pid)
@@ -52,3 +59,4 @@ def end(platform: Platform) -> None:
     sockets = [line for line in Path("/proc/net/unix").read_text().splitlines() if str(platform.data_dir) in line]
     assert sockets == []
     assert not (platform.data_dir / "run").exists()
+    assert not [place for place in secrets if place.exists()]

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from dayfly.server.commands import status
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
 DEADLINE_S = 30.0
@@ -99,14 +101,19 @@ class Platform:
             self._foreground.wait(DEADLINE_S)
 
     def status(self) -> dict[str, Any]:
-        """Return what `dayfly status` says; empty when nothing runs."""
-        done = self.run("status", "--output", "json")
-        found: dict[str, Any] = json.loads(done.out) if done.code == 0 else {}
-        return found
+        """Return what `dayfly status` says, without a process for it: tests ask often. Empty when nothing runs."""
+        found: dict[str, Any] = msgspec.to_builtins(status(str(self.data_dir)))
+        return found if found["pid"] else {}
 
     def pids(self, role: str) -> list[int]:
         """Return the processes that play this part."""
         return [process["pid"] for process in self.status()["processes"] if process["role"] == role]
+
+    def login(self, password: str) -> None:
+        """Log in by command; what it keeps stays beside the platform, and out of this account's home."""
+        kept = {"XDG_CONFIG_HOME": str(self.data_dir.parent / "config")}
+        login = program("login", "--password-stdin", "--gateway", self.status()["gateway_url"])
+        subprocess.run(login, input=password, env=self._environ | kept, text=True, check=True, timeout=120)
 
     def describe(self, name: str) -> dict[str, Any]:
         """Return what `dayfly describe` says."""

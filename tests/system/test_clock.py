@@ -3,6 +3,7 @@
 import base64
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,18 @@ def status_of(platform: Platform, name: str) -> dict[str, Any]:
     return found
 
 
+def queued(platform: Platform, name: str, delay: str) -> str:
+    """Queue a call and return its id."""
+    reply = platform.ask("POST", f"/async-function/{name}", b"on", headers={"X-Delay": delay})
+    assert reply.status == 202, reply
+    return reply.headers["x-call-id"]
+
+
+def call_of(platform: Platform, call_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = as_admin(platform, f"/v1/calls/{call_id}").json()
+    return found
+
+
 def log_of(platform: Platform, query: str) -> bytes:
     return as_admin(platform, f"/v1/namespaces/openfaas-fn/functions/teller/logs?{query}").body
 
@@ -106,10 +119,12 @@ def test_jumps_of_the_clock_fail_no_call_and_change_no_decision(
         platform.deploy_function(scratch / name, SAY, "--label", f"com.openfaas.scale.zero-duration={idle}")
         assert platform.ask("POST", f"/function/{name}", b"on").status == 200
     patient = status_of(platform, "patient")["replicas"][0]["id"]
+    late = queued(platform, "busy", "2h")
     caller, before = Caller(platform), counters(platform)
     with caller:
         jump_about(clock, platform, caller, before)
     assert caller.wrong == []
+    assert call_of(platform, late)["state"] == "queued", "two hours have not passed either"
     # Neither an hour nor a day of idleness has passed, but two seconds have.
     assert [replica["id"] for replica in status_of(platform, "patient")["replicas"]] == [patient]
     eventually("the brief one sleeps", lambda: status_of(platform, "brief")["ready_replicas"] == 0)
@@ -120,8 +135,13 @@ def test_jumps_of_the_clock_fail_no_call_and_change_no_decision(
 def jump_about(clock: JumpingClock, platform: Platform, caller: Caller, before: dict[str, float]) -> None:
     """Let the clock jump, and look each time at what could have noticed."""
     for offset_s in JUMPS:
+        soon = queued(platform, "busy", "1s")
         clock.jump(offset_s)
         caller.wait_for(80)
+        eventually("the queued call is made", lambda soon=soon: call_of(platform, soon)["state"] == "done")  # type: ignore[misc] # mypy infers no lambda with defaults
+        made = call_of(platform, soon)
+        assert made["attempts"] == 1
+        assert abs(made["finished_unix_ms"] / 1000 - time.time() - offset_s) < 600, "and the queue's clock did jump"
         told = b"jumped by %d" % offset_s
         assert platform.ask("POST", "/function/teller", told).status == 200
         eventually("it was printed", lambda told=told: told in log_of(platform, "tail=1"))  # type: ignore[misc] # mypy infers no lambda with defaults

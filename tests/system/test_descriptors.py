@@ -68,6 +68,11 @@ def test_replicas_beyond_the_limit_are_refused_by_its_name_and_leave_nothing_ope
     with platform_with(128, scratch) as platform:
         platform.deploy_function(scratch / "echo", ECHO)
         zygote = platform.pids("zygote")[0]
+        # Once up and down, so that what the first start had made ready for the next is there too.
+        platform.ok("scale", "echo", "2")
+        eventually("there are two", lambda: len(platform.describe("echo")["replicas"]) == 2)
+        platform.ok("scale", "echo", "1")
+        eventually("there is one", lambda: len(platform.describe("echo")["replicas"]) == 1)
         before = open_files(zygote)
         platform.ok("scale", "echo", "40")
         told = "this account may have 128 files open"

@@ -53,7 +53,14 @@ def as_admin(platform: Platform, method: str, path: str, body: bytes | None = No
 def upload(platform: Platform) -> Reply:
     """Upload what is no archive, which only unpacking would find out."""
     data = b"x" * 100_000
-    return as_admin(platform, "PUT", f"/v1/bundles/sha256:{hashlib.sha256(data).hexdigest()}", data)
+    digest = hashlib.sha256(data).hexdigest()
+    return as_admin(platform, "PUT", f"/v1/namespaces/openfaas-fn/bundles/sha256:{digest}", data)
+
+
+def queue_call(platform: Platform, name: str, *, delay: str = "0s") -> str:
+    """Queue a call and return its id; empty when it was not accepted."""
+    reply = platform.ask("POST", f"/async-function/{name}", b"on", headers={"X-Delay": delay})
+    return reply.headers["x-call-id"] if reply.status == 202 else ""
 
 
 def dropped(platform: Platform) -> float:
@@ -78,8 +85,13 @@ def test_on_a_full_disk_calls_go_on_and_changes_are_refused(full: tuple[Platform
     platform.start()
     for name in ("busy", "idle"):
         platform.deploy_function(scratch / name, SAY)
+    early = queue_call(platform, "idle", delay="1h")
     disk.fill()
     assert calls(platform, "busy") == {(200, b"on")}
+    for method in ("/async-function/busy", "/function/busy"):
+        kept = platform.ask("POST", method, b"on", headers={"Idempotency-Key": "k"})
+        assert (kept.status, kept.json()["code"], kept.headers["retry-after"]) == (507, "store_full", "1")
+    assert as_admin(platform, "GET", f"/v1/calls/{early}").json()["state"] == "queued"
     assert "busy" in platform.ok("list")
     assert platform.describe("idle")["revision"] == 1
     refused = upload(platform)
@@ -98,8 +110,11 @@ def test_on_a_full_disk_calls_go_on_and_changes_are_refused(full: tuple[Platform
     disk.free()
     platform.deploy_function(scratch / "more", SAY)
     assert platform.ok("scale", "idle", "2")
+    eventually("calls are queued again", lambda: queue_call(platform, "busy"))
+    assert platform.ask("POST", "/function/busy", b"on", headers={"Idempotency-Key": "k"}).body == b"on"
+    assert as_admin(platform, "GET", f"/v1/calls/{early}").json()["state"] == "queued"
     assert calls(platform, "more") == calls(platform, "idle") == {(200, b"on")}
-    eventually("lines are kept again", lambda: "said" in platform.ok("logs", "more", "--tail", "5"))
+    eventually("lines are kept again", lambda: "said" in platform.ok("logs", "more", "--lines", "5"))
     check_state(platform.data_dir, {"busy", "idle", "more"})
 
 

@@ -1,6 +1,7 @@
 """A function's life by the command line: deployed, called, listed, scaled, read about and removed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.system.driver import Platform, eventually
@@ -74,3 +75,48 @@ def test_requirements_that_cannot_be_installed_are_told_with_the_installers_word
 def test_info_names_this_platform(shared_platform: Platform) -> None:
     version = json.loads(shared_platform.ok("version", "--output", "json"))
     assert shared_platform.status()["version"] in json.dumps(version)
+
+
+BUSY = """
+import time
+
+def handle(event, context):
+    until = time.process_time() + 0.3
+    while time.process_time() < until:
+        pass
+    return "done"
+"""
+
+
+def test_what_a_function_uses_is_in_describe_in_top_and_in_the_metrics(
+    shared_platform: Platform, scratch: Path
+) -> None:
+    shared_platform.deploy_function(scratch / "busy", BUSY)
+    shared_platform.ok("invoke", "busy")
+    status = shared_platform.describe("busy")
+    (replica,) = status["replicas"]
+    assert status["cpu_s"] == replica["cpu_s"] > 0.2  # the kernel counts in ticks
+    assert status["memory_bytes"] == replica["memory_bytes"] > 1 << 20
+    assert "of CPU" in shared_platform.ok("describe", "busy")
+
+    with ThreadPoolExecutor(1) as pool:
+        looked = pool.submit(lambda: shared_platform.ok("top", "busy", "--output", "json"))
+        while not looked.done():
+            assert shared_platform.ask("POST", "/function/busy").body == b"done"
+        (row,) = json.loads(looked.result())
+    assert row["replicas"][0]["id"] == replica["id"]
+    assert row["cpu_percent"] == row["replicas"][0]["cpu_percent"] > 0
+    used_s = shared_platform.describe("busy")["cpu_s"]
+    assert used_s > 0.5
+
+    label = 'function_name="busy.openfaas-fn"'
+    login = {"Authorization": f"Bearer {(shared_platform.data_dir / 'run' / 'token').read_text().strip()}"}
+    text = shared_platform.ask("GET", "/metrics", listener="metrics_url", headers=login).body.decode()
+    used = {line.partition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if label in line}
+    assert used[f"dayfly_function_cpu_seconds_total{{{label}}}"] >= used_s
+    assert used[f"dayfly_function_memory_bytes{{{label}}}"] > 1 << 20
+    assert used[f'dayfly_replica_cpu_seconds_total{{{label},replica="{replica["id"]}"}}'] >= used_s
+    shared_platform.ok("scale", "busy", "0")
+    eventually("it is at zero", lambda: not shared_platform.describe("busy")["replicas"])
+    gone = shared_platform.describe("busy")
+    assert (gone["cpu_s"] >= used_s, gone["memory_bytes"]) == (True, 0)

@@ -10,7 +10,7 @@ import pytest
 from tests.golden.make import PASSWORD
 from tests.system.driver import ROOT, Platform
 
-from dayfly.storage import layouts, migrations
+from dayfly.storage import layouts, migrations, steps
 
 GOLDEN = sorted(path for path in (ROOT / "tests" / "golden").iterdir() if (path / "expected.json").is_file())
 
@@ -31,7 +31,7 @@ def test_a_data_folder_of_an_earlier_version_is_opened(golden: Path, platform: P
         assert platform.ok("invoke", name, stdin=body).strip() == answer
     for name, line in expected["logged"].items():
         assert platform.ok("logs", name, "--since", "100000h").count(line) == 2
-    platform.ok("login", "--password-stdin", "--gateway", platform.status()["gateway_url"], stdin=PASSWORD)
+    platform.login(PASSWORD)
     platform.stop()
     assert layouts.layout_of(platform.data_dir / "state.db") == migrations.newest()
     if expected["layout"] < migrations.newest():
@@ -41,7 +41,7 @@ def test_a_data_folder_of_an_earlier_version_is_opened(golden: Path, platform: P
 
 def test_every_layout_there_ever_was_is_kept_and_none_has_changed() -> None:
     kept = {json.loads((golden / "expected.json").read_text())["layout"] for golden in GOLDEN}
-    released = {number for number, step in enumerate(migrations.STEPS, start=1) if step.since != _unreleased()}
+    released = {number for number, step in enumerate(steps.STEPS, start=1) if step.since != _unreleased()}
     assert released <= kept
     for golden in GOLDEN:
         assert sum(path.stat().st_size for path in golden.rglob("*") if path.is_file()) < 200_000

@@ -1,5 +1,6 @@
 """Functions that take more than their share: their neighbour is not harmed, and what became of them is told truly."""
 
+import json
 import os
 import signal
 import threading
@@ -47,6 +48,19 @@ def stop():
 
 def stay():
     time.sleep(300)
+
+def spin():
+    while True:
+        pass
+
+def fault():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def leave():
+    os._exit(3)
 
 def handle(event, context):
     if event.text:
@@ -97,11 +111,11 @@ def cgroup_folders(pid: int) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "status", "code", "end", "said"),
     [
-        ("memory", 502, "replica_lost", "oom", "memory limit of 64 MiB"),
+        ("memory", 502, "function_out_of_memory", "oom", "memory limit of 64 MiB"),
         ("forks", 500, "pids", "pids", "512 processes"),
         ("disk", 500, "disk", "", "/tmp is full"),
         ("log", 200, "", "", "lines dropped"),
-        ("stop", 502, "replica_lost", "stuck", "SIGSTOP"),
+        ("stop", 502, "function_stopped", "stuck", "SIGSTOP"),
         ("stay", 504, "timeout", "timeout", "its timeout is 1 s"),
     ],
 )
@@ -111,10 +125,12 @@ def test_what_became_of_the_unruly_is_told_and_nobody_else_is_harmed(
     platform = shared_platform
     platform.deploy_function(scratch / "quiet", OK)
     memory, timeout = "1Gi" if name == "forks" else "64Mi", "1s" if name == "stay" else "20s"
-    platform.deploy_function(scratch / name, UNRULY, "--memory-limit", memory, "--timeout", timeout)
+    platform.deploy_function(scratch / name, UNRULY, "--memory-limit", memory, "--call-timeout", timeout)
     with called_all_the_time(platform, "quiet") as statuses:
         reply = platform.ask("POST", f"/function/{name}", name.encode())
         assert (reply.status, reply.json()["code"] if code else "") == (status, code), reply
+        if status == 502:
+            assert said in reply.json()["detail"]
         if end:
             eventually("it ends", lambda: platform.describe(name)["exits"] == {end: 1})
         eventually("its log tells", lambda: said in platform.ok("logs", name))
@@ -128,6 +144,42 @@ def test_what_became_of_the_unruly_is_told_and_nobody_else_is_harmed(
         assert f"dayfly_function_replica_exits_total{labels} 1" in page.body.decode()
         assert f"{end} 1" in platform.ok("describe", name)
     platform.ok("remove", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "end", "said"),
+    [
+        ("fault", "function_crashed", "crashed", "signal SIGSEGV"),
+        ("leave", "function_crashed", "crashed", "exit code 3"),
+        ("kill", "function_killed", "killed", "signal SIGKILL"),
+    ],
+)
+def test_a_crash_is_told_to_whoever_called(
+    shared_platform: Platform, scratch: Path, name: str, code: str, end: str, said: str
+) -> None:
+    platform = shared_platform
+    platform.deploy_function(scratch / name, UNRULY)
+    told = platform.ask("POST", f"/function/{name}", name.encode()).json()
+    assert (told["status"], told["code"], said in told["detail"]) == (502, code, True), told
+    assert told["call_id"]
+    eventually("it ends", lambda: platform.describe(name)["exits"] == {end: 1})
+    platform.ok("remove", name)
+
+
+def test_a_call_taken_down_by_anothers_timeout_is_told_so(shared_platform: Platform, scratch: Path) -> None:
+    platform = shared_platform
+    platform.deploy_function(scratch / "late", UNRULY, "--call-timeout", "4s")
+    second = platform.connect()  # now, as there is only a moment between the answer and the replica's end
+    first = platform.ask("POST", "/function/late", b"spin")
+    second.request("POST", "/function/late", b"stay")
+    assert (first.status, first.json()["code"]) == (504, "timeout")
+    told = json.loads(second.getresponse().read())
+    second.close()
+    assert (told["status"], told["code"]) == (502, "function_timed_out"), told
+    assert "timeout of 4 s" in told["detail"]
+    assert "`timeout`" in told["hint"]
+    eventually("it ends", lambda: platform.describe("late")["exits"] == {"timeout": 1})
+    platform.ok("remove", "late")
 
 
 @needs_cells

@@ -1,5 +1,6 @@
 """Parts that are killed: what goes on meanwhile, and what comes back."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,12 +76,16 @@ def test_everything_dies_with_the_supervisor_and_the_next_start_is_clean(platfor
     assert platform.ask("POST", "/function/echo", b"again").body == b"again"
 
 
+def ended(platform: Platform, before: int) -> bool:
+    return platform.log().count("signal 9; starting it again") > before
+
+
 @pytest.mark.parametrize("role", ["gateway", "control"])
 def test_a_part_that_keeps_dying_is_started_again_with_patience(platform: Platform, role: str) -> None:
     platform.start()
-    for _ in range(3):
+    for before in range(3):
         eventually("it runs", lambda: platform.pids(role))
         kill(platform.pids(role)[0])
-        eventually("its end was seen", lambda: platform.log().count("signal 9; starting it again"))
+        eventually("its end was seen", partial(ended, platform, before))
     eventually("it serves again", lambda: platform.run("list").code == 0)
     assert "starting it again in 0.1 s" in platform.log()

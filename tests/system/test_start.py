@@ -29,12 +29,12 @@ def test_the_first_start_shows_the_login_and_no_later_one_does(platform: Platfor
     platform.stop()
     assert not LOGIN.search(platform.start())
     # The password that was shown is the one that works, also after a second start.
-    platform.ok("login", "--password-stdin", "--gateway", platform.status()["gateway_url"], stdin=first[1])
+    platform.login(first[1])
 
 
 def test_start_says_where_everything_is_and_what_to_paste(platform: Platform) -> None:
     text = platform.start()
-    status = platform.status()
+    status = json.loads(platform.ok("status", "--output", "json"))
     for url in (status["gateway_url"], status["console_url"], status["metrics_url"]):
         assert url in text
     assert f"curl -d Dayfly {status['gateway_url']}/function/hello" in text
@@ -111,6 +111,18 @@ def test_an_empty_or_short_admin_password_stops_the_start(scratch: Path, passwor
     assert platform.status() == {}
 
 
+def test_an_operator_may_let_prometheus_in_without_a_credential(scratch: Path) -> None:
+    platform = Platform(scratch / "data", {"DAYFLY_METRICS_OPEN": "true"})
+    try:
+        platform.start()
+        figures = platform.ask("GET", "/metrics", listener="metrics_url")
+        assert figures.status == 200
+        assert b"dayfly_gateways" in figures.body
+        assert platform.ask("GET", "/system/functions").status == 401
+    finally:
+        platform.stop()
+
+
 def test_an_empty_credential_file_stops_the_start(platform: Platform) -> None:
     platform.start()
     platform.stop()
@@ -141,7 +153,7 @@ def test_ctrl_c_ends_a_start_in_the_foreground_with_0(platform: Platform) -> Non
 
 def test_a_second_signal_ends_it_at_once(platform: Platform, scratch: Path) -> None:
     process = platform.start_foreground()
-    platform.deploy_function(scratch / "sleepy", SLOW.replace("1.5", "60"), "--timeout", "2m")
+    platform.deploy_function(scratch / "sleepy", SLOW.replace("1.5", "60"), "--call-timeout", "2m")
     connection = platform.connect()
     connection.request("POST", "/function/sleepy", b"")
     eventually("the call began", lambda: "began" in platform.ok("logs", "sleepy"))

@@ -35,7 +35,7 @@ def test_a_kill_at_any_call_loses_nothing_that_was_acknowledged(tmp_path: Path, 
     assert found.orphans == []
 
 
-@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=12+", "pwrite64:error=ENOSPC:when=40+"])
+@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=12+", "pwrite64:error=ENOSPC:when=90+"])
 def test_a_disk_that_fails_for_good_is_never_called_good(tmp_path: Path, fault: str) -> None:
     ended = run(tmp_path, fault)
     assert ended.refused, "the disk's errors were called success"
@@ -47,7 +47,7 @@ def test_a_disk_that_fails_for_good_is_never_called_good(tmp_path: Path, fault: 
     assert found.orphans == []
 
 
-@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=12..13", "pwrite64:error=EIO:when=40..41"])
+@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=12..13", "pwrite64:error=EIO:when=90..91"])
 def test_a_disk_that_works_again_is_written_again(tmp_path: Path, fault: str) -> None:
     ended = run(tmp_path, fault, patient=True)
     assert ended.functions_seen, "the fault never came"

@@ -23,7 +23,7 @@ def spacious(scratch: Path) -> Iterator[Platform]:
     platform = Platform(scratch / "data", {"DAYFLY_MAX_BODY": "4Gi", "DAYFLY_LIMITS": "answer_bytes=0"})
     try:
         platform.start()
-        platform.deploy_function(scratch / "bodies", BODIES, "--timeout", "600s", *ONE)
+        platform.deploy_function(scratch / "bodies", BODIES, "--call-timeout", "600s", *ONE)
         yield platform
     finally:
         end(platform)

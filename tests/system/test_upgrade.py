@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -20,11 +21,12 @@ pytestmark = pytest.mark.timeout(180)  # each starts several programs, and other
 LAYOUT = newest()
 ECHO = "def handle(event, context):\n    return event.body\n"
 SLOW = """
-import time
+import socket
 
 def handle(event, context):
     print("began", flush=True)
-    time.sleep({})
+    with socket.create_connection(("127.0.0.1", {port})) as waited:
+        waited.recv(1)
     return "done"
 """
 
@@ -113,17 +115,21 @@ def test_a_call_that_takes_its_time_is_finished_by_the_version_it_began_with(
     platform: Platform, scratch: Path, copy: Callable[..., Path]
 ) -> None:
     platform.start()
-    platform.deploy_function(scratch / "slow", SLOW.format(4))
+    gate = socket.create_server(("127.0.0.1", 0))
+    code = SLOW.format(port=gate.getsockname()[1])
+    platform.deploy_function(scratch / "slow", code, "--network", "host")
     connection = platform.connect()
     connection.request("POST", "/function/slow", b"")
     eventually("the call began", lambda: "began" in platform.ok("logs", "slow"))
     done = run(platform, versions.program(copy()), "upgrade")
     assert done.code == 0, done.err
     assert platform.status()["version"] == versions.NEXT
+    gate.accept()[0].close()
     answer = connection.getresponse()
     assert (answer.status, answer.read()) == (200, b"done")
     assert answer.getheader("connection") == "close"
     connection.close()
+    gate.close()
 
 
 @pytest.mark.parametrize(

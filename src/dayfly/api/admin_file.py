@@ -4,15 +4,14 @@ The platform starts with a valid record or not at all: an empty, damaged or read
 operator, never a reason to run open (threats T1 and T3).
 """
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 import msgspec
 
+from dayfly.api.private_file import read_private, write_private
 from dayfly.model.errors import ConfigError
 
 MAX_PASSWORD_BYTES = 1024
@@ -51,19 +50,9 @@ class AdminRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 def load(path: Path) -> AdminRecord | None:
     """Return the record, or None when there is no file. Raises ConfigError for one that must not be used."""
-    for left in path.parent.glob(f".{path.name}.*"):  # of a life that was killed while it wrote
-        with contextlib.suppress(OSError):
-            left.unlink()
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(65_536)
-    except FileNotFoundError:
+    data = read_private(path)
+    if data is None:
         return None
-    except OSError as error:
-        raise ConfigError(f"The credential file {path} cannot be read: {error.strerror}") from error
-    if mode & 0o077:
-        raise ConfigError(f"The credential file {path} is open to other accounts", hint=f"chmod 600 {path}")
     try:
         record = msgspec.json.decode(data, type=AdminRecord)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -75,34 +64,12 @@ def load(path: Path) -> AdminRecord | None:
 
 def save(path: Path, record: AdminRecord) -> None:
     """Write the record so that a crash leaves the old one or the new one. Raises ConfigError."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(record))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                fresh.unlink()
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise ConfigError(f"The credential file {path} cannot be written: {error.strerror}") from error
+    write_private(path, msgspec.json.encode(record))
 
 
 def generate_password() -> str:
     """Return a password of 256 random bits."""
     return secrets.token_hex(32)
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _scrypt(password: bytes, salt: bytes, n: int, r: int, p: int) -> bytes:

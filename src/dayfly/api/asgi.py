@@ -1,4 +1,7 @@
-"""One listener's ASGI app: find the route, ask the guard, run the handler, tell errors, in this order."""
+"""One listener's ASGI app: find the route, ask the guard, run the handler, tell errors, in this order.
+
+Every attempt to change something, and every refusal of one, leaves a line in the log of who it was.
+"""
 
 import logging
 from collections.abc import Iterable
@@ -9,14 +12,17 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from dayfly.api.credentials import Credentials
-from dayfly.api.guard import admit
+from dayfly.api.guard import admit, permit
 from dayfly.api.problems import refuse
 from dayfly.api.routes import ErrorForm, Found, Method, Route, Router
 from dayfly.api.services import Services
+from dayfly.model.access import Principal
 from dayfly.model.errors import DayflyError, InternalError, MethodNotAllowed, NotFound
 
 _METHODS = {*get_args(Method), "OPTIONS", "PATCH", "TRACE"}
+_SAFE = {"GET", "HEAD", "OPTIONS"}
 _log = logging.getLogger("dayfly.api")
+_audit = logging.getLogger("dayfly.audit")
 
 
 class ListenerApp:
@@ -66,14 +72,19 @@ class ListenerApp:
 
     async def _answer(self, request: Request, found: Found) -> Response:
         form: ErrorForm = found.at_path[0].errors if found.at_path else "problem"
+        principal: Principal | None = None
         try:
-            await admit(request, found, self._credentials)
+            principal = await admit(request, found, self._credentials)
             if found.route is not None:
-                return await found.route.handler(self._services, request)
+                await permit(request, found.route, principal)
+                response = await found.route.handler(self._services, request)
+                _tell(request, principal, response.status_code)
+                return response
             if found.at_path and request.method == "OPTIONS":
                 return Response(status_code=204, headers={"Allow": found.allow})
             raise _lost(request, found)
         except DayflyError as error:
+            _tell(request, principal, error.status)
             if error.status >= 500:
                 _log.error("request failed method=%s path=%s reason=%s", request.method, ascii(request.url.path), error)
             return refuse(error, request, form)
@@ -83,6 +94,15 @@ class ListenerApp:
             # The border of the API: what no handler foresaw is our bug, and must neither end the process nor leak.
             _log.exception("bug in a handler method=%s path=%s", request.method, ascii(request.url.path))
             return refuse(InternalError("The platform failed; its log says why"), request, form)
+
+
+def _tell(request: Request, principal: Principal | None, status: int) -> None:
+    if principal is not None and request.method not in _SAFE:
+        where, path = principal.namespace or "all namespaces", ascii(request.url.path[:200])
+        _audit.info(
+            "change principal=%r role=%s of=%r method=%s path=%s status=%d",
+            principal.name, principal.role, where, ascii(request.method[:10]), path, status,
+        )  # fmt: skip
 
 
 def _lost(request: Request, found: Found) -> DayflyError:

@@ -1,8 +1,10 @@
-"""Who is calling: the administrator by password, or the account that started the platform by its token.
+"""Who is calling: the administrator by password, the account that started the platform by its token, or whoever was
+given a token of a namespace.
 
 A good password costs its scrypt hash once; after that a digest under a key of this process recognises it, so that the
 API is not slow for those who may use it. A wrong one costs a hash each time, computed one at a time on a thread, and a
-peer that was wrong too often waits (threat T3).
+peer that was wrong too often waits (threat T3). A token may also come as the password of a Basic credential, whatever
+the name beside it: OpenFaaS's command line logs in by no other way.
 """
 
 import asyncio
@@ -14,17 +16,29 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from dayfly.api import admin_file
 from dayfly.api.admin_file import AdminRecord
-from dayfly.api.attempts import Attempts
+from dayfly.decide.attempts import Attempts
+from dayfly.model.access import Principal
 from dayfly.model.errors import ConfigError, LimitExceeded, Unauthenticated
 
 ADMIN_USER = "admin"
+ADMIN = Principal(ADMIN_USER, "admin", None)
+LOCAL = Principal("local", "admin", None)
+"""The account that started the platform: whoever can read its token could read all it has."""
 MIN_PASSWORD = 8
 _MAX_HEADER = 4096
 _MAX_HASHES_WAITING = 8
 _log = logging.getLogger("dayfly.api")
+
+
+class TokenBook(Protocol):
+    """The tokens that were handed out."""
+
+    def find(self, text: str) -> Principal | None:
+        """Return who asks with this token; None when it is good for nothing."""
 
 
 class Credentials:
@@ -40,6 +54,7 @@ class Credentials:
         path: Path,
         local_token: str,
         *,
+        tokens: TokenBook | None = None,
         password: str | None = None,
         attempts: Attempts | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -48,6 +63,7 @@ class Credentials:
             raise ConfigError("The local token is empty or too short; the platform does not start without one")
         self.generated: str | None = None
         self._token = local_token.encode()
+        self._tokens = tokens
         self._record = self._open(path, password)
         self._attempts = attempts or Attempts()
         self._clock = clock
@@ -56,28 +72,35 @@ class Credentials:
         self._hashing = asyncio.Lock()
         self._hashes_waiting = 0
 
-    async def verify(self, authorization: str, peer: str) -> None:
-        """Return when the Authorization header is good. Raises Unauthenticated, LimitExceeded.
+    async def verify(self, authorization: str, peer: str) -> Principal:
+        """Return whose the Authorization header is. Raises Unauthenticated, LimitExceeded.
 
         `peer` is the address that failures are counted for.
         """
         scheme, _, value = authorization[:_MAX_HEADER].strip().partition(" ")
-        value = value.strip()
+        scheme, value = scheme.lower(), value.strip()
         if not value:
             # OpenFaaS's command line sends an empty Bearer token when nobody has logged in.
             raise Unauthenticated("This call needs a credential", hint="Log in with `dayfly login`")
-        if scheme.lower() == "bearer" and hmac.compare_digest(value.encode(), self._token):
-            return
-        if scheme.lower() == "basic" and await self._is_admin(value, peer):
-            return
+        found: Principal | None = None
+        if scheme == "bearer":
+            is_local = hmac.compare_digest(value.encode(), self._token)
+            found = LOCAL if is_local else self._by_token(value)
+        elif scheme == "basic":
+            user, password = _split_basic(value)
+            found = self._by_token(password.decode("ascii", "replace"))
+            if found is None and await self._is_admin(user, password, peer):
+                found = ADMIN
+        if found is not None:
+            return found
         self._attempts.failed(peer, self._clock())
-        _log.warning(
-            "credential refused peer=%s scheme=%s", ascii(peer[:60]), "basic" if scheme == "Basic" else "other"
-        )
+        _log.warning("credential refused peer=%s scheme=%s", ascii(peer[:60]), scheme if scheme == "basic" else "other")
         raise Unauthenticated("The credential is wrong", hint="Log in with `dayfly login`")
 
-    async def _is_admin(self, value: str, peer: str) -> bool:
-        user, password = _split_basic(value)
+    def _by_token(self, text: str) -> Principal | None:
+        return self._tokens.find(text) if self._tokens is not None else None
+
+    async def _is_admin(self, user: bytes, password: bytes, peer: str) -> bool:
         digest = hmac.digest(self._key, len(user).to_bytes(4, "big") + user + password, "sha256")
         if hmac.compare_digest(digest, self._known):
             return True

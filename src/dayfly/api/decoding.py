@@ -17,6 +17,8 @@ MAX_JSON_BYTES = 1024 * 1024
 MAX_JSON_DEPTH = 64
 
 T = TypeVar("T")
+_CODE = "Code is uploaded as a bundle to /v1/namespaces/NAMESPACE/bundles/, not inside a document"
+_BODY = "dayfly.body"
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
@@ -27,18 +29,25 @@ async def read_json(request: Request, kind: type[T]) -> T:
     return decode_json(await read_body(request, MAX_JSON_BYTES), kind)
 
 
-async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """Return the body, counted while it comes. Raises PayloadTooLarge before more than `limit_bytes` are held."""
+async def read_body(request: Request, limit_bytes: int, *, hint: str = _CODE) -> bytes:
+    """Return the body, counted while it comes; asked again, return it again.
+
+    Raises PayloadTooLarge before more than `limit_bytes` are held.
+    """
+    known: bytes | None = request.scope.get(_BODY)
+    if known is not None:
+        return known
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:18]) > limit_bytes:
-        raise _too_large(limit_bytes)
+        raise _too_large(limit_bytes, hint)
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
         if size > limit_bytes:
-            raise _too_large(limit_bytes)
+            raise _too_large(limit_bytes, hint)
         pieces.append(piece)
-    return b"".join(pieces)
+    request.scope[_BODY] = body = b"".join(pieces)
+    return body
 
 
 def decode_json(data: bytes, kind: type[T]) -> T:
@@ -72,8 +81,5 @@ def json_depth(data: bytes) -> int:
     return max(itertools.accumulate(map(_STEP.__getitem__, brackets)), default=0)
 
 
-def _too_large(limit_bytes: int) -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"The body is larger than {limit_bytes} bytes, the limit of this call",
-        hint="Code is uploaded as a bundle to /v1/bundles/, not inside a document",
-    )
+def _too_large(limit_bytes: int, hint: str) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {limit_bytes} bytes, the limit of this call", hint=hint)

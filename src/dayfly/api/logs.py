@@ -5,6 +5,7 @@ import datetime
 import re
 import time
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 
 import msgspec
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from dayfly.api.decoding import read_query
 from dayfly.api.functions import FUNCTION, key_in
 from dayfly.api.responses import Lines
 from dayfly.api.routes import Routes
+from dayfly.api.scope import IN_PATH, principal_of
 from dayfly.api.services import Services
 from dayfly.model.errors import InvalidRequest, InvalidSpec
 from dayfly.model.log import LogLine
@@ -44,7 +46,7 @@ class LogsQuery(msgspec.Struct, frozen=True):
 
 
 @routes.route(
-    "GET", FUNCTION + "/logs", access="admin", summary="Read or follow a function's log",
+    "GET", FUNCTION + "/logs", access="deploy", scope=IN_PATH, summary="Read or follow a function's log",
     query=LogsQuery, response=LogLine, media_type=NDJSON, streams=True,
 )  # fmt: skip
 async def logs(services: Services, request: Request) -> Response:
@@ -53,17 +55,20 @@ async def logs(services: Services, request: Request) -> Response:
     asked = read_query(request, LogsQuery)
     query = LogQuery(
         key=key,
-        since_unix_ns=parse_since(asked.since, time.time_ns()) if asked.since else 0,
+        since_unix_ns=since_unix_ns(asked.since),
         tail=asked.tail,
         replica=parse_replica_id(asked.instance) if asked.instance else "",
     )
     services.plane.newest(key)  # raises NotFound; asks no gateway for figures, unlike status()
-    return stream(services, query, follow=asked.follow, encode=msgspec.json.encode)
+    return stream(services, request, query, follow=asked.follow, encode=msgspec.json.encode)
 
 
-def stream(services: Services, query: LogQuery, *, follow: bool, encode: Callable[[LogLine], bytes]) -> Response:
-    """Return the answer that sends the lines, one JSON document each."""
-    return Lines(_encoded(services.logs.lines(query, follow=follow), encode), media_type=NDJSON)
+def stream(
+    services: Services, request: Request, query: LogQuery, *, follow: bool, encode: Callable[[LogLine], bytes]
+) -> Response:
+    """Return the answer that sends the lines, one JSON document each, until the credential is good no more."""
+    lines = _encoded(services.logs.lines(query, follow=follow), encode)
+    return Lines(lines, media_type=NDJSON, watch=partial(services.tokens.watch, principal_of(request)))
 
 
 async def _encoded(
@@ -72,6 +77,11 @@ async def _encoded(
     async with contextlib.aclosing(source) as lines:
         async for line in lines:
             yield encode(line) + b"\n"
+
+
+def since_unix_ns(text: str) -> int:
+    """Return the time that `since` in a query means, 0 where nothing is said. Raises InvalidRequest."""
+    return parse_since(text, time.time_ns()) if text else 0
 
 
 def parse_since(text: str, now_unix_ns: int) -> int:

@@ -3,7 +3,30 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from dayfly.api import bundles, functions, info, logs, openapi, rollouts
+from dayfly.api import (
+    budgets,
+    builder,
+    bundles,
+    call_records,
+    calls,
+    custom_routes,
+    events,
+    flow_runs,
+    flows,
+    functions,
+    info,
+    logs,
+    metrics,
+    namespaces,
+    openapi,
+    replays,
+    rollouts,
+    secrets,
+    store,
+    tokens,
+    triggers,
+    usage,
+)
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Route, Routes
 from dayfly.api.services import Services
@@ -13,8 +36,10 @@ redirects = Routes()
 _description = Routes()
 
 
-@redirects.route("GET", "/", access="public", summary="Lead to the console", statuses=(307,))
-@redirects.route("GET", "/ui/", access="public", summary="Lead to the console", statuses=(307,))
+@redirects.route("GET", "/", access="public", scope="open", summary="Lead to the console", statuses=(307,))
+@redirects.route(
+    "GET", "/ui/", access="public", scope="open", summary="Lead to the console", statuses=(307,), heeds=True
+)
 async def to_console(services: Services, _request: Request) -> Response:
     """Lead a browser to the console's own origin."""
     if not services.info.console_url:
@@ -22,7 +47,7 @@ async def to_console(services: Services, _request: Request) -> Response:
     return RedirectResponse(services.info.console_url.rstrip("/") + "/", 307)
 
 
-@_description.route("GET", "/v1/openapi.json", access="public", summary="Describe this API")
+@_description.route("GET", "/v1/openapi.json", access="public", scope="open", summary="Describe this API")
 async def openapi_document(_services: Services, _request: Request) -> Response:
     """Return the OpenAPI document."""
     return json_answer(DOCUMENT)
@@ -32,9 +57,25 @@ ROUTES: tuple[Route, ...] = (
     *info.health,
     *_description,
     *info.native,
+    *namespaces.routes,
+    *tokens.routes,
     *functions.routes,
     *rollouts.routes,
+    *secrets.routes,
+    *custom_routes.routes,
+    *flows.routes,
+    *flow_runs.routes,
+    *triggers.routes,
+    *events.routes,
     *logs.routes,
+    *metrics.native,
+    *usage.routes,
+    *budgets.routes,
     *bundles.routes,
+    *calls.routes,
+    *call_records.routes,
+    *replays.routes,
+    *builder.routes,
+    *store.routes,
 )
 DOCUMENT = openapi.describe(ROUTES)

@@ -12,6 +12,7 @@ import msgspec
 from dayfly import __version__
 from dayfly.api.problems import PROBLEM_JSON
 from dayfly.api.routes import Route
+from dayfly.model.access import OPEN
 from dayfly.model.status import Problem
 
 _REF = "#/components/schemas/{name}"
@@ -54,6 +55,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
         "summary": route.summary,
         "x-access": route.access,
+        "x-scope": route.scope if isinstance(route.scope, str) else "namespace",
         "parameters": [*_in_path(route), *_in_query(route)],
         "responses": {str(status): _answer(route, status, schemas) for status in route.statuses},
     }
@@ -61,10 +63,10 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "description": "Refused or failed",
         "content": {PROBLEM_JSON: {"schema": schemas[_name(Problem)]}},
     }
-    if route.access == "public":
+    if route.access in OPEN:
         operation["security"] = []
     if route.request is bytes:
-        content: dict[str, Any] = {"application/gzip": {}}
+        content: dict[str, Any] = {route.takes: {}}
         operation["requestBody"] = {"required": True, "content": content}
     elif route.request is not None:
         content = {"application/json": {"schema": schemas[_name(route.request)]}}

@@ -7,6 +7,7 @@ from dayfly.api.decoding import MAX_JSON_BYTES, decode_json, read_body
 from dayfly.api.functions import FUNCTION, key_in
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
+from dayfly.api.scope import IN_PATH
 from dayfly.api.services import Services
 from dayfly.model.errors import InvalidRequest
 from dayfly.model.status import FunctionStatus, RevisionStatus, RollbackRequest
@@ -15,7 +16,7 @@ routes = Routes()
 
 
 @routes.route(
-    "GET", FUNCTION + "/revisions", access="admin", summary="List a function's revisions",
+    "GET", FUNCTION + "/revisions", access="deploy", scope=IN_PATH, summary="List a function's revisions",
     response=list[RevisionStatus],
 )  # fmt: skip
 async def revisions(services: Services, request: Request) -> Response:
@@ -24,8 +25,8 @@ async def revisions(services: Services, request: Request) -> Response:
 
 
 @routes.route(
-    "POST", FUNCTION + "/rollback", access="admin", summary="Let an earlier revision serve again, or end a rollout",
-    request=RollbackRequest, response=FunctionStatus,
+    "POST", FUNCTION + "/rollback", access="deploy", scope=IN_PATH,
+    summary="Let an earlier revision serve again, or end a rollout", request=RollbackRequest, response=FunctionStatus,
 )  # fmt: skip
 async def rollback(services: Services, request: Request) -> Response:
     """Go back to the revision that the body names; without one, end a rollout, else go back to the one before."""
@@ -40,7 +41,12 @@ async def rollback(services: Services, request: Request) -> Response:
 
 
 @routes.route(
-    "POST", FUNCTION + "/promote", access="admin", summary="Let a canary take over now", response=FunctionStatus
+    "POST",
+    FUNCTION + "/promote",
+    access="deploy",
+    scope=IN_PATH,
+    summary="Let a canary take over now",
+    response=FunctionStatus,
 )
 async def promote(services: Services, request: Request) -> Response:
     """End the trial in the canary's favour; it takes over as any new revision does."""

@@ -1,6 +1,7 @@
-"""Routes that say who may use them, and the router that finds them.
+"""Routes that say who may use them and whose things they are about, and the router that finds them.
 
-Every route states its access where it is defined; a route that does not cannot be written (threat T1). The router
+Every route states its access and its scope where it is defined; one that does not cannot be written (threats T1 and
+T2). The router
 works on the bytes of the path as they came: a literal segment matches only itself, without percent-decoding, case
 folding or cleaning, so that no second spelling of a path exists that authentication and routing could read differently.
 A parameter is one segment, decoded once; its handler makes a name of it or refuses it.
@@ -15,10 +16,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dayfly.api.scope import WORDS, Place, Scope
 from dayfly.api.services import Services
+from dayfly.model.access import OPEN, Access
 
-Access = Literal["public", "invoke", "admin"]
-"""public: anybody. invoke: who may call functions. admin: who may change them."""
 Method = Literal["GET", "POST", "PUT", "DELETE", "HEAD"]
 ErrorForm = Literal["problem", "plain"]
 """problem: problem+json. plain: one line of text, as OpenFaaS's clients print it."""
@@ -32,10 +33,13 @@ class Route:
     method: Method
     path: str
     access: Access
+    scope: Scope
     summary: str
     handler: Handler
     request: Any = None
     """The struct that decodes the body; `bytes` for a body taken as it is."""
+    takes: str = "application/octet-stream"
+    """The media type of a body taken as it is."""
     query: type[msgspec.Struct] | None = None
     """The struct that decodes the query string."""
     response: Any = None
@@ -45,11 +49,18 @@ class Route:
     errors: ErrorForm = "problem"
     streams: bool = False
     """Whether the answer may never end; such a route answers no HEAD."""
+    heeds: bool = False
+    """Whether a public route refuses a credential that is wrong: nobody needs one, but who sends one is told."""
 
     def __post_init__(self) -> None:
         """Refuse a route that does not say what it is."""
         if self.access not in get_args(Access) or not self.path.startswith("/") or not self.summary:
             raise ValueError(f"{self.method} {self.path}: a route needs an access of {get_args(Access)} and a summary")
+        known = self.scope in WORDS if isinstance(self.scope, str) else isinstance(self.scope, Place)
+        if not known or (self.scope == "open") != (self.access in OPEN):
+            raise ValueError(f"{self.method} {self.path}: a route needs a scope, open only without credential")
+        if isinstance(self.scope, Place) and not {*self.scope.parameters} <= {*self.parameters}:
+            raise ValueError(f"{self.method} {self.path}: its path has none of {self.scope.parameters}")
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -70,22 +81,29 @@ class Routes:
         path: str,
         *,
         access: Access,
+        scope: Scope,
         summary: str,
         request: Any = None,
+        takes: str = "application/octet-stream",
         query: type[msgspec.Struct] | None = None,
         response: Any = None,
         media_type: str = "application/json",
         statuses: tuple[int, ...] = (200,),
         streams: bool = False,
+        heeds: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Return a decorator that adds the handler. Raises TypeError without an access, ValueError for a wrong one."""
+        """Return a decorator that adds the handler.
+
+        Raises TypeError without an access or a scope, ValueError for a wrong one.
+        """
 
         def add(handler: Handler) -> Handler:
             self._all.append(
                 Route(
-                    method=method, path=path, access=access, summary=summary, handler=handler, request=request,
-                    query=query, response=response, media_type=media_type, statuses=statuses, errors=self._errors,
-                    streams=streams,
+                    method=method, path=path, access=access, scope=scope, summary=summary, handler=handler,
+                    request=request, takes=takes, query=query, response=response, media_type=media_type,
+                    statuses=statuses,
+                    errors=self._errors, streams=streams, heeds=heeds,
                 )
             )  # fmt: skip
             return handler
@@ -108,9 +126,10 @@ class Found:
 
     @property
     def open(self) -> bool:
-        """Whether an answer may be given without a credential: the route is public, or there is nothing to guard."""
-        concerned = (self.route,) if self.route else self.at_path
-        return all(route.access == "public" for route in concerned)
+        """Whether no credential is needed for an answer: the route asks for none, or there is nothing to guard."""
+        if self.route is not None:
+            return self.route.access in OPEN
+        return all(route.access == "public" for route in self.at_path)
 
     @property
     def allow(self) -> str:

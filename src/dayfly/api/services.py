@@ -6,17 +6,32 @@ and the control plane never learns that HTTP exists.
 
 import dataclasses
 import platform
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
 import msgspec
 
 from dayfly import __version__
+from dayfly.api.flowing import Flows, Runs
+from dayfly.api.queue import NoQueue, Queue
+from dayfly.api.records import NoRecords, Records
+from dayfly.api.routing import Routes
+from dayfly.api.sources import Builder, Bundles, Images
+from dayfly.api.triggering import Intake, Triggers
+from dayfly.model.access import Principal
+from dayfly.model.budget import Used
+from dayfly.model.cost import Prices
+from dayfly.model.direct import DirectAnswer, DirectCall
+from dayfly.model.engine import EngineState
 from dayfly.model.function import FunctionSpec, Revision
-from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
+from dayfly.model.names import FunctionKey, NamespaceName
+from dayfly.model.namespace import Namespace, NamespaceChange, NamespaceStatus
 from dayfly.model.rollout import Canary, Verdict
 from dayfly.model.sandbox import Sandbox
+from dayfly.model.secret import KeyRotation, SecretMode, SecretStatus
 from dayfly.model.status import FunctionStatus, RevisionStatus
+from dayfly.model.token import IssuedToken, TokenRequest, TokenStatus
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 
@@ -36,7 +51,7 @@ class Plane(Protocol):
     async def deploy(self, spec: FunctionSpec, *, mode: DeployMode, canary: Canary | None = None) -> FunctionStatus:
         """Deploy a revision, with a canary on trial first.
 
-        Raises Conflict (create), NotFound (update), InvalidSpec, StoreUnavailable.
+        Raises Conflict (create), NotFound (update, or no such namespace), InvalidSpec, QuotaExceeded, StoreUnavailable.
         """
         ...
 
@@ -75,8 +90,8 @@ class Plane(Protocol):
         """Let a canary under way take over now. Raises NotFound, Conflict when there is none."""
         ...
 
-    async def namespaces(self) -> list[NamespaceName]:
-        """Return the default namespace and those that hold a function."""
+    async def refresh_load(self) -> None:
+        """Take in what every gateway has counted and recorded up to now, waiting half a second at most."""
         ...
 
     def gateways(self) -> int:
@@ -84,17 +99,98 @@ class Plane(Protocol):
         ...
 
 
-class Bundles(Protocol):
-    """Where uploaded code bundles are kept, by the digest of their bytes."""
+class Secrets(Protocol):
+    """The use cases of secrets that HTTP exposes."""
 
-    async def put(self, digest: BundleDigest, chunks: AsyncIterator[bytes], limit_bytes: int) -> int:
-        """Keep the bytes and return their number. Raises InvalidRequest when they are not what the digest says,
-        PayloadTooLarge beyond the limit.
+    def in_namespace(self, namespace: NamespaceName) -> list[SecretStatus]:
+        """Return the namespace's secrets, ordered by name; none of an unknown namespace."""
+        ...
+
+    async def put(
+        self, namespace: NamespaceName, name: str, content: bytes, *, mode: SecretMode = "upsert"
+    ) -> tuple[SecretStatus, Literal["created", "updated"]]:
+        """Keep the content, and have it reach the functions that use it.
+
+        Raises InvalidRequest, Conflict (create), NotFound (update), LimitExceeded, SecretsLocked, StoreUnavailable.
         """
         ...
 
-    def has(self, digest: BundleDigest) -> bool:
-        """Whether the bundle is here."""
+    async def remove(self, namespace: NamespaceName, name: str, *, force: bool) -> None:
+        """Remove the secret. Raises NotFound, Conflict while a function uses it unless forced."""
+        ...
+
+    async def rotate_key(self) -> KeyRotation:
+        """Encrypt all secrets anew under a new key. Raises SecretsLocked, NotSupported, StoreUnavailable."""
+        ...
+
+
+class Namespaces(Protocol):
+    """The use cases of namespaces."""
+
+    def names(self) -> list[NamespaceName]:
+        """Return the names of all namespaces, ordered."""
+        ...
+
+    def get(self, name: NamespaceName) -> Namespace:
+        """Return the namespace as it was asked for. Raises NotFound."""
+        ...
+
+    def status(self, name: NamespaceName) -> NamespaceStatus:
+        """Return what was asked for and what is used. Raises NotFound."""
+        ...
+
+    async def create(self, name: NamespaceName, change: NamespaceChange) -> NamespaceStatus:
+        """Make a namespace. Raises Conflict, InvalidSpec, StoreUnavailable."""
+        ...
+
+    async def update(self, name: NamespaceName, change: NamespaceChange) -> NamespaceStatus:
+        """Let this be true of the namespace from now on. Raises NotFound, InvalidSpec, StoreUnavailable."""
+        ...
+
+    async def remove(self, name: NamespaceName, *, force: bool = False) -> None:
+        """Remove the namespace; with `force` with all that is in it. Raises NotFound, Conflict, StoreUnavailable."""
+        ...
+
+
+class Spending(Protocol):
+    """What functions used."""
+
+    async def used(self, namespace: NamespaceName, since_hour: int, until_hour: int) -> dict[FunctionKey, Used]:
+        """Return what the namespace's functions used between two hours since 1970. Raises StoreUnavailable."""
+        ...
+
+
+class Tokens(Protocol):
+    """The use cases of tokens; None as the namespace stands for the whole installation."""
+
+    def listed(self, namespace: NamespaceName | None) -> list[TokenStatus]:
+        """Return the namespace's tokens, or every token, the oldest first."""
+        ...
+
+    async def issue(self, namespace: NamespaceName | None, asked: TokenRequest) -> IssuedToken:
+        """Make a token for the namespace, or for all of them. Raises InvalidSpec, StoreUnavailable."""
+        ...
+
+    async def revoke(self, namespace: NamespaceName | None, name: str) -> None:
+        """Let the namespace's token, or any, be good for nothing. Raises NotFound, StoreUnavailable."""
+        ...
+
+    def watch(self, principal: Principal, cut_off: Callable[[], None]) -> Callable[[], None]:
+        """Call `cut_off` should the principal's token be good no more; what is returned ends the watch."""
+        ...
+
+
+class DirectCalls(Protocol):
+    """Calls of functions that are made for the console, and replays."""
+
+    def seat(self, namespace: NamespaceName) -> AbstractContextManager[None]:
+        """Hold one of the few places that a namespace has for such calls. Raises LimitExceeded when none is free."""
+        ...
+
+    async def call(
+        self, key: FunctionKey, call: DirectCall, body: bytes, *, call_id: str, peer: str, trigger: str = "console"
+    ) -> tuple[DirectAnswer, bytes]:
+        """Make the call and return its answer and that one's body. Raises Unavailable, NotSupported."""
         ...
 
 
@@ -108,6 +204,8 @@ class InstanceInfo(msgspec.Struct, frozen=True, kw_only=True):
     metrics_url: str
     sandbox: Callable[[], Sandbox | None] = lambda: None
     """Tells how well functions are held in their box."""
+    engine: Callable[[], EngineState] = lambda: EngineState(reason="this installation looks for none")
+    """Tells whether there is a container engine, which image functions need."""
     version: str = __version__
     architecture: str = platform.machine()
 
@@ -117,8 +215,23 @@ class Services:
     """Everything a handler may use."""
 
     plane: Plane
+    secrets: Secrets
+    namespaces: Namespaces
+    routes: Routes
+    triggers: Triggers
+    intake: Intake
+    tokens: Tokens
+    spending: Spending
     logs: LogStore
     meter: Meter
     bundles: Bundles
+    images: Images
+    builder: Builder
+    flows: Flows
+    runs: Runs
     info: InstanceInfo
+    prices: Prices = Prices()  # noqa: RUF009 - it is frozen
+    queue: Queue = dataclasses.field(default_factory=NoQueue)
+    records: Records = dataclasses.field(default_factory=NoRecords)
     build_log: BuildLog | None = None
+    direct: DirectCalls | None = None

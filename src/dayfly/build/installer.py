@@ -1,4 +1,4 @@
-"""Running uv or pip: with an argument list, a small environment, a deadline, and everything they say in a log.
+"""Running uv, pip or npm: with an argument list, a small environment, a deadline, and everything they say in a log.
 
 The account's own settings for indexes, proxies and certificates come through; nothing else of the platform's
 environment does. Wheels only, unless the operator says otherwise: building a source distribution runs its author's
@@ -10,19 +10,21 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from dayfly.model.errors import BuildFailed
+
+Run = Callable[[list[str], Path], Awaitable[None]]
 
 _TIMEOUT_S = 900.0
 _LAST_LINES, _LAST_CHARACTERS = 15, 2000
 _KEPT = {
     "HOME", "LANG", "LC_ALL", "LOGNAME", "NETRC", "PATH", "TMPDIR", "USER", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
     "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY",
-    "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE",
+    "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS",
 }  # fmt: skip
-_KEPT_PREFIXES = ("PIP_", "UV_")
+_KEPT_PREFIXES = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_")
 
 
 def installer_environment(environ: Mapping[str, str]) -> dict[str, str]:

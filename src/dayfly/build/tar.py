@@ -1,4 +1,4 @@
-"""A reader of gzipped tar archives that believes nothing.
+"""A reader of tar archives, gzipped ones for the most part, that believes nothing.
 
 It knows regular files and folders, written as ustar, with long names as GNU or POSIX (pax) write them. Everything else
 that the format can say (links, devices, sparse files, sizes in base 256, names that change half way) is refused,
@@ -54,10 +54,14 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class TarReader:
-    """The entries of a gzipped tar archive, in one pass. Raises InvalidRequest and PayloadTooLarge."""
+    """The entries of a tar archive, in one pass. Raises InvalidRequest and PayloadTooLarge.
 
-    def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
-        self._stream = _Gunzip(file, limits)
+    One that is not gzipped was written by `faas-cli`, which copies what the sender's folders say of their group.
+    """
+
+    def __init__(self, file: BinaryIO, limits: ArchiveLimits, *, gzipped: bool = True) -> None:
+        self._stream = _Gunzip(file, limits) if gzipped else _Plain(file, limits)
+        self._gzipped = gzipped
         self._limits = limits
         self._left = 0
         self._padding = 0
@@ -106,7 +110,7 @@ class TarReader:
         if is_folder and size:
             raise InvalidRequest(f"the archive's folder {name[:80]!r} has content, which a folder cannot have")
         mode = _octal(header[100:108], "mode")
-        if mode & 0o7000:
+        if mode & 0o7000 and (self._gzipped or not is_folder):
             raise InvalidRequest(f"the archive's entry {name[:80]!r} is setuid, setgid or sticky")
         self._left, self._padding = size, -size % BLOCK
         return Entry(name, is_folder, bool(mode & 0o100), size)
@@ -125,15 +129,8 @@ class TarReader:
                 raise InvalidRequest("the archive goes on after its end")
 
 
-class _Gunzip:
-    """Unpacks one gzip member and counts."""
-
-    def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
-        self._file = file
-        self._limits = limits
-        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-        self._packed = 0
-        self._unpacked = 0
+class _Stream:
+    """Bytes in a row."""
 
     def take(self, size: int) -> bytes:
         """Return just `size` bytes. Raises InvalidRequest at an early end."""
@@ -145,6 +142,37 @@ class _Gunzip:
             parts.append(chunk)
             size -= len(chunk)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def take_some(self, size: int) -> bytes:
+        """Return at least one and at most `size` bytes, or none at the end."""
+        raise NotImplementedError
+
+
+class _Plain(_Stream):
+    """Reads what is not packed and counts."""
+
+    def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
+        self._file = file
+        self._left = limits.unpacked_bytes
+
+    def take_some(self, size: int) -> bytes:
+        """Return at least one and at most `size` bytes, or none at the end. Raises PayloadTooLarge."""
+        chunk = self._file.read(size)
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise PayloadTooLarge("the archive is larger than an archive may be")
+        return chunk
+
+
+class _Gunzip(_Stream):
+    """Unpacks one gzip member and counts."""
+
+    def __init__(self, file: BinaryIO, limits: ArchiveLimits) -> None:
+        self._file = file
+        self._limits = limits
+        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        self._packed = 0
+        self._unpacked = 0
 
     def take_some(self, size: int) -> bytes:
         """Return at least one and at most `size` bytes, or none at the end."""

@@ -18,9 +18,13 @@ _OPTIONS = (
     click.option("--annotation", type=Pair(), multiple=True, help="An annotation; may be repeated."),
     click.option("--secret", multiple=True, metavar="NAME", help="A secret to give to the function; may be repeated."),
     click.option("--constraint", multiple=True, metavar="TEXT", help="A constraint for the provider; may be repeated."),
-    click.option("--timeout", default="", metavar="SPAN", help="How long one call may take.  [default: 60s]"),
+    click.option("--call-timeout", default="", metavar="SPAN", help="How long one call may take.  [default: 60s]"),
     click.option("--max-inflight", default=0, metavar="N", help="Calls one replica works on at a time."),
-    click.option("--fprocess", default="", metavar="COMMAND", help="The process of a watchdog function."),
+    click.option("--max-body", default="", metavar="SIZE", help="The largest request body, for example 1Mi."),
+    click.option("--max-log-rate", default="", metavar="SIZE", help="What a replica may log a second.  [default: 1M]"),
+    click.option(
+        "--fprocess", default="", metavar="COMMAND", help="The program of an exec or http function, without a shell."
+    ),
     click.option("--memory-request", default="", metavar="SIZE", help="Memory to set aside, for example 64Mi."),
     click.option("--memory-limit", default="", metavar="SIZE", help="Memory it may use, for example 256Mi."),
     click.option("--cpu-request", default="", metavar="CPU", help="CPU to set aside, for example 100m."),
@@ -43,8 +47,10 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     annotation: tuple[tuple[str, str], ...] = ()
     secret: tuple[str, ...] = ()
     constraint: tuple[str, ...] = ()
-    timeout: str = ""
+    call_timeout: str = ""
     max_inflight: int = 0
+    max_body: str = ""
+    max_log_rate: str = ""
     fprocess: str = ""
     memory_request: str = ""
     memory_limit: str = ""
@@ -64,8 +70,10 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
             annotations={**spec.annotations, **dict(self.annotation)},
             secrets=tuple(dict.fromkeys((*spec.secrets, *self.secret))),
             constraints=tuple(dict.fromkeys((*spec.constraints, *self.constraint))),
-            timeout=self.timeout or spec.timeout,
+            timeout=self.call_timeout or spec.timeout,
             max_inflight=self.max_inflight or spec.max_inflight,
+            max_body=self.max_body or spec.max_body,
+            max_log_rate=self.max_log_rate or spec.max_log_rate,
             process=self.fprocess or spec.process,
             requests=_changed(spec.requests, self.memory_request, self.cpu_request),
             limits=_changed(spec.limits, self.memory_limit, self.cpu_limit),

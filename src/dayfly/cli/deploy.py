@@ -1,4 +1,4 @@
-"""`dayfly deploy`: pack, upload, deploy, and wait until the function answers or cannot.
+"""`dayfly deploy`: build, upload, deploy, and wait until the function answers or cannot.
 
 The functions of a stack go one after the other, sorted by name. One that is refused does not keep the others from
 being deployed; the command then ends with the first one's exit code.
@@ -12,18 +12,28 @@ import msgspec
 
 from dayfly.cli.canary import CanaryOptions, canary_options
 from dayfly.cli.changes import Changes, change_options
-from dayfly.cli.options import gateway_option, namespace_option, output_option, stack_options, wait_options
+from dayfly.cli.deploy_source import Source, source_options
+from dayfly.cli.options import (
+    allow_secret_option,
+    gateway_option,
+    namespace_option,
+    output_option,
+    verify_key_option,
+    wait_options,
+)
 from dayfly.cli.output import show
 from dayfly.cli.rollouts import outcome_text, rollout_text
 from dayfly.cli.session import connect
-from dayfly.cli.terminal import Progress, neutralise, warn
+from dayfly.cli.terminal import Progress, neutralise
+from dayfly.cli.updates import check_update, make_way, update_options
 from dayfly.cli.waiting import wait_until_ready
-from dayfly.model.errors import DayflyError, InvalidRequest, Unauthenticated, Unavailable
+from dayfly.cli.workers import each
+from dayfly.model.errors import InvalidRequest
 from dayfly.model.quantities import parse_duration
 
 if TYPE_CHECKING:
     from dayfly.client.blocking import Client
-    from dayfly.client.stack import StackFunction
+    from dayfly.client.stack_function import StackFunction
     from dayfly.model.rollout import Canary
     from dayfly.model.status import FunctionStatus
 
@@ -35,43 +45,41 @@ class _How(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: float
     """0 not to wait."""
     quiet: bool
-
-
-class _Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the functions come from."""
-
-    name: str
-    stack_file: str | None
-    glob: str
-    regex: str
-    no_envsubst: bool
-    handler: str | None
-    lang: str
-    entrypoint: str
-    image: str
+    update: bool
+    replace: bool
 
 
 @click.command("deploy")
 @click.argument("name", default="")
-@stack_options
-@click.option("--handler", metavar="DIR", help="The folder of the function's code, instead of a stack file.")
-@click.option("--lang", default="", metavar="LANG", help="The language, as in a stack file.  [default: python]")
-@click.option(
-    "--entrypoint", default="", metavar="MODULE[:NAME]", help="The handler in the folder.  [default: handler]"
-)
-@click.option("--image", default="", help="A name to echo where OpenFaaS's tools show an image.")
+@source_options
+@update_options
+@allow_secret_option
+@verify_key_option
 @change_options
 @canary_options
 @wait_options
 @namespace_option
 @gateway_option
 @output_option
-def command(wait: bool, wait_timeout: str, namespace: str, gateway: str, output: str, **given: Any) -> None:
-    """Deploy functions from a stack file, or one from a folder.
+def command(
+    update: bool,
+    replace: bool,
+    timeout: str,
+    wait: bool,
+    wait_timeout: str,
+    namespace: str,
+    gateway: str,
+    output: str,
+    allow_secret: tuple[str, ...],
+    verify_key: tuple[Path, ...],
+    **given: Any,
+) -> None:
+    """Deploy functions from a stack file, or one from a folder or an image.
 
     With no argument, the functions of stack.yaml in this folder; with NAME alone, that one of them; with NAME and
-    --handler, the code in that folder. A folder that holds credentials is refused; name what does not belong to the
-    function in a .dayflyignore file there.
+    --handler, the code in that folder; with NAME and --image alone, that image, which takes a container engine beside
+    the platform. Languages that are compiled are compiled here, by their template. A folder that holds credentials is
+    refused; name what does not belong to the function in a .dayflyignore file there.
 
     Every deployment is a revision: it takes over once its replicas are ready, and until then the one before it goes on.
     With --canary it gets a part of the calls first, and is promoted or returned by what becomes of them.
@@ -80,83 +88,85 @@ def command(wait: bool, wait_timeout: str, namespace: str, gateway: str, output:
     Examples:
       dayfly deploy
       dayfly deploy -f stack.yaml --filter 'mail-*' --env STAGE=test
-      dayfly deploy hello --handler ./hello --lang python --timeout 5s
+      dayfly deploy hello --handler ./hello --lang python --call-timeout 5s
+      dayfly deploy figlet --image ghcr.io/openfaas/figlet:latest
+      dayfly deploy hello --image registry.example.com/team/hello:1 --verify-key release.key.pub
       dayfly deploy hello --canary 10 --canary-window 10m
+      dayfly deploy -f examples/stack.yaml --skip-missing
     """
-    source = msgspec.convert(_part(given, _Source), _Source)
+    check_update(update=update, replace=replace)
+    source = msgspec.convert(_part(given, Source), Source)
     changes = msgspec.convert(_part(given, Changes), Changes)
     how = _How(
         canary=msgspec.convert(_part(given, CanaryOptions), CanaryOptions).policy(),
         wait_s=parse_duration(wait_timeout) if wait else 0,
         quiet=output != "table",
+        update=update,
+        replace=replace,
     )
-    stack_gateway, functions = _functions(source)
-    with connect(gateway, stack=stack_gateway) as client:
+    stack_gateway, functions = source.find()
+    functions = _allowing(functions, allow_secret)
+    with connect(gateway, stack=stack_gateway, timeout_s=parse_duration(timeout)) as client:
         # All of them are judged before the first is sent: a mistake in one should not leave half a stack deployed.
-        specs = [msgspec.structs.replace(one, spec=changes.apply(one.spec, namespace)) for one in functions]
-        for one in specs:
-            one.spec.check()
-        done = _deploy_all(client, specs, how)
+        specs = [_changed(one, changes, namespace or one.namespace or client.namespace) for one in functions]
+        specs = [_verified(one, verify_key) for one in specs] if verify_key else specs
+        done = each(specs, lambda one: _deploy(client, one, how), name=lambda one: one.spec.name, failed="to deploy")
     if output != "table":
-        data = done[0] if source.handler and done else done
+        data = done[0] if source.is_one and done else done
         show(data, output, table=str, names=lambda: [status.spec.name for status in done])
 
 
-def _functions(source: _Source) -> "tuple[str, list[StackFunction]]":
-    """The stack's gateway and the functions that are meant."""
-    from dayfly.client.stack import StackFunction, dialect_of, find_stack, load_stack
-    from dayfly.model.function import FunctionSpec
+def _allowing(functions: "list[StackFunction]", texts: tuple[str, ...]) -> "list[StackFunction]":
+    from dayfly.oci.scan import Allowance
 
-    if source.handler is not None:
-        if not source.name or source.stack_file:
-            raise InvalidRequest("--handler deploys one function: give its NAME, and no stack file.")
-        lang = source.lang or "python"
-        spec = FunctionSpec(name=source.name, image=source.image, lang=lang, dialect=dialect_of(lang))
-        spec = msgspec.structs.replace(spec, handler=source.entrypoint or spec.handler)
-        return "", [StackFunction(spec, Path(source.handler))]
-    for option, value in (("--lang", source.lang), ("--entrypoint", source.entrypoint), ("--image", source.image)):
-        if value:
-            raise InvalidRequest(f"{option} goes with --handler; a stack file says it for each function.")
-    path = source.stack_file or find_stack()
-    if path is None:
-        hint = "Name one with -f, deploy a folder with --handler DIR, or begin with `dayfly new hello`."
-        raise InvalidRequest("There is no stack.yaml in this folder.", hint=hint)
-    stack = load_stack(path, envsubst=not source.no_envsubst)
-    if source.name and source.name not in stack.entries:
-        raise InvalidRequest(f"{source.name} is not in {path}; it has {', '.join(sorted(stack.entries)) or 'nothing'}.")
-    return stack.gateway, list(stack.functions(glob=source.glob or source.name, regex=source.regex))
+    allowed = tuple(map(Allowance.parse, texts))
+    return [msgspec.structs.replace(one, allowed=allowed) for one in functions]
 
 
-def _deploy_all(client: "Client", functions: "list[StackFunction]", how: _How) -> "list[FunctionStatus]":
-    done, failures = [], {}
-    for one in functions:
-        try:
-            done.append(_deploy(client, one, how))
-        except (Unauthenticated, Unavailable):
-            raise
-        except DayflyError as error:
-            if len(functions) == 1:
-                raise
-            failures[one.spec.name] = error
-            warn(f"{one.spec.name}: {error.message}" + (f"\n{error.hint}" if error.hint else ""))
-    if failures:
-        first = next(iter(failures.values()))
-        raise type(first)(f"{len(failures)} of {len(functions)} functions failed to deploy: {', '.join(failures)}")
-    return done
+def _changed(one: "StackFunction", changes: Changes, namespace: str) -> "StackFunction":
+    spec = changes.apply(one.spec, namespace)
+    spec.check()
+    return msgspec.structs.replace(one, spec=spec)
+
+
+def _verified(one: "StackFunction", keys: tuple[Path, ...]) -> "StackFunction":
+    """The function with its image pinned to what is signed."""
+    from dayfly.client.verification import verified
+    from dayfly.model.image import IMAGE_ANNOTATION
+
+    if not one.has_image:
+        hint = "Deploy its image, or leave the option out."
+        raise InvalidRequest(f"--verify-key is for images, and {one.spec.name} is made of its folder here.", hint=hint)
+    # These bytes and no others: no function of the store's is to stand in for them.
+    annotations = {**one.spec.annotations, IMAGE_ANNOTATION: "container"}
+    spec = msgspec.structs.replace(one.spec, image=verified(one.spec.image, keys), annotations=annotations)
+    return msgspec.structs.replace(one, spec=spec)
 
 
 def _deploy(client: "Client", one: "StackFunction", how: _How) -> "FunctionStatus":
-    from dayfly.client.bundle import pack
+    from dayfly.client.building import build
+    from dayfly.client.stack_triggers import settle_triggers
+    from dayfly.oci.scan import ALLOWED_LABEL
 
-    name = one.spec.name
+    name, spec = one.spec.name, one.spec
     if not how.quiet:
         click.echo(f"Deploying: {name}.")
     with Progress() as progress:
-        progress.show(f"{name}: packing")
-        bundle = pack(one.folder)
-        progress.show(f"{name}: uploading {len(bundle.data) // 1024} KiB")
-        client.upload(bundle)
-        status = client.deploy(msgspec.structs.replace(one.spec, bundle=bundle.digest), canary=how.canary)
+        if not how.update and make_way(client, spec, replace=how.replace) and not how.quiet:
+            click.echo("Removing old function.")
+        if not one.has_image:
+            bundle = build(one.source, spec.image, lambda what: progress.show(f"{name}: {what}"))
+            if bundle is not None:
+                progress.show(f"{name}: uploading {len(bundle.data) // 1024} KiB")
+                client.upload(bundle, namespace=spec.namespace)
+                noted = {ALLOWED_LABEL: bundle.allowed} if bundle.allowed else {}
+                spec = msgspec.structs.replace(spec, bundle=bundle.digest, annotations={**spec.annotations, **noted})
+        status = client.deploy(spec, canary=how.canary)
+        if one.triggers is not None:
+            settle_triggers(client, spec, one.triggers)
+        if status.revision > 1 and not how.quiet:
+            with progress.above():
+                click.echo(f"Function {name} already exists, attempting rolling-update.")
         if how.wait_s:
             status = wait_until_ready(client, status, progress, timeout_s=how.wait_s)
     if not how.quiet:

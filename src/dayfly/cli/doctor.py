@@ -1,4 +1,4 @@
-"""`dayfly doctor`: what this machine gives to hold functions in their box, and what it lacks."""
+"""`dayfly doctor`: what this machine gives to hold functions in their box and to run them, and what it lacks."""
 
 from typing import TYPE_CHECKING, get_args
 
@@ -6,11 +6,22 @@ import click
 
 from dayfly.cli.options import data_dir_option, output_option
 from dayfly.cli.output import sheet, show
-from dayfly.model.errors import InvalidRequest
+from dayfly.model.engine import EngineState
+from dayfly.model.errors import InvalidRequest, NotSupported
 from dayfly.model.sandbox import TIERS, Sandbox, Tier, is_enough
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Found(Sandbox, frozen=True, kw_only=True):
+    """What this machine gives."""
+
+    engine: EngineState
+    node: str
+    """Which Node.js there is, or why none."""
+    queue: str
+    """Which nats-server keeps queued calls, or why none."""
 
 
 @click.command("doctor")
@@ -22,10 +33,11 @@ if TYPE_CHECKING:
 @data_dir_option
 @output_option
 def command(accept_tier: Tier | None, data_dir: str | None, output: str) -> None:
-    """Show what holds functions in their box on this machine.
+    """Show what holds functions in their box on this machine, and which Node.js runs those in Node.
 
-    Each layer of the sandbox is tried out, in processes that are thrown away. When a tier is lost after an upgrade, the
-    functions stay stopped until the new one is accepted here; they start within a minute then.
+    And whether there is a container engine, which functions that are images run on, and a nats-server, which keeps
+    queued calls. Each layer of the sandbox is tried out, in processes that are thrown away. When a tier is lost after
+    an upgrade, the functions stay stopped until the new one is accepted here; they start within a minute then.
 
     \b
     Examples:
@@ -37,6 +49,7 @@ def command(accept_tier: Tier | None, data_dir: str | None, output: str) -> None
     from dayfly.runtimes.jail.detect import detect
     from dayfly.runtimes.python import cells
     from dayfly.server import sandbox
+    from dayfly.server.engine import look_for_engine
     from dayfly.server.settings import data_dir as find
 
     folder = find(data_dir, os.environ)
@@ -44,7 +57,14 @@ def command(accept_tier: Tier | None, data_dir: str | None, output: str) -> None
     if accept_tier is not None:
         _accept(folder, accept_tier, layers.tier)
     required = sandbox.required(folder) if folder.is_dir() else None
-    found = Sandbox(tier=layers.tier, required=required or layers.tier, missing=tuple(layers.missing()))
+    found = Found(
+        tier=layers.tier,
+        required=required or layers.tier,
+        missing=tuple(layers.missing()),
+        engine=look_for_engine(os.environ),
+        node=_node(),
+        queue=_queue(),
+    )
     show(found, output, table=lambda: _table(found), names=lambda: [found.tier])
 
 
@@ -58,8 +78,37 @@ def _accept(folder: "Path", tier: Tier, found: Tier) -> None:
     sandbox.accept(folder, tier)
 
 
-def _table(found: Sandbox) -> str:
+def _node() -> str:
+    import asyncio
+
+    from dayfly.build.node import Nodes
+
+    try:
+        node = asyncio.run(Nodes().find())
+    except NotSupported as error:
+        return f"{error.message} {error.hint}"
+    return f"{node.version} at {node.path}"
+
+
+def _queue() -> str:
+    import os
+
+    from dayfly.queue.binary import find_server
+
+    server = find_server(os.environ)
+    return f"nats-server {server.version} at {server.path}" if server.path else f"<none>: {server.missing}"
+
+
+def _table(found: Found) -> str:
     fields = [("Tier", f"{found.tier}: {TIERS[found.tier]}"), ("Required", found.required)]
     if not found.is_enough:
         fields.append(("Functions", f"stopped; `dayfly doctor --accept-tier {found.tier}` lets them run"))
-    return sheet([*fields, *(("Missing", text) for text in found.missing)])
+    fields += [("Missing", text) for text in found.missing]
+    fields.append(("Node.js", found.node))
+    fields.append(("Queue", found.queue))
+    engine = found.engine.engine
+    if engine is None:
+        return sheet([*fields, ("Container Engine", f"<none>: {found.engine.reason}")])
+    rootless = ", rootless" if engine.rootless else ""
+    fields.append(("Container Engine", f"{engine.name} {engine.version} at {engine.socket}{rootless}"))
+    return sheet([*fields, *(("Missing", text) for text in engine.missing)])

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from dayfly import __version__
+from dayfly.cli.group import plain_flags
 from dayfly.cli.session import Session
 from dayfly.cli.terminal import neutralise
 from dayfly.model.errors import DayflyError, InternalError
@@ -21,29 +22,59 @@ INTERRUPTED = 130
 _READER_GONE = 141
 
 COMMANDS = {
+    "budget": "List and set what functions may use in a day or a month.",
+    "build": "Build functions as container images.",
+    "builder": "Let faas-cli have functions built by the platform.",
+    "call": "Show how a call went: its time, its attempts, its log lines.",
+    "calls": "List the calls that were made, the newest first.",
     "completion": "Print the completion script of a shell.",
-    "deploy": "Deploy functions from a stack file, or one from a folder.",
+    "cost": "Show what functions used and cost.",
+    "deploy": "Deploy functions from a stack file, or one from a folder or an image.",
     "describe": "Show everything about a function.",
-    "doctor": "Show what holds functions in their box on this machine.",
-    "invoke": "Call a function: standard input in, answer out.",
+    "dev": "Deploy functions again whenever they are saved.",
+    "diff": "Show how a stack file differs from what is deployed.",
+    "doctor": "Show what holds functions in their box on this machine, and which Node.js runs those in Node.",
+    "flow": "Make, list and remove flows; run them, look at their runs, answer and rerun these.",
+    "generate": "Print functions as Kubernetes objects.",
+    "invoke": "Call a function: standard input or --data in, answer out.",
+    "key": "Make and show keys that images are signed with.",
     "list": "List the functions.",
+    "local-run": "Run a function at a port of this machine.",
     "login": "Save a login for a gateway.",
     "logout": "Forget the login for a gateway.",
     "logs": "Print what a function logged.",
+    "namespace": "Make, change, list and remove namespaces, the tenants of an installation.",
     "new": "Write a new function: handler, test, stack file.",
+    "plugin": "List the plugins, programs of your own that are commands here too.",
     "promote": "Let a canary take over now.",
+    "publish": "Build functions' images for platforms and push them.",
+    "push": "Push functions' images to their registries.",
+    "queue": "List, read and cancel queued calls; list, redrive and purge dead letters.",
     "ready": "Wait until the platform, or a function, is ready.",
+    "registry-login": "Write a login at a registry.",
     "remove": "Remove functions.",
+    "replay": "Make recorded calls once more, and show how the answers differ.",
     "revisions": "List a function's revisions.",
     "rollback": "Let an earlier revision serve again.",
+    "route": "Make, change, list and remove routes, addresses of your own choosing that lead to functions.",
+    "run": "Run a handler once: standard input in, answer out, without a server.",
     "scale": "Set a function's number of replicas.",
+    "secret": "Write, list and remove secrets.",
     "start": "Start the platform on this machine.",
     "status": "Show the platform that runs on this machine.",
     "stop": "Stop the platform on this machine.",
+    "store": "List, show and deploy functions of a store.",
+    "template": "List and pull templates.",
+    "token": "Make, list and revoke tokens.",
+    "top": "Show what functions and their replicas do and use.",
+    "trigger": "Make, list, pause, try and remove triggers, which call functions when something happens.",
+    "up": "Build, push and deploy functions.",
     "upgrade": "Take over from the version that runs.",
     "version": "Show the version of this program and of the platform.",
 }
-_ALIASES = {"ls": "list", "rm": "remove", "delete": "remove", "inspect": "describe"}
+_ALIASES = {"ls": "list", "rm": "remove", "delete": "remove", "inspect": "describe", "ns": "namespace"}
+_LISTS = {"namespaces": "namespace"}
+"""What faas-cli keeps of older days: a word for the list of something."""
 
 
 class Commands(click.Group):
@@ -55,11 +86,20 @@ class Commands(click.Group):
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name or alias, or None."""
-        name = _ALIASES.get(cmd_name, cmd_name)
+        name = {**_ALIASES, **_LISTS}.get(cmd_name, cmd_name)
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"dayfly.cli.{name}").command
+        command: click.Command = import_module(f"dayfly.cli.{name.replace('-', '_')}").command
+        if cmd_name in _LISTS and isinstance(command, click.Group):
+            return command.commands["list"]
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, and its arguments with plain flags."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, plain_flags(command, rest)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands without loading them."""
@@ -77,8 +117,11 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="dayfly", message="%(prog)s %(version)s")
+@click.option("-f", "--yaml", "stack_file", hidden=True)
+@click.option("--filter", "glob", hidden=True)
+@click.option("--regex", hidden=True)
 @click.pass_context
-def cli(context: click.Context) -> None:
+def cli(context: click.Context, /, **selection: str | None) -> None:
     """Serverless functions on one machine or many.
 
     \b
@@ -92,10 +135,14 @@ def cli(context: click.Context) -> None:
     account started on this machine.
     """
     context.ensure_object(Session)
+    # As with faas-cli, what a command takes of a stack file may be said before its name too.
+    given = {name: value for name, value in selection.items() if value is not None}
+    context.default_map = dict.fromkeys((*COMMANDS, *_ALIASES), given)
 
 
 def main() -> None:
     """Run the command line and exit."""
+    _become_plugin(sys.argv[1:])
     try:
         result = cli.main(prog_name="dayfly", standalone_mode=False)
         code = result if isinstance(result, int) else 0
@@ -114,6 +161,18 @@ def main() -> None:
         _tell(InternalError(f"A bug in dayfly: {type(error).__name__}: {error}", hint=hint))
         code = InternalError.exit_code
     _leave(code)
+
+
+def _become_plugin(args: list[str]) -> None:
+    """Give way to a plugin, where the command is none of ours and one of this name is there."""
+    if not args or args[0] in {*COMMANDS, *_ALIASES, *_LISTS}:
+        return
+    from dayfly.cli.plugins import FAILED, become, find_plugin
+
+    path = find_plugin(args[0], os.environ)
+    if path is not None:
+        click.echo(f"Error from plugin: {become(path, args[1:])}", err=True)
+        sys.exit(FAILED)
 
 
 def _leave(code: int) -> None:

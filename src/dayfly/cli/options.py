@@ -1,10 +1,12 @@
 """Options that several commands share, the types of their values, and the completion of live names."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dayfly.cli.session import Session, connect
 from dayfly.model.errors import DayflyError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ class FunctionName(click.ParamType[str]):
         """The deployed names that begin like this; none when the gateway does not say so quickly."""
         from click.shell_completion import CompletionItem
 
-        from dayfly.cli.session import connect
-
         given = ctx.params
         try:
             with connect(given.get("gateway") or "", timeout_s=_COMPLETION_TIMEOUT_S, context=ctx) as client:
@@ -35,6 +35,27 @@ class FunctionName(click.ParamType[str]):
             # A completion that fails completes nothing; a message would land in the middle of somebody's line.
             return []
         return [CompletionItem(one.spec.name) for one in functions if one.spec.name.startswith(incomplete)]
+
+
+class Written(click.ParamType[str]):
+    """A function that is being written: a name of the stack file, or a folder."""
+
+    name = "name|folder"
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        """The stack file's names that begin like this, and whatever folders the shell finds."""
+        from click.shell_completion import CompletionItem
+
+        from dayfly.client.stack import find_stack, load_stack
+
+        path = find_stack()
+        try:
+            names = load_stack(path).entries if path is not None else {}
+        except DayflyError:
+            # As above: a completion that fails completes nothing.
+            names = {}
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [*found, CompletionItem(incomplete, type="dir")]
 
 
 class RevisionNumber(click.ParamType[int]):
@@ -50,8 +71,6 @@ class RevisionNumber(click.ParamType[int]):
         """The numbers that begin like this, newest first; none when the gateway does not say so quickly."""
         from click.shell_completion import CompletionItem
 
-        from dayfly.cli.session import connect
-
         given = ctx.params
         # An option that still lacks its value keeps click from giving the arguments their names.
         name = given.get("name") or next(iter(ctx.args), "")
@@ -63,6 +82,43 @@ class RevisionNumber(click.ParamType[int]):
             return []
         numbers = [str(one.number) for one in reversed(revisions)]
         return [CompletionItem(number) for number in numbers if number.startswith(incomplete)]
+
+
+class NamespaceName(click.ParamType[str]):
+    """A namespace's name, completed from those that the credential is good for."""
+
+    name = "namespace"
+
+    def shell_complete(self, ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        """The namespaces that begin like this; none when the gateway does not say so quickly."""
+        from click.shell_completion import CompletionItem
+
+        try:
+            with connect(ctx.params.get("gateway") or "", timeout_s=_COMPLETION_TIMEOUT_S, context=ctx) as client:
+                names = client.list_namespaces()
+        except DayflyError:
+            # As above: a completion that fails completes nothing.
+            return []
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+class Language(click.ParamType[str]):
+    """A template's name, completed from those that are here."""
+
+    name = "lang"
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        """The templates that begin like this."""
+        from click.shell_completion import CompletionItem
+
+        from dayfly.client.templates import templates
+
+        try:
+            found = templates(Path(), lambda _bad: None)
+        except OSError:
+            # As above: a completion that fails completes nothing.
+            return []
+        return [CompletionItem(each.name) for each in found if each.name.startswith(incomplete)]
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -80,15 +136,62 @@ class Pair(click.ParamType[tuple[str, str]]):
         return key.strip(), rest
 
 
-def gateway_option(command: F) -> F:
-    """Add --gateway."""
-    option = click.option("-g", "--gateway", default="", metavar="URL", help="The gateway to talk to.")
+def language_option(command: F) -> F:
+    """Add --lang."""
+    option = click.option("--lang", type=Language(), default="python", show_default=True, help="The language.")
     return option(command)
+
+
+def gateway_option(command: F) -> F:
+    """Add --gateway, --tls-no-verify and --token."""
+    option = click.option(
+        "-k",
+        "--token",
+        "bearer",
+        metavar="TOKEN",
+        expose_value=False,
+        callback=_keep_token,
+        help="A token to use instead of a login. Others on this machine may see it.",
+    )
+    return address_option(option(command))
+
+
+def address_option(command: F) -> F:
+    """Add --gateway and --tls-no-verify, for a command that says itself how it is let in."""
+    for option in (
+        click.option(
+            "--tls-no-verify",
+            is_flag=True,
+            expose_value=False,
+            callback=_keep_unverified,
+            help="Take any certificate for the gateway's.",
+        ),
+        click.option("-g", "--gateway", default="", metavar="URL", help="The gateway to talk to."),
+    ):
+        command = option(command)
+    return command
+
+
+def _keep_token(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Session).token = value
+
+
+def _keep_unverified(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Session).is_verified = False
 
 
 def namespace_option(command: F) -> F:
     """Add --namespace."""
-    option = click.option("-n", "--namespace", default="", help="The functions' namespace.  [default: openfaas-fn]")
+    option = click.option(
+        "-n",
+        "--namespace",
+        type=NamespaceName(),
+        default="",
+        metavar="NAME",
+        help="The namespace.  [default: the login's own; openfaas-fn]",
+    )
     return option(command)
 
 
@@ -112,6 +215,22 @@ def wait_options(command: F) -> F:
     return command
 
 
+def data_option(command: F) -> F:
+    """Add --data, which `data_of` reads."""
+    text = "What to send; @FILE for what is in a file.  [default: standard input]"
+    return click.option("-d", "--data", metavar="TEXT", help=text)(command)
+
+
+def data_of(text: str) -> bytes:
+    """Return what --data means: its text, or what is in the file after @. Raises InvalidRequest."""
+    if not text.startswith("@"):
+        return text.encode()
+    try:
+        return Path(text[1:]).read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{text[1:]} cannot be read: {error.strerror}") from error
+
+
 def data_dir_option(command: F) -> F:
     """Add --data-dir."""
     option = click.option(
@@ -123,24 +242,20 @@ def data_dir_option(command: F) -> F:
     return option(command)
 
 
-def stack_options(command: F) -> F:
-    """Add --yaml, --filter, --regex and --no-envsubst."""
-    for option in (
-        click.option("--no-envsubst", is_flag=True, help="Leave ${VAR} in the stack file as it is."),
-        click.option("--regex", default="", metavar="REGEX", help="Only functions in whose name this is found."),
-        click.option(
-            "--filter", "glob", default="", metavar="GLOB", help="Only functions whose name matches; * is any text."
-        ),
-        click.option(
-            "-f",
-            "--yaml",
-            "stack_file",
-            metavar="FILE",
-            help="The stack file.  [default: stack.yaml or stack.yml here]",
-        ),
-    ):
-        command = option(command)
-    return command
+def allow_secret_option(command: F) -> F:
+    """Add --allow-secret, whose texts `oci.scan` understands."""
+    return click.option(
+        "--allow-secret", multiple=True, metavar="RULE:PATH",
+        help="Accept a credential that was found and is meant to be there; the function's description keeps a note.",
+    )(command)  # fmt: skip
+
+
+def verify_key_option(command: F) -> F:
+    """Add --verify-key."""
+    return click.option(
+        "--verify-key", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+        help="Deploy an image only if this public key, or another given, has signed it; the digest is deployed.",
+    )(command)  # fmt: skip
 
 
 def function_argument(command: F) -> F:

@@ -43,7 +43,9 @@ def _indented(value: str, by: int) -> str:
 def _plain(data: Any) -> Any:
     """Builtins with every field in them, those that have their defaults too: programs want to find them."""
     if isinstance(data, msgspec.Struct):
-        return {name: _plain(getattr(data, name)) for name in data.__struct_fields__}
+        config = data.__struct_config__
+        kind = {config.tag_field: config.tag} if config.tag_field is not None else {}
+        return kind | {name: _plain(getattr(data, name)) for name in data.__struct_fields__}
     if isinstance(data, dict):
         return {key: _plain(value) for key, value in data.items()}
     if isinstance(data, list | tuple):

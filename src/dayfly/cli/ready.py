@@ -5,6 +5,7 @@ import time
 import click
 
 from dayfly.cli.options import FunctionName, gateway_option, namespace_option
+from dayfly.cli.selection import stack_gateway, yaml_option
 from dayfly.cli.session import connect
 from dayfly.model.errors import DayflyError, FunctionFailed, Unauthenticated, Unavailable
 from dayfly.model.quantities import parse_duration
@@ -16,9 +17,10 @@ _ATTEMPT_S = 5.0
 @click.argument("name", default="", type=FunctionName())
 @click.option("--attempts", type=click.IntRange(min=1), default=60, show_default=True, help="How often to ask.")
 @click.option("--interval", default="1s", show_default=True, metavar="SPAN", help="How long to wait in between.")
+@yaml_option
 @gateway_option
 @namespace_option
-def command(name: str, attempts: int, interval: str, gateway: str, namespace: str) -> None:
+def command(name: str, attempts: int, interval: str, stack_file: str | None, gateway: str, namespace: str) -> None:
     """Wait until the platform, or a function, is ready.
 
     A function that is scaled to zero is ready: the next call starts it. One that cannot be started is an error at once.
@@ -29,10 +31,12 @@ def command(name: str, attempts: int, interval: str, gateway: str, namespace: st
       dayfly ready hello --attempts 10 --interval 500ms
     """
     pause_s = parse_duration(interval)
-    what = f"function {name}" if name else "gateway"
+    stack = stack_gateway(stack_file)
+    where = f".{namespace}" if namespace else ""
+    what = f"function {name}{where}" if name else "gateway"
     for attempt in range(1, attempts + 1):
         click.echo(f"[{attempt}/{attempts}] Waiting for {what}")
-        if _is_ready(name, namespace, gateway):
+        if _is_ready(name, namespace, gateway, stack):
             click.echo(f"Function {name} is ready" if name else "Dayfly gateway is ready")
             return
         if attempt < attempts:
@@ -40,10 +44,10 @@ def command(name: str, attempts: int, interval: str, gateway: str, namespace: st
     raise Unavailable(f"{what} is not ready after {attempts} attempts.")
 
 
-def _is_ready(name: str, namespace: str, gateway: str) -> bool:
+def _is_ready(name: str, namespace: str, gateway: str, stack: str) -> bool:
     try:
         # Chosen anew each time: the platform may be started, and found, only now.
-        with connect(gateway, timeout_s=_ATTEMPT_S) as client:
+        with connect(gateway, stack=stack, timeout_s=_ATTEMPT_S) as client:
             if not name:
                 return client.health()
             status = client.get_function(name, namespace=namespace)

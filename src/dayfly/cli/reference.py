@@ -8,6 +8,8 @@ import click
 
 from dayfly.cli.main import COMMANDS, cli
 
+_WIDTH = 78
+"""Of the usage lines, whatever the terminal's."""
 _HEAD = """\
 # Command line
 
@@ -37,7 +39,7 @@ output, everything said about it to standard error.
 | 70 | a bug of ours |
 | 73 | it exists already, or is in use |
 | 74 | the disk under the data folder is full |
-| 75 | a limit was hit; try again later |
+| 75 | a limit or quota was hit |
 | 77 | not logged in, or not allowed |
 | 78 | the configuration is wrong |
 | 130 | Ctrl-C |
@@ -47,17 +49,22 @@ output, everything said about it to standard error.
 
 def reference() -> str:
     """Return the page as Markdown."""
-    root = click.Context(cli, info_name="dayfly", **cli.context_settings)
+    root = click.Context(cli, info_name="dayfly", terminal_width=_WIDTH, **cli.context_settings)
     index = [f"- [`{name}`](#dayfly-{name}): {summary}" for name, summary in sorted(COMMANDS.items())]
-    return _HEAD + "\n".join(index) + "\n" + "".join(_section(root, name) for name in sorted(COMMANDS))
+    return _HEAD + "\n".join(index) + "\n" + "".join(_section(root, name, name) for name in sorted(COMMANDS))
 
 
-def _section(root: click.Context, name: str) -> str:
-    command = cli.get_command(root, name)
+def _section(parent: click.Context, name: str, title: str) -> str:
+    assert isinstance(parent.command, click.Group)
+    command = parent.command.get_command(parent, name)
     assert command is not None
-    context = click.Context(command, parent=root, info_name=name)
+    context = click.Context(command, parent=parent, info_name=name)
     prose, examples = _help(inspect.cleandoc(command.help or ""))
-    out = [f"\n## dayfly {name}\n", f"    {command.get_usage(context).removeprefix('Usage: ')}\n", prose]
+    out = [
+        f"\n{'##' if parent.parent is None else '###'} dayfly {title}\n",
+        f"    {command.get_usage(context).removeprefix('Usage: ')}\n",
+        prose,
+    ]
     records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
     rows = [f"| `{_cell(record[0])}` | {_cell(record[1])} |" for record in records if record and record[1]]
     if rows:
@@ -65,6 +72,8 @@ def _section(root: click.Context, name: str) -> str:
         out += rows
     if examples:
         out.append("\n```sh\n" + examples + "\n```")
+    if isinstance(command, click.Group):
+        out += [_section(context, each, f"{name} {each}").rstrip() for each in command.list_commands(context)]
     return "\n".join(out) + "\n"
 
 

@@ -12,16 +12,44 @@ if TYPE_CHECKING:
     import httpx2
 
     from dayfly.client.blocking import Client
+    from dayfly.client.gateway import Target
 
 EXPOSED = "WARNING! You are not using an encrypted connection to the gateway, consider using HTTPS."
+UNVERIFIED = "WARNING! The gateway's certificate is not looked at (--tls-no-verify): anybody may answer in its place."
 
 
 class Session:
-    """What all commands of one run share. `transport` takes the network's place in tests."""
+    """What all commands of one run share. The transports take the network's place in tests."""
 
-    def __init__(self, transport: "httpx2.BaseTransport | None" = None) -> None:
+    def __init__(
+        self,
+        transport: "httpx2.BaseTransport | None" = None,
+        async_transport: "httpx2.AsyncBaseTransport | None" = None,
+    ) -> None:
         self.transport = transport
-        self.has_warned = False
+        self.async_transport = async_transport
+        self.token = ""
+        """What --token gives; it counts more than any login."""
+        self.is_verified = True
+        """False for --tls-no-verify."""
+        self._has_warned = False
+
+    def prepare(self, target: "Target", *, is_silent: bool = False) -> "Target":
+        """Return the gateway as this run's options have it; what is unsafe about it is told, once.
+
+        Raises InvalidRequest for a token that is none.
+        """
+        import msgspec
+
+        from dayfly.client.credentials import Credential
+
+        if self.token:
+            target = msgspec.structs.replace(target, credential=Credential.bearer(self.token))
+        target = msgspec.structs.replace(target, is_verified=self.is_verified)
+        if not self._has_warned and not is_silent and (target.is_exposed or not self.is_verified):
+            self._has_warned = True
+            warn(EXPOSED if target.is_exposed else UNVERIFIED)
+        return target
 
 
 @contextmanager
@@ -36,11 +64,8 @@ def connect(
     from dayfly.client.blocking import Client
     from dayfly.client.gateway import choose_target
 
-    target = choose_target(gateway, stack=stack)
     session = current_session(context)
-    if target.is_exposed and not session.has_warned and context is None:
-        session.has_warned = True
-        warn(EXPOSED)
+    target = session.prepare(choose_target(gateway, stack=stack), is_silent=context is not None)
     with Client(target=target, timeout_s=timeout_s, transport=session.transport) as client:
         yield client
 

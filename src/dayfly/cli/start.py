@@ -28,6 +28,7 @@ from dayfly.cli.options import data_dir_option
 )
 @click.option("--tls-cert", metavar="FILE", help="The certificate to serve HTTPS with, PEM.")
 @click.option("--tls-key", metavar="FILE", help="Its private key, PEM.")
+@click.option("--tls-folder", metavar="DIR", help="Certificates of hosts of their own: HOST.pem and HOST.key.")
 @click.option("--insecure-http", is_flag=True, default=None, help="Allow another address than loopback without TLS.")
 @click.option(
     "--allow-unsandboxed", is_flag=True, default=None, help="Start where nothing holds functions in their box."

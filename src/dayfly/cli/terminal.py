@@ -8,6 +8,8 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +30,11 @@ def neutralise(text: str) -> str:
 def for_stdout(text: str) -> str:
     """Return foreign text as it may be printed: harmless where standard output is a terminal, else unchanged."""
     return neutralise(text) if sys.stdout.isatty() else text
+
+
+def for_stderr(text: str) -> str:
+    """Return foreign text as it may be printed on standard error."""
+    return neutralise(text) if sys.stderr.isatty() else text
 
 
 def warn(text: str) -> None:
@@ -63,17 +70,29 @@ class Progress:
         self.clear()
 
     def show(self, text: str) -> None:
-        """Say what is going on now; cheap to call often."""
+        """Say what is going on now; cheap to call often. The time is counted from the first text after a `clear`."""
+        if not self._text:
+            self._began = time.monotonic()
         self._text = text
+
+    @contextmanager
+    def above(self) -> Iterator[None]:
+        """Print other text in this block; the line comes back below it."""
+        with self._lock:
+            self._erase()
+            yield
 
     def clear(self) -> None:
         """Take the line away until the next `show`, so that other text can be printed."""
         with self._lock:
             self._text = ""
-            if self._is_drawn:
-                sys.stderr.write("\r\x1b[K")
-                sys.stderr.flush()
-                self._is_drawn = False
+            self._erase()
+
+    def _erase(self) -> None:
+        if self._is_drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._is_drawn = False
 
     def _paint(self) -> None:
         while not self._done.wait(_REDRAW_S):

@@ -14,7 +14,7 @@ from dayfly.model.quantities import format_duration
 
 if TYPE_CHECKING:
     from dayfly.client.blocking import Client
-    from dayfly.model.rollout import Fault, RolloutStatus
+    from dayfly.model.rollout import RolloutStatus
     from dayfly.model.status import FunctionStatus
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
@@ -32,20 +32,31 @@ def wait_until_ready(
     name, revision = status.spec.name, status.revision
     deadline = time.monotonic() + timeout_s
     pause_s = _FIRST_PAUSE_S
-    while not _is_settled(status, revision):
-        rollout = status.rollout
-        state = rollout.state if rollout is not None else status.state
+    while not is_settled(status, revision):
+        state = state_of(status)
         if state == "failing":
-            raise _failure(client, status)
+            raise failure(status, _last_lines(client, status))
         if time.monotonic() > deadline:
             hint = f"It goes on by itself; see `dayfly describe {name}`."
-            raise Unavailable(f"{name} is still {state} after {format_duration(timeout_s)}.", hint=hint)
-        progress.show(f"{name}: {state} {shifted_text(status)}" if state == "shifting" else f"{name}: {state}")
+            account = f"{name} is still {state} after {format_duration(timeout_s)}{_why(status)}."
+            raise Unavailable(account, hint=hint)
+        shifted = f" {shifted_text(status)}" if state == "shifting" else ""
+        progress.show(f"{name}: {state}{shifted}{_why(status)}")
         time.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         status = _again(client, status)
     _check_not_returned(status, revision)
     return status
+
+
+def state_of(status: "FunctionStatus") -> str:
+    """Return where the revision that was deployed last stands, in a word."""
+    return status.rollout.state if status.rollout is not None else status.state
+
+
+def _why(status: "FunctionStatus") -> str:
+    """What it waits for, where the platform says so."""
+    return f": {status.reason.partition(chr(10))[0]}" if status.reason else ""
 
 
 def _again(client: "Client", status: "FunctionStatus") -> "FunctionStatus":
@@ -56,7 +67,8 @@ def _again(client: "Client", status: "FunctionStatus") -> "FunctionStatus":
         return status
 
 
-def _is_settled(status: "FunctionStatus", revision: int) -> bool:
+def is_settled(status: "FunctionStatus", revision: int) -> bool:
+    """Whether there is nothing to wait for any more: it serves, is on trial, sleeps, or another took its place."""
     if status.revision != revision:
         # It was returned, or somebody deployed over it meanwhile; that one's own command tells how it goes.
         return True
@@ -80,13 +92,14 @@ def _check_not_returned(status: "FunctionStatus", revision: int) -> None:
     raise FunctionFailed(f"Revision {revision} of {name} was returned: {outcome.reason}", hint=hint)
 
 
-def _failure(client: "Client", status: "FunctionStatus") -> DayflyError:
+def failure(status: "FunctionStatus", last_lines: str = "") -> DayflyError:
+    """Return what a failing status means, with the log's last lines where the reason has no more to say."""
     name, rollout = status.spec.name, status.rollout
     at_fault = rollout or status
     reason = at_fault.reason or "the platform does not say why"
     kind = BuildFailed if at_fault.fault == "prepare_failed" else FunctionFailed
     headline, _, detail = reason.partition("\n")
-    detail = detail or _last_lines(client, status, at_fault.fault)
+    detail = detail or last_lines
     # A traceback begins with what everybody knows and ends with what happened.
     what = headline.removesuffix(_TRACEBACK).rstrip(" :")
     if what != headline and detail.strip():
@@ -101,10 +114,13 @@ def _hint(name: str, rollout: "RolloutStatus | None") -> str:
     return f"Revision {rollout.serving} goes on. `dayfly rollback {name}` ends the attempt; see `dayfly logs {name}`."
 
 
-def _last_lines(client: "Client", status: "FunctionStatus", fault: "Fault") -> str:
+def _last_lines(client: "Client", status: "FunctionStatus") -> str:
     name, namespace = status.spec.name, status.spec.namespace
+    at_fault = status.rollout or status
+    if "\n" in at_fault.reason:
+        return ""
     try:
-        if fault == "prepare_failed":
+        if at_fault.fault == "prepare_failed":
             lines = client.get_build_log(name, namespace=namespace).splitlines()
         else:
             lines = [line.text for line in client.logs(name, namespace=namespace, tail=_LOG_LINES)]

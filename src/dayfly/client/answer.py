@@ -9,10 +9,8 @@ from typing import Any
 
 import msgspec
 
-from dayfly.client.faults import error_from_reply, is_problem
+from dayfly.client.faults import error_from_reply, is_problem, told_of_function
 from dayfly.model.errors import FunctionFailed
-
-_SHOWN_BYTES = 2000
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -42,17 +40,16 @@ class Head(msgspec.Struct, frozen=True):
         """Raise unless the status is a 2xx.
 
         The platform's own refusal (no such function, too many calls …) is raised as its class, anything else that a
-        function answered as FunctionFailed with the beginning of `body`.
+        function answered as FunctionFailed with the beginning of `body`, or with what a problem of ours says there.
         """
         if self.ok:
             return
         content_type = self.header("content-type")
         if is_problem(content_type, body):
             raise error_from_reply(self.status, content_type, body, self.header("retry-after"))
-        said = body[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
-        raise FunctionFailed(
-            f"{self.function} answered {self.status}{_phrase(self.status)}" + (f": {said}" if said else "")
-        )
+        said, hint = told_of_function(content_type, body)
+        answered = f"{self.function} answered {self.status}{_phrase(self.status)}"
+        raise FunctionFailed(f"{answered}: {said}" if said else answered, hint=hint)
 
 
 def _phrase(status: int) -> str:

@@ -10,35 +10,40 @@ import httpx2
 from dayfly.client import calls
 from dayfly.client.answer import Answer, AsyncAnswerStream
 from dayfly.client.bundle import Bundle
-from dayfly.client.calls import Call, LogLines, Reply, find_key
+from dayfly.client.calls import Call, Reply
 from dayfly.client.connection import (
     API_TIMEOUT_S,
     INVOKE_TIMEOUT_S,
-    api_headers,
-    async_transport,
+    call_headers,
     invoke_headers,
-    no_cookies,
+    open_async_http,
     timeouts,
-    trust,
 )
 from dayfly.client.credentials import Credential
 from dayfly.client.faults import foreign_errors
+from dayfly.client.flowing import AsyncFlowing
 from dayfly.client.gateway import Target, choose_target
+from dayfly.client.log_lines import LogLines
+from dayfly.client.queueing import AsyncQueueing
+from dayfly.client.recording import AsyncRecording
+from dayfly.client.store import AsyncStore
+from dayfly.client.tenancy import AsyncTenancy
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.rollout import Canary
+from dayfly.model.secret import KeyRotation, SecretMode, SecretStatus
 from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo, RevisionStatus
+from dayfly.model.usage import Usage
 
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(AsyncTenancy, AsyncStore, AsyncQueueing, AsyncRecording, AsyncFlowing):
     """A connection to one gateway. Use it in an `async with` block, or `close()` it.
 
-    `url` empty: the gateway is chosen as the command line chooses it (see `client.gateway`), and so is the credential
-    when none is given. `timeout_s` is how long an API call may stay silent. `ca_file` names the certificates to trust
-    instead of the system's. A `target` chosen before takes the place of `url`; a `transport` of httpx2 that of the
-    network, in tests.
+    The arguments are those of `blocking.Client`: `url` empty means the gateway that the command line chooses, with its
+    credential; `timeout_s` how long an API call may stay silent; `ca_file` the certificates to trust instead of the
+    system's; `namespace` the one that is meant where a call names none.
 
     Every method raises Unavailable when the gateway cannot be reached or does not answer in time, Unauthenticated
     without a good credential, and the error that the gateway's problem names. A function is named `NAME` or
@@ -50,21 +55,25 @@ class AsyncClient:
         url: str = "",
         *,
         credential: Credential | None = None,
+        namespace: str = "",
         timeout_s: float = API_TIMEOUT_S,
         ca_file: str = "",
         target: Target | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._target = target or choose_target(url)
-        if credential is not None:
-            self._target = Target(self._target.url, credential)
+        self._target = (target or choose_target(url)).with_own(credential, namespace)
         self._timeout_s = timeout_s
-        self._http = _open(self._target, ca_file, transport)
+        self._http = open_async_http(self._target, ca_file, transport)
 
     @property
     def url(self) -> str:
         """The gateway's URL."""
         return self._target.url
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that is meant where a call names none."""
+        return self._target.own_namespace
 
     async def close(self) -> None:
         """Close the connections. Idempotent."""
@@ -88,33 +97,33 @@ class AsyncClient:
         """Return what the installation says of itself."""
         return await self._send(calls.info())
 
-    async def list_namespaces(self) -> list[str]:
-        """Return the namespaces' names."""
-        return await self._send(calls.list_namespaces())
-
     async def list_functions(self, namespace: str = "") -> list[FunctionStatus]:
         """Return a namespace's functions, sorted by name."""
-        return await self._send(calls.list_functions(namespace))
+        return await self._send(calls.list_functions(self._target.namespace(namespace)))
+
+    async def get_usage(self, namespace: str = "") -> Usage:
+        """Return what a namespace's functions do and use, for rates between two looks."""
+        return await self._send(calls.get_usage(self._target.namespace(namespace)))
 
     async def get_function(self, name: str, *, namespace: str = "") -> FunctionStatus:
         """Return one function. Raises NotFound."""
-        return await self._send(calls.get_function(find_key(name, namespace)))
+        return await self._send(calls.get_function(self._target.key(name, namespace)))
 
     async def deploy(self, spec: FunctionSpec, *, canary: Canary | None = None) -> FunctionStatus:
         """Make the function what the spec says, new or not; its bundle must have been uploaded.
 
         Returns before a replica is ready. With a canary it first gets a part of the calls only.
-        Raises InvalidSpec, BuildFailed, NotFound for a bundle that is not there.
+        Raises InvalidSpec, BuildFailed, QuotaExceeded, NotFound for a namespace that is not there.
         """
         return await self._send(calls.deploy(spec, canary))
 
     async def remove(self, name: str, *, namespace: str = "") -> None:
         """Take the function and its replicas away. Raises NotFound."""
-        await self._send(calls.remove(find_key(name, namespace)))
+        await self._send(calls.remove(self._target.key(name, namespace)))
 
     async def scale(self, name: str, replicas: int | None, *, namespace: str = "") -> FunctionStatus:
         """Set the number of replicas by hand; None gives it back to the scaler. Raises NotFound, InvalidRequest."""
-        return await self._send(calls.scale(find_key(name, namespace), replicas))
+        return await self._send(calls.scale(self._target.key(name, namespace), replicas))
 
     async def rollback(
         self, name: str, *, to: int | None = None, canary: Canary | None = None, namespace: str = ""
@@ -123,29 +132,50 @@ class AsyncClient:
 
         Returns before it has taken over. Raises NotFound, InvalidRequest, Conflict.
         """
-        return await self._send(calls.rollback(find_key(name, namespace), to, canary))
+        return await self._send(calls.rollback(self._target.key(name, namespace), to, canary))
 
     async def promote(self, name: str, *, namespace: str = "") -> FunctionStatus:
         """Let a canary under way take over now. Raises NotFound, Conflict when there is none."""
-        return await self._send(calls.promote(find_key(name, namespace)))
+        return await self._send(calls.promote(self._target.key(name, namespace)))
 
     async def list_revisions(self, name: str, *, namespace: str = "") -> list[RevisionStatus]:
         """Return the function's revisions, oldest first. Raises NotFound."""
-        return await self._send(calls.list_revisions(find_key(name, namespace)))
+        return await self._send(calls.list_revisions(self._target.key(name, namespace)))
 
     async def get_build_log(self, name: str, *, namespace: str = "") -> str:
         """Return what the installation of the function's dependencies printed. Raises NotFound."""
-        return await self._send(calls.get_build_log(find_key(name, namespace)))
+        return await self._send(calls.get_build_log(self._target.key(name, namespace)))
 
-    async def has_bundle(self, digest: str) -> bool:
-        """Return whether the platform holds this bundle already. Raises InvalidName."""
-        return await self._send(calls.has_bundle(digest))
+    async def list_secrets(self, namespace: str = "") -> list[SecretStatus]:
+        """Return a namespace's secrets, sorted by name, without what is in them."""
+        return await self._send(calls.list_secrets(self._target.namespace(namespace)))
 
-    async def upload(self, bundle: Bundle) -> BundleReceipt:
-        """Upload a bundle, unless the platform holds it already. Raises PayloadTooLarge, InvalidRequest."""
-        if await self.has_bundle(bundle.digest):
+    async def put_secret(
+        self, name: str, content: bytes, *, namespace: str = "", mode: SecretMode = "upsert"
+    ) -> SecretStatus:
+        """Write a secret, byte for byte; functions that use it are given the new content.
+
+        Raises Conflict (create, and it exists), NotFound (update, and it does not), InvalidRequest, SecretsLocked.
+        """
+        return await self._send(calls.put_secret(name, self._target.namespace(namespace), content, mode))
+
+    async def remove_secret(self, name: str, *, namespace: str = "", force: bool = False) -> None:
+        """Take a secret away. Raises NotFound, Conflict while a function uses it unless forced."""
+        await self._send(calls.remove_secret(name, self._target.namespace(namespace), force=force))
+
+    async def rotate_key(self) -> KeyRotation:
+        """Have all secrets encrypted anew under a new key. Raises SecretsLocked, NotSupported."""
+        return await self._send(calls.rotate_key())
+
+    async def has_bundle(self, digest: str, *, namespace: str = "") -> bool:
+        """Return whether the namespace has this bundle already. Raises InvalidName."""
+        return await self._send(calls.has_bundle(digest, self._target.namespace(namespace)))
+
+    async def upload(self, bundle: Bundle, *, namespace: str = "") -> BundleReceipt:
+        """Upload a bundle, unless the namespace has it already. Raises PayloadTooLarge, InvalidRequest."""
+        if await self.has_bundle(bundle.digest, namespace=namespace):
             return BundleReceipt(bundle.digest, len(bundle.data))
-        return await self._send(calls.put_bundle(bundle))
+        return await self._send(calls.put_bundle(bundle, self._target.namespace(namespace)))
 
     async def logs(
         self,
@@ -162,7 +192,7 @@ class AsyncClient:
         `since` is a duration (`10m`) or an RFC 3339 time, `tail` the number of last lines (-1: all of them),
         `instance` one replica's id. Raises NotFound, InvalidRequest.
         """
-        call = calls.logs(find_key(name, namespace), since=since, tail=tail, follow=follow, instance=instance)
+        call = calls.logs(self._target.key(name, namespace), since=since, tail=tail, follow=follow, instance=instance)
         silence_s = INVOKE_TIMEOUT_S if follow else self._timeout_s
         async with self._open(self._request(call, silence_s), silence_s) as response:
             if response.status_code not in call.expected:
@@ -211,12 +241,16 @@ class AsyncClient:
         query: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         timeout_s: float = INVOKE_TIMEOUT_S,
+        queued: bool = False,
     ) -> AsyncIterator[AsyncAnswerStream]:
-        """Call a function as `invoke` does, and read its answer as it comes. Use it in an `async with` block."""
-        key = find_key(name, namespace)
+        """Call a function as `invoke` does, and read its answer as it comes; use it in an `async with` block.
+
+        `queued` has the call made later: the answer is then the gateway's own, 202.
+        """
+        key = self._target.key(name, namespace)
         request = self._http.build_request(
             method,
-            self.url + calls.function_path(key, path),
+            self.url + calls.function_path(key, path, queued=queued),
             params=list(query) or None,
             content=body,
             headers=invoke_headers(headers or {}),
@@ -236,7 +270,7 @@ class AsyncClient:
             self.url + call.path,
             params=list(call.query) or None,
             content=call.content or None,
-            headers=api_headers(self._target, call.content_type),
+            headers=call_headers(self._target, call),
             timeout=timeouts(silence_s),
         )
 
@@ -262,10 +296,3 @@ class AsyncClient:
         with foreign_errors(self._target, self._timeout_s):
             await response.aread()
         return Reply(response.status_code, dict(response.headers), response.content)
-
-
-def _open(target: Target, ca_file: str, given: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
-    direct = given or async_transport(target, ca_file)
-    if direct is not None:
-        return httpx2.AsyncClient(transport=direct, trust_env=False, cookies=no_cookies())
-    return httpx2.AsyncClient(verify=trust(target, ca_file), cookies=no_cookies())

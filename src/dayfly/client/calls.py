@@ -4,7 +4,7 @@ Both clients carry these out and add nothing but waiting, so that the API is wri
 it becomes part of a path.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,15 +14,9 @@ from dayfly.client.bundle import Bundle
 from dayfly.client.faults import error_from_reply
 from dayfly.model.errors import InternalError, InvalidRequest
 from dayfly.model.function import FunctionSpec
-from dayfly.model.log import LogLine
-from dayfly.model.names import (
-    FunctionKey,
-    parse_bundle_digest,
-    parse_function_key,
-    parse_function_name,
-    parse_namespace,
-)
+from dayfly.model.names import FunctionKey, NamespaceName, parse_bundle_digest, parse_secret_name
 from dayfly.model.rollout import Canary
+from dayfly.model.secret import KeyRotation, SecretMode, SecretStatus, check_secret
 from dayfly.model.status import (
     BundleReceipt,
     FunctionStatus,
@@ -31,11 +25,11 @@ from dayfly.model.status import (
     RollbackRequest,
     ScaleRequest,
 )
+from dayfly.model.usage import Usage
 
 T = TypeVar("T")
 S = TypeVar("S")
-_JSON = "application/json"
-_MAX_LOG_LINE = 1024 * 1024
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +53,9 @@ class Call(Generic[T]):
     content_type: str = ""
     expected: tuple[int, ...] = (200, 201)
     """Statuses that `read` understands besides; any other becomes an error."""
+    headers: tuple[tuple[str, str], ...] = ()
+    is_function: bool = False
+    """Whether somebody else's code gets it, so that the credential stays away."""
 
     def finish(self, reply: Reply) -> T:
         """Return what the reply says. Raises the error that it stands for, InternalError when it is unreadable."""
@@ -80,11 +77,13 @@ class Call(Generic[T]):
             ) from error
 
 
-def find_key(name: str, namespace: str = "") -> FunctionKey:
-    """Return the key of `NAME`, or of `NAME.NAMESPACE` where no namespace is given beside it. Raises InvalidName."""
-    if namespace:
-        return FunctionKey(parse_namespace(namespace), parse_function_name(name))
-    return parse_function_key(name)
+def reads(kind: type[S]) -> Callable[[Reply], S]:
+    """Return the reading of a reply whose body is this as JSON."""
+    return lambda reply: msgspec.json.decode(reply.body, type=kind)
+
+
+def nothing(_: Reply) -> None:
+    """Read nothing of a reply."""
 
 
 def health() -> Call[bool]:
@@ -94,24 +93,24 @@ def health() -> Call[bool]:
 
 def info() -> Call[PlatformInfo]:
     """The installation."""
-    return Call("GET", "/v1/info", _reads(PlatformInfo))
+    return Call("GET", "/v1/info", reads(PlatformInfo))
 
 
-def list_namespaces() -> Call[list[str]]:
-    """The namespaces' names, sorted."""
-    return Call("GET", "/v1/namespaces", _reads(list[str]))
-
-
-def list_functions(namespace: str) -> Call[list[FunctionStatus]]:
+def list_functions(namespace: NamespaceName) -> Call[list[FunctionStatus]]:
     """A namespace's functions, sorted by name."""
-    read = _reads(list[FunctionStatus])
-    path = f"/v1/namespaces/{parse_namespace(namespace)}/functions"
+    read = reads(list[FunctionStatus])
+    path = f"/v1/namespaces/{namespace}/functions"
     return Call("GET", path, lambda reply: sorted(read(reply), key=lambda status: status.spec.name))
+
+
+def get_usage(namespace: NamespaceName) -> Call[Usage]:
+    """What a namespace's functions do and use."""
+    return Call("GET", f"/v1/namespaces/{namespace}/usage", reads(Usage))
 
 
 def get_function(key: FunctionKey) -> Call[FunctionStatus]:
     """One function."""
-    return Call("GET", _path(key), _reads(FunctionStatus))
+    return Call("GET", _path(key), reads(FunctionStatus))
 
 
 def deploy(spec: FunctionSpec, canary: Canary | None) -> Call[FunctionStatus]:
@@ -120,16 +119,16 @@ def deploy(spec: FunctionSpec, canary: Canary | None) -> Call[FunctionStatus]:
     return Call(
         "PUT",
         _path(spec.key),
-        _reads(FunctionStatus),
+        reads(FunctionStatus),
         query=_canary_query(canary) if canary is not None else (),
         content=msgspec.json.encode(spec),
-        content_type=_JSON,
+        content_type=JSON,
     )
 
 
 def remove(key: FunctionKey) -> Call[None]:
     """Take the function away."""
-    return Call("DELETE", _path(key), _nothing, expected=(200, 202, 204))
+    return Call("DELETE", _path(key), nothing, expected=(200, 202, 204))
 
 
 def scale(key: FunctionKey, replicas: int | None) -> Call[FunctionStatus]:
@@ -138,7 +137,7 @@ def scale(key: FunctionKey, replicas: int | None) -> Call[FunctionStatus]:
         raise InvalidRequest(f"replicas: {replicas} must be 0 or more")
     body = msgspec.json.encode(ScaleRequest(replicas))
     return Call(
-        "POST", _path(key, "/scale"), _reads(FunctionStatus), content=body, content_type=_JSON, expected=(200, 202)
+        "POST", _path(key, "/scale"), reads(FunctionStatus), content=body, content_type=JSON, expected=(200, 202)
     )
 
 
@@ -149,17 +148,17 @@ def rollback(key: FunctionKey, to: int | None, canary: Canary | None) -> Call[Fu
     if canary is not None:
         canary.check()
     body = msgspec.json.encode(RollbackRequest(to, canary))
-    return Call("POST", _path(key, "/rollback"), _reads(FunctionStatus), content=body, content_type=_JSON)
+    return Call("POST", _path(key, "/rollback"), reads(FunctionStatus), content=body, content_type=JSON)
 
 
 def promote(key: FunctionKey) -> Call[FunctionStatus]:
     """Let a canary under way take over now."""
-    return Call("POST", _path(key, "/promote"), _reads(FunctionStatus))
+    return Call("POST", _path(key, "/promote"), reads(FunctionStatus))
 
 
 def list_revisions(key: FunctionKey) -> Call[list[RevisionStatus]]:
     """The function's revisions, oldest first."""
-    read = _reads(list[RevisionStatus])
+    read = reads(list[RevisionStatus])
     path = _path(key, "/revisions")
     return Call("GET", path, lambda reply: sorted(read(reply), key=lambda revision: revision.number))
 
@@ -169,58 +168,81 @@ def get_build_log(key: FunctionKey) -> Call[str]:
     return Call("GET", _path(key, "/build-log"), lambda reply: reply.body.decode("utf-8", "replace"))
 
 
-def has_bundle(digest: str) -> Call[bool]:
-    """Whether the platform holds this bundle already."""
-    path = f"/v1/bundles/{parse_bundle_digest(digest)}"
+def has_bundle(digest: str, namespace: NamespaceName) -> Call[bool]:
+    """Whether the namespace has this bundle already."""
+    path = f"/v1/namespaces/{namespace}/bundles/{parse_bundle_digest(digest)}"
     return Call("HEAD", path, lambda reply: reply.status == 200, expected=(200, 404))
 
 
-def put_bundle(bundle: Bundle) -> Call[BundleReceipt]:
+def put_bundle(bundle: Bundle, namespace: NamespaceName) -> Call[BundleReceipt]:
     """Upload a bundle."""
-    path = f"/v1/bundles/{bundle.digest}"
-    return Call("PUT", path, _reads(BundleReceipt), content=bundle.data, content_type="application/gzip")
+    path = f"/v1/namespaces/{namespace}/bundles/{bundle.digest}"
+    return Call("PUT", path, reads(BundleReceipt), content=bundle.data, content_type="application/gzip")
+
+
+def list_secrets(namespace: NamespaceName) -> Call[list[SecretStatus]]:
+    """A namespace's secrets, sorted by name."""
+    read = reads(list[SecretStatus])
+    path = f"/v1/namespaces/{namespace}/secrets"
+    return Call("GET", path, lambda reply: sorted(read(reply), key=lambda secret: secret.name))
+
+
+def put_secret(name: str, namespace: NamespaceName, content: bytes, mode: SecretMode) -> Call[SecretStatus]:
+    """Write a secret."""
+    check_secret(name, content)
+    return Call(
+        "PUT",
+        _secret_path(name, namespace),
+        reads(SecretStatus),
+        query=(("mode", mode),),
+        content=content,
+        content_type="application/octet-stream",
+    )
+
+
+def remove_secret(name: str, namespace: NamespaceName, *, force: bool) -> Call[None]:
+    """Take a secret away."""
+    query = (("force", "true"),) if force else ()
+    return Call("DELETE", _secret_path(name, namespace), nothing, query=query, expected=(204,))
+
+
+def rotate_key() -> Call[KeyRotation]:
+    """Encrypt all secrets anew under a new key."""
+    return Call("POST", "/v1/secrets/rotate-key", reads(KeyRotation))
 
 
 def logs(key: FunctionKey, *, since: str, tail: int, follow: bool, instance: str) -> Call[None]:
-    """A function's log as a stream of lines; `LogLines` reads them."""
+    """A function's log as a stream of lines; `client.log_lines` reads them."""
     query = [("since", since)] if since else []
     query += [("tail", str(tail))] if tail >= 0 else []
     query += [("instance", instance)] if instance else []
     query += [("follow", "true")] if follow else []
-    return Call("GET", _path(key, "/logs"), _nothing, query=tuple(query), expected=(200,))
+    return Call("GET", _path(key, "/logs"), nothing, query=tuple(query), expected=(200,))
 
 
-class LogLines:
-    """Log lines out of a stream that arrives in pieces.
+def function_path(key: FunctionKey, path: str = "", *, queued: bool = False) -> str:
+    """Return the path at which a function is called, or a call to it queued, `path` being the rest below it.
 
-    Lines end at a newline only: text may hold other characters that end a line elsewhere.
+    Raises InvalidRequest.
     """
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, piece: bytes) -> Iterator[LogLine]:
-        """Yield the lines that are complete with this piece. Raises InternalError for what is none."""
-        *whole, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > _MAX_LOG_LINE:
-            raise InternalError("The log stream has a line of more than 1 MiB, which the API never sends.")
-        for line in whole:
-            yield from _log_line(line)
-
-    def finish(self) -> Iterator[LogLine]:
-        """Yield what is left when the stream has ended."""
-        yield from _log_line(self._rest)
+    check_path(path)
+    return f"/{'async-' if queued else ''}function/{key.name}.{key.namespace}" + (
+        f"/{path.removeprefix('/')}" if path else ""
+    )
 
 
-def function_path(key: FunctionKey, path: str = "") -> str:
-    """Return the path at which a function is called, `path` being the rest below it. Raises InvalidRequest."""
+def check_path(path: str) -> None:
+    """Refuse a path that a request's line could not carry as it is. Raises InvalidRequest."""
     if any(ord(letter) < 33 or ord(letter) > 126 for letter in path) or "?" in path or "#" in path:
         raise InvalidRequest(f"path: {path[:80]!r} must be percent-encoded, and have no query of its own")
-    return f"/function/{key.name}.{key.namespace}" + (f"/{path.removeprefix('/')}" if path else "")
 
 
 def _path(key: FunctionKey, rest: str = "") -> str:
     return f"/v1/namespaces/{key.namespace}/functions/{key.name}{rest}"
+
+
+def _secret_path(name: str, namespace: NamespaceName) -> str:
+    return f"/v1/namespaces/{namespace}/secrets/{parse_secret_name(name)}"
 
 
 def _canary_query(canary: Canary) -> tuple[tuple[str, str], ...]:
@@ -233,21 +255,3 @@ def _canary_query(canary: Canary) -> tuple[tuple[str, str], ...]:
         ("canary_calls", str(canary.calls)),
         ("canary_promote", str(canary.promote).lower()),
     )
-
-
-def _reads(kind: type[S]) -> Callable[[Reply], S]:
-    return lambda reply: msgspec.json.decode(reply.body, type=kind)
-
-
-def _log_line(line: bytes) -> Iterator[LogLine]:
-    if not line.strip():
-        # Blank lines keep a quiet stream alive.
-        return
-    try:
-        yield msgspec.json.decode(line, type=LogLine)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InternalError(f"A line of the log stream cannot be read: {error}.") from error
-
-
-def _nothing(_: Reply) -> None:
-    return None

@@ -9,10 +9,12 @@ import socket
 import ssl
 from collections.abc import Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import httpx2
 
 from dayfly import __version__
+from dayfly.client.calls import Call
 from dayfly.client.gateway import Target
 from dayfly.model.errors import ConfigError
 from dayfly.model.function import MAX_TIMEOUT_S
@@ -47,6 +49,12 @@ def api_headers(target: Target, content_type: str = "") -> dict[str, str]:
     return headers
 
 
+def call_headers(target: Target, call: Call[Any]) -> dict[str, str]:
+    """Return the headers of a call: a function's without our credential."""
+    headers = dict(call.headers)
+    return invoke_headers(headers) if call.is_function else api_headers(target, call.content_type) | headers
+
+
 def invoke_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of a function call: the caller's, over ours. Never the credential."""
     names = {name.lower() for name in headers}
@@ -57,6 +65,22 @@ def invoke_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def no_cookies() -> CookieJar:
     """Return a jar that keeps nothing: what one function sets must not be told to the next."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
+def open_async_http(target: Target, ca_file: str, given: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
+    """Return the HTTP client for asyncio; a transport that is given takes the network's place."""
+    direct = given or async_transport(target, ca_file)
+    if direct is not None:
+        return httpx2.AsyncClient(transport=direct, trust_env=False, cookies=no_cookies())
+    return httpx2.AsyncClient(verify=trust(target, ca_file), cookies=no_cookies())
+
+
+def open_http(target: Target, ca_file: str, given: httpx2.BaseTransport | None) -> httpx2.Client:
+    """Return the blocking HTTP client; a transport that is given takes the network's place."""
+    direct = given or transport(target, ca_file)
+    if direct is not None:
+        return httpx2.Client(transport=direct, trust_env=False, cookies=no_cookies())
+    return httpx2.Client(verify=trust(target, ca_file), cookies=no_cookies())
 
 
 def async_transport(target: Target, ca_file: str) -> httpx2.AsyncHTTPTransport | None:
@@ -74,7 +98,7 @@ def transport(target: Target, ca_file: str) -> httpx2.HTTPTransport | None:
 
 
 def trust(target: Target, ca_file: str = "") -> ssl.SSLContext | bool:
-    """Return what certificates are trusted: the system's, or those of `ca_file` (or `DAYFLY_CA_FILE`).
+    """Return what certificates are trusted: the system's, or those of `ca_file` (or `DAYFLY_CA_FILE`), or any at all.
 
     Raises ConfigError when that file is none.
     """
@@ -82,6 +106,8 @@ def trust(target: Target, ca_file: str = "") -> ssl.SSLContext | bool:
     if target.url.startswith("http://"):
         # An empty context: reading the system's certificates would be the slowest part of a plain-text call.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not target.is_verified:
+        return False
     if not path:
         return True
     try:

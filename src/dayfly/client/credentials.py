@@ -13,6 +13,7 @@ import msgspec
 
 from dayfly.client.private_file import read_private, write_private
 from dayfly.model.errors import ConfigError, InvalidRequest
+from dayfly.model.names import NamespaceName, parse_namespace
 
 
 class Credential(msgspec.Struct, frozen=True, repr_omit_defaults=True):
@@ -40,11 +41,27 @@ class Credential(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         return f"Credential({self.authorization.partition(' ')[0]} …)"
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """A saved login."""
+class Login(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A saved login: a name and a password, or any name and a token in the password's place."""
 
     username: str
     password: str
+    namespace: str = ""
+    """The only one it is good for; empty for all of them."""
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"Login({self.username!r} …)"
+
+    @property
+    def credential(self) -> Credential:
+        """What lets it in. Raises InvalidRequest when it cannot be one."""
+        return Credential.basic(self.username, self.password)
+
+    @property
+    def own_namespace(self) -> NamespaceName:
+        """The namespace that is meant where none is named. Raises InvalidName."""
+        return parse_namespace(self.namespace)
 
 
 class _Logins(msgspec.Struct, kw_only=True):
@@ -66,16 +83,16 @@ class CredentialFile:
         folder = Path(base) if base.startswith("/") else Path(environ.get("HOME") or "~").expanduser() / ".config"
         return cls(folder / "dayfly" / "credentials.json")
 
-    def find(self, url: str) -> Credential | None:
-        """Return the credential saved for this normalised URL, or None. Raises ConfigError for an unsafe file."""
-        login = self._read().gateways.get(url)
-        return Credential.basic(login.username, login.password) if login else None
+    def find(self, url: str) -> Login | None:
+        """Return the login saved for this normalised URL, or None. Raises ConfigError for an unsafe file."""
+        return self._read().gateways.get(url)
 
-    def save(self, url: str, username: str, password: str) -> None:
+    def save(self, url: str, username: str, password: str, *, namespace: str = "") -> None:
         """Keep a login for this normalised URL, replacing one that is there. Raises InvalidRequest, ConfigError."""
-        Credential.basic(username, password)
+        login = Login(username=username, password=password, namespace=namespace)
+        _ = login.credential, login.own_namespace
         logins = self._read()
-        logins.gateways[url] = Login(username=username, password=password)
+        logins.gateways[url] = login
         self._write(logins)
 
     def remove(self, url: str) -> bool:

@@ -33,10 +33,12 @@ _LOGIN = "Run `dayfly login`, or act as the account that started the platform."
 class _LooseProblem(msgspec.Struct):
     """What is needed of a problem; a gateway newer or older than us may send more or less."""
 
+    type: str = ""
     detail: str = ""
     title: str = ""
     code: str = ""
     hint: str = ""
+    traceback: str = ""
 
 
 def _tree(root: type[errors.DayflyError]) -> Iterator[type[errors.DayflyError]]:
@@ -54,7 +56,11 @@ def error_from_reply(status: int, content_type: str, body: bytes, retry_after: s
     kind = _BY_CODE.get(problem.code) or _kind_of_status(status)
     text = problem.detail or problem.title or body[:_TEXT_LIMIT].decode("utf-8", "replace").strip()
     if not text or text.startswith("<"):
-        text = f"The gateway answered {status} without saying why."
+        # A HEAD is refused without a body.
+        silent = f"The gateway answered {status} without saying why."
+        text = "This call needs a credential." if status == 401 else silent
+    if problem.traceback:
+        text = f"{text}\n{problem.traceback.rstrip()}"
     hint = problem.hint or (_LOGIN if kind is errors.Unauthenticated else "")
     seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0
     return kind(text, hint=hint, retry_after_s=seconds)
@@ -63,6 +69,14 @@ def error_from_reply(status: int, content_type: str, body: bytes, retry_after: s
 def is_problem(content_type: str, body: bytes) -> bool:
     """Whether a reply is a problem of ours, one whose code we know."""
     return _problem(content_type, body).code in _BY_CODE
+
+
+def told_of_function(content_type: str, body: bytes) -> tuple[str, str]:
+    """Return what a reply says that went wrong in a function, and a hint: of any problem of ours, else the text."""
+    problem = _problem(content_type, body)
+    if problem.type.startswith("urn:dayfly:problem:") and problem.detail:
+        return problem.detail, problem.hint
+    return body[:_TEXT_LIMIT].decode("utf-8", "replace").strip(), ""
 
 
 @contextmanager

@@ -4,7 +4,7 @@ From strongest to weakest: the URL given, the stack file's `provider.gateway` (u
 there), `DAYFLY_URL`, `OPENFAAS_URL`, the platform this account started on this machine, and `http://127.0.0.1:8080`.
 
 A credential never goes to another gateway than its own: the token of the local instance only to the URL that instance
-listens at, a login only to the URL it was made for.
+listens at, a login only to the URL it was made for. Where we keep none for it, faas-cli's own is used.
 """
 
 import os
@@ -14,11 +14,21 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from dayfly.client.credentials import Credential, CredentialFile
+from dayfly.client.faas_cli_login import find_login
 from dayfly.client.local import find_instance
 from dayfly.model.errors import InvalidRequest
+from dayfly.model.names import (
+    DEFAULT_NAMESPACE,
+    FunctionKey,
+    NamespaceName,
+    parse_function_key,
+    parse_function_name,
+    parse_namespace,
+)
 
 DEFAULT_URL = "http://127.0.0.1:8080"
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+"""This machine, under names that nothing can redirect: where plain http is heard by nobody else."""
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, never bound
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -29,11 +39,31 @@ class Target(msgspec.Struct, frozen=True):
     url: str
     """Normalised: scheme, host and port, no slash at the end."""
     credential: Credential | None = None
+    own_namespace: NamespaceName = DEFAULT_NAMESPACE
+    """What is meant where no namespace is named: the login's own, if it is for one."""
+    is_verified: bool = True
+    """Whether its certificate has to be good, where it has one."""
+
+    def with_own(self, credential: Credential | None, namespace: str) -> "Target":
+        """Return the same gateway with the credential and the namespace that a caller gives. Raises InvalidName."""
+        if credential is not None:
+            return Target(self.url, credential, parse_namespace(namespace), self.is_verified)
+        return Target(self.url, self.credential, self.namespace(namespace), self.is_verified)
+
+    def namespace(self, given: str) -> NamespaceName:
+        """Return the namespace that is meant, empty for none named. Raises InvalidName."""
+        return parse_namespace(given) if given else self.own_namespace
+
+    def key(self, name: str, namespace: str = "") -> FunctionKey:
+        """Return the key of `NAME`, or of `NAME.NAMESPACE` with no namespace given beside it. Raises InvalidName."""
+        if namespace or "." not in name:
+            return FunctionKey(self.namespace(namespace), parse_function_name(name))
+        return parse_function_key(name)
 
     @property
     def is_loopback(self) -> bool:
         """Whether the gateway is on this machine."""
-        return (urlsplit(self.url).hostname or "") in _LOOPBACK
+        return (urlsplit(self.url).hostname or "") in LOOPBACK
 
     @property
     def is_exposed(self) -> bool:
@@ -69,17 +99,38 @@ def choose_target(
     `given` is what the caller asked for, `stack` the stack file's `provider.gateway`. Raises InvalidRequest for a URL
     that is none, and ConfigError for a credential file that is readable by others.
     """
+    found = find_target(given, stack=stack, environ=environ, data_dir=data_dir)
+    return found if found is not None else Target(DEFAULT_URL)
+
+
+def find_target(
+    given: str = "", *, stack: str = "", environ: Mapping[str, str] | None = None, data_dir: str | None = None
+) -> Target | None:
+    """Return the gateway that `choose_target` does, None where nothing speaks for any.
+
+    That is when none was named, none was started here, and no login for the one that everybody has is kept.
+    """
     environ = os.environ if environ is None else environ
     instance = find_instance(data_dir, environ)
     asked = _asked_for(given, stack, environ)
-    if not asked:
-        url = normalise_url(instance.gateway_url) if instance else DEFAULT_URL
-        url = _reachable(url)
-    else:
+    if asked:
         url = normalise_url(asked)
+    else:
+        url = _reachable(normalise_url(instance.gateway_url)) if instance else DEFAULT_URL
     if instance and _same_place(url, normalise_url(instance.gateway_url)):
         return Target(url, Credential.bearer(instance.token))
-    return Target(url, CredentialFile.default(environ).find(url))
+    kept = CredentialFile.default(environ).find(url)
+    if kept is not None:
+        return Target(url, kept.credential, kept.own_namespace)
+    theirs = find_login(lambda other: _is_url(other, url), environ)
+    return Target(url, theirs) if asked or theirs is not None else None
+
+
+def _is_url(text: str, url: str) -> bool:
+    try:
+        return normalise_url(text) == url
+    except InvalidRequest:
+        return False
 
 
 def _asked_for(given: str, stack: str, environ: Mapping[str, str]) -> str:
@@ -117,6 +168,6 @@ def _same_place(one: str, other: str) -> bool:
 def _place(url: str) -> tuple[str, str, int, str]:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if host in _LOOPBACK or host in _ANY_ADDRESS:
+    if host in LOOPBACK or host in _ANY_ADDRESS:
         host = "127.0.0.1"
     return parts.scheme, host, parts.port or _DEFAULT_PORTS[parts.scheme], parts.path

@@ -2,11 +2,11 @@
 
 A handler's folder is often somebody's working folder: it holds keys, settings with passwords and a git history beside
 the code. A bundle that would carry one of these is refused rather than quietly made without it, because the author
-should know; naming the file in `.dayflyignore` is the way to say that it is not meant. Private keys are found by what
-they contain, whatever they are called. Caches, environments and what editors leave behind are left out silently.
+should know; naming the file in `.dayflyignore` is the way to say that it is not meant. This is about names; what a file
+contains is `oci/scan`'s to judge, whatever it is called. Caches, environments and what editors leave behind are left
+out silently.
 """
 
-import re
 from fnmatch import fnmatchcase
 
 _SKIPPED_FOLDERS = {
@@ -29,15 +29,11 @@ _REFUSED = {
     ".ssh",
     ".gnupg",
     ".netrc",
+    ".npmrc",
     ".pypirc",
+    ".secrets",
 }
 _ENV_EXAMPLES = {".env.example", ".env.sample", ".env.template", ".env.dist"}
-
-_PRIVATE_KEY = re.compile(
-    rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-    rb"(?:\\r|\\n|\s){1,8}(?:[A-Za-z-]{1,40}: [^\r\n]{0,200}\s{1,4}){0,5}[A-Za-z0-9+/=]{16}"
-    rb"|\APuTTY-User-Key-File-[0-9]"
-)
 
 
 def is_clutter(name: str, *, is_folder: bool) -> bool:
@@ -55,8 +51,3 @@ def is_secret_name(name: str) -> bool:
     if name.startswith(".env."):
         return name not in _ENV_EXAMPLES
     return name.startswith("id_") and "." not in name
-
-
-def holds_private_key(content: bytes) -> bool:
-    """Whether the content has a private key in it, be it as PEM text, inside JSON, or in PuTTY's form."""
-    return _PRIVATE_KEY.search(content) is not None

@@ -4,73 +4,64 @@ A stack is read in three steps: variables are put in (`substitution`), the text 
 (`yaml_text`), and each function asked for becomes a `FunctionSpec` with the folder its code is in. Keys nobody knows
 are ignored, as faas-cli ignores them. Errors name the file, the function and the field.
 
-Dayfly's own keys of a function: `timeout`, `max_inflight`, `concurrency`, `dialect`, and `entrypoint` (`module` or
-`module:attribute` of the handler). `lang` chooses the dialect unless `dialect` is there:
+Dayfly's own keys of a function: `timeout`, `max_inflight`, `max_body`, `max_log_rate`, `concurrency`, `network`,
+`allow`, `dialect`, `entrypoint` (`module` or `module:attribute` of a Python handler), `base` (what its image stands on)
+and `runtime`. `lang` names a
+template (`templates`), which says how the function is built and run; where a runtime or dialect is there, that one
+counts. One with an `image` and no `handler` has no code here: the image is run as it is.
 
-| lang | dialect |
-|---|---|
-| `python` | found by looking at the handler: older stacks mean the classic one by it |
-| `python3-http`, `python3-http-debian` | `python` |
-| `python-classic`, `python3`, `python3-debian`, `python3-flask`, `python3-flask-debian` | `python-classic` |
-| `python-typed` | `python-typed` |
-| `asgi`, `wsgi` | the same |
-
-Relative paths (`handler`, `environment_file`) are relative to the stack file, or to the working folder when the file's
-own folder has no such entry.
+Relative paths (`handler`, `environment_file`, `configuration.copy`) and the folder `template` are relative to the stack
+file, or to the working folder when the file's own folder has no such entry, or the stack file came from a URL.
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import cast, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
 from dayfly.client import yaml_text
+from dayfly.client.assembly import Copy
+from dayfly.client.selection import NO_MATCH, select
 from dayfly.client.stack_fields import Fields
+from dayfly.client.stack_function import StackFunction, default_image
+from dayfly.client.stack_text import is_url, read_text
+from dayfly.client.stack_triggers import stack_triggers
 from dayfly.client.substitution import substitute
+from dayfly.client.template_file import Template
+from dayfly.client.templates import PROJECT, find_template, plain_template
 from dayfly.model.egress import PUBLIC, Network
 from dayfly.model.errors import DayflyError, InvalidRequest, InvalidSpec
 from dayfly.model.function import Concurrency, Dialect, FunctionSpec, Resources
+from dayfly.model.runtime import Runtime
 
 DEFAULT_FILES = ("stack.yaml", "stack.yml")
-DIALECTS: dict[str, Dialect] = {
-    "python": "auto",
-    "python3-http": "python",
-    "python3-http-debian": "python",
-    "python-classic": "python-classic",
-    "python3": "python-classic",
-    "python3-debian": "python-classic",
-    "python3-flask": "python-classic",
-    "python3-flask-debian": "python-classic",
-    "python-typed": "python-typed",
-    "asgi": "asgi",
-    "wsgi": "wsgi",
-}
-_MAX_BYTES = 1024 * 1024
 _MAX_FUNCTIONS = 10_000
-
-
-class StackFunction(msgspec.Struct, frozen=True):
-    """One function of a stack, ready to be packed and deployed."""
-
-    spec: FunctionSpec
-    """Without a bundle yet."""
-    folder: Path
-    """Where its code is."""
 
 
 class Stack(msgspec.Struct, frozen=True):
     """A stack file, read but not yet judged: only functions that are asked for have to be right."""
 
     path: Path
+    """The file; of one from a URL, where it would be if it were here."""
     gateway: str
     """`provider.gateway` as written, or empty."""
     entries: dict[str, Fields]
     environ: dict[str, str]
     envsubst: bool
+    copies: tuple[str, ...] = ()
+    """`configuration.copy`: paths that go into every function."""
+    origin: str = ""
+    """The file, or the URL, as it was named."""
+    templates: tuple[tuple[str, str], ...] = ()
+    """`configuration.templates`: names, and where each is pulled from; nothing for the template store."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a file, which may change, and not from a URL."""
+        return not is_url(self.origin)
 
     def functions(self, *, glob: str = "", regex: str = "") -> Iterator[StackFunction]:
         """Yield the functions whose names match, sorted by name.
@@ -80,25 +71,35 @@ class Stack(msgspec.Struct, frozen=True):
         """
         names = select(list(self.entries), glob=glob, regex=regex)
         if not names:
-            which = "no functions matching --filter/--regex were found" if glob or regex else "there are no functions"
-            raise InvalidRequest(f"{which} in {self.path}")
+            raise InvalidRequest(f"{NO_MATCH if glob or regex else 'there are no functions in'} {self.origin}")
         for name in names:
             yield self._function(name, self.entries[name])
 
+    def name_of(self, folder: Path) -> str:
+        """Return the name of the first function whose code is in this folder; empty when there is none."""
+        wanted = folder.resolve()
+        for name, fields in sorted(self.entries.items()):
+            if fields.text("handler") and self._found(fields.text("handler")).resolve() == wanted:
+                return name
+        return ""
+
     def _function(self, name: str, fields: Fields) -> StackFunction:
-        lang = fields.text("lang")
         handler = fields.text("handler")
-        if not handler:
-            raise fields.refusal("handler", "is missing: name the folder of the function's code")
+        if not (handler or fields.text("image")):
+            raise fields.refusal("handler", "is missing: name the folder of the function's code, or an image")
+        template = self._template(fields) if handler else plain_template("image")
+        env = {**template.environment, **self._environment(fields)}
+        process = fields.text("fprocess") or env.get("function_process") or env.get("fprocess")
         spec = FunctionSpec(
             name=name,
             namespace=fields.text("namespace") or FunctionSpec(name=name).namespace,
-            image=fields.text("image"),
-            lang=lang or "python",
-            dialect=_dialect(fields, lang),
+            image=fields.text("image") or default_image(template, name),
+            lang=_lang(fields) or template.name,
+            runtime=template.runtime,
+            dialect=cast("Dialect", fields.choice("dialect", get_args(Dialect), template.dialect)),
             handler=fields.text("entrypoint") or "handler",
-            process=fields.text("fprocess"),
-            env=self._environment(fields),
+            process=process or template.process,
+            env=env,
             labels=fields.texts("labels"),
             annotations=fields.texts("annotations"),
             secrets=tuple(dict.fromkeys(fields.items("secrets"))),
@@ -107,6 +108,8 @@ class Stack(msgspec.Struct, frozen=True):
             requests=_resources(fields.part("requests")),
             timeout=fields.text("timeout"),
             max_inflight=fields.number("max_inflight"),
+            max_body=fields.text("max_body"),
+            max_log_rate=fields.text("max_log_rate"),
             concurrency=cast("Concurrency", fields.choice("concurrency", get_args(Concurrency), "auto")),
             network=cast("Network", fields.choice("network", get_args(Network), "proxy")),
             allow=tuple(fields.items("allow")) if "allow" in fields.values else (PUBLIC,),
@@ -116,13 +119,54 @@ class Stack(msgspec.Struct, frozen=True):
             spec.check()
         except InvalidRequest as error:
             raise fields.refusal("", error.message) from error
-        return StackFunction(spec, self._found(handler))
+        return StackFunction(
+            spec,
+            self._found(handler) if handler else self.path.parent,
+            template=template,
+            build_args=fields.texts("build_args"),
+            build_options=tuple(fields.items("build_options")),
+            build_secrets={name: self._found(path) for name, path in fields.texts("build_secrets").items()},
+            copies=tuple(self._copy(path) for path in self.copies),
+            has_image=not handler or (template.runtime == "image" and fields.truth("skip_build")),
+            skip_build=not handler or fields.truth("skip_build"),
+            base=self._base(fields.text("base")),
+            project=self._found(PROJECT).parent,
+            namespace=fields.text("namespace"),
+            triggers=stack_triggers(fields, name),
+            files=tuple(self._found(name) for name in fields.items("environment_file")),
+        )
+
+    def _template(self, fields: Fields) -> Template:
+        """The template of a function's `lang`, or the plain one of the runtime that wins over it."""
+        lang, project = _lang(fields), self._found(PROJECT).parent
+        said = "python" if fields.text("dialect") else ""
+        if fields.text("runtime"):
+            said = fields.choice("runtime", get_args(Runtime), said)
+        try:
+            found = find_template(lang, project) if lang or not said else None
+        except InvalidSpec as error:
+            if not said:
+                raise fields.refusal("", error.message, hint=error.hint) from error
+            found = None
+        if found is None or (said and found.runtime != said):
+            return plain_template(cast("Runtime", said))
+        return found
+
+    def _copy(self, name: str) -> Copy:
+        parts = Path(name).parts
+        if not parts or Path(name).is_absolute() or ".." in parts:
+            raise InvalidSpec(f"{self.origin}: configuration.copy: {name[:80]!r} must be a path below the project")
+        return self._found(name), Path(name).as_posix()
+
+    def _base(self, text: str) -> str:
+        """A base for images, a path of which is relative to the stack file."""
+        return str(self._found(text)) if text and self._found(text).exists() else text
 
     def _environment(self, fields: Fields) -> dict[str, str]:
         env = fields.texts("environment")
         for name in fields.items("environment_file"):
-            path = self._found(name)
-            root = _read(path, self.environ, envsubst=self.envsubst)
+            text = read_text(self._found(name), f"It is an environment_file of {self.origin}.")
+            root = _parse(text, str(self._found(name)), self.environ, envsubst=self.envsubst)
             env |= root.texts("environment")
         return env
 
@@ -138,59 +182,42 @@ def find_stack(folder: Path | None = None) -> Path | None:
 
 
 def load_stack(
-    path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None, envsubst: bool = True
+    source: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None, envsubst: bool = True
 ) -> Stack:
-    """Read a stack file; `environ` is what `${VAR}` is taken from, the process's own by default.
+    """Read a stack file, or fetch one from a URL; `environ` is what `${VAR}` is taken from, the process's by default.
 
-    Raises InvalidRequest when it cannot be read, InvalidSpec when it is no stack.
+    Raises InvalidRequest or Unavailable when it cannot be read, InvalidSpec when it is no stack.
     """
     environ = dict(os.environ if environ is None else environ)
-    root = _read(Path(path), environ, envsubst=envsubst)
+    root = _parse(read_text(source), str(source), environ, envsubst=envsubst)
     version = root.text("version")
     if version not in ("", "1.0"):
         raise root.refusal("version", f"{version!r} is not understood; 1.0 is")
     provider = root.part("provider")
     name = provider.text("name") if provider else ""
     if name not in ("", "openfaas", "faas", "dayfly"):
-        raise root.refusal("provider.name", f"must be openfaas, but is {name!r}")
+        told = f"['openfaas'] is the only valid \"provider.name\" for the OpenFaaS CLI, but you gave: {name[:80]}"
+        raise root.refusal("", told)
     functions = root.part("functions")
     entries = functions.parts() if functions else {}
     if len(entries) > _MAX_FUNCTIONS:
         raise root.refusal("functions", f"holds {len(entries)} functions; {_MAX_FUNCTIONS} is the most")
-    return Stack(Path(path), provider.text("gateway") if provider else "", entries, environ, envsubst)
+    settings = root.part("configuration")
+    copies = tuple(settings.items("copy")) if settings else ()
+    gateway = provider.text("gateway") if provider else ""
+    path = Path(urlsplit(str(source)).path).name if is_url(source) else source
+    return Stack(Path(path), gateway, entries, environ, envsubst, copies, str(source), _templates(settings))
 
 
-def select(names: list[str], *, glob: str = "", regex: str = "") -> list[str]:
-    """Return the names that match, sorted. Raises InvalidRequest for both at once and for a bad expression."""
-    if glob and regex:
-        raise InvalidRequest("--filter and --regex cannot be used together")
-    if glob:
-        # Only `*` is special: `?` and `[` are turned into sets that hold just themselves.
-        plain = re.sub(r"([?\[])", r"[\1]", glob)
-        return sorted(name for name in names if fnmatchcase(name, plain))
-    try:
-        wanted = re.compile(regex)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise InvalidRequest(f"--regex: {regex[:80]!r} is not a regular expression: {error}") from error
-    return sorted(name for name in names if wanted.search(name))
+def _templates(settings: Fields | None) -> tuple[tuple[str, str], ...]:
+    sources = settings.sections("templates") if settings else []
+    return tuple((each.text("name"), each.text("source")) for each in sources)
 
 
-def dialect_of(lang: str) -> Dialect:
-    """Return the dialect a `lang` stands for; a template's `@ref` does not matter. Raises InvalidSpec."""
-    name = lang.partition("@")[0]
-    if name not in DIALECTS:
-        known = ", ".join(sorted(DIALECTS))
-        raise InvalidSpec(f"lang: {lang[:60]!r} is not one this version runs", hint=f"Known: {known}.")
-    return DIALECTS[name]
-
-
-def _dialect(fields: Fields, lang: str) -> Dialect:
-    if fields.text("dialect"):
-        return cast("Dialect", fields.choice("dialect", get_args(Dialect), "auto"))
-    try:
-        return dialect_of(lang or "python")
-    except InvalidSpec as error:
-        raise fields.refusal("", error.message, hint=error.hint) from error
+def _lang(fields: Fields) -> str:
+    """The language; `Dockerfile` is one too."""
+    lang = fields.text("lang")
+    return "dockerfile" if lang == "Dockerfile" else lang
 
 
 def _resources(fields: Fields | None) -> Resources | None:
@@ -200,19 +227,9 @@ def _resources(fields: Fields | None) -> Resources | None:
     return Resources(memory, cpu) if memory or cpu else None
 
 
-def _read(path: Path, environ: Mapping[str, str], *, envsubst: bool) -> Fields:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_MAX_BYTES + 1)
-        text = raw.decode("utf-8-sig")
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.", hint="Name a stack file with -f.") from error
-    except UnicodeDecodeError as error:
-        raise InvalidSpec(f"{path}: this is not UTF-8 text") from error
-    if len(raw) > _MAX_BYTES:
-        raise InvalidSpec(f"{path}: larger than 1 MiB")
+def _parse(text: str, source: str, environ: Mapping[str, str], *, envsubst: bool) -> Fields:
     try:
         tree = yaml_text.load(substitute(text, environ) if envsubst else text)
     except DayflyError as error:
-        raise InvalidSpec(f"{path}: {error.message}", hint=error.hint) from error
-    return Fields.root(str(path), tree)
+        raise InvalidSpec(f"{source}: {error.message}", hint=error.hint) from error
+    return Fields.root(source, tree)

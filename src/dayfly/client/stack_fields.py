@@ -58,6 +58,14 @@ class Fields(msgspec.Struct, frozen=True):
         """The fields below every key. Raises InvalidSpec."""
         return {key: self.part(key) or Fields(self.file, f"{self.path}.{key}", {}) for key in self.values}
 
+    def sections(self, key: str) -> "list[Fields]":
+        """A list of mappings. Raises InvalidSpec."""
+        found = self.values.get(key) or []
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise self.refusal(key, "must be a list of mappings, `- key: value`")
+        way = f"{self.path}.{key}".removeprefix(".")
+        return [Fields(self.file, f"{way}.{at}", item) for at, item in enumerate(found) if isinstance(item, dict)]
+
     def truth(self, key: str) -> bool:
         """A yes or no; no when it is absent. Raises InvalidSpec."""
         text = self.text(key).lower()

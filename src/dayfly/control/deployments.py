@@ -6,34 +6,51 @@ sees to it that changes of one function come one after another.
 
 from typing import Literal
 
+from dayfly.control.bundles import Bundles
 from dayfly.control.clock import Clock
+from dayfly.control.namespaces import Namespaces
+from dayfly.control.quotas import Quotas
 from dayfly.control.reconciler import Reconciler, missing
 from dayfly.control.rollouts import Rollouts
 from dayfly.decide import events as ev
+from dayfly.decide.cron import CronPlan
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.rollout import first
 from dayfly.model.errors import Conflict, InvalidRequest, InvalidSpec
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, parse_bundle_digest
+from dayfly.model.quantities import format_memory
 from dayfly.model.rollout import Canary
-from dayfly.storage.blobs import FileBlobs
 
 
 class Deployments:
     """Changes of which revision serves."""
 
-    def __init__(self, reconciler: Reconciler, rollouts: Rollouts, blobs: FileBlobs, clock: Clock) -> None:
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        rollouts: Rollouts,
+        bundles: Bundles,
+        namespaces: Namespaces,
+        quotas: Quotas,
+        clock: Clock,
+        max_body_bytes: int = 0,
+    ) -> None:
         self._reconciler = reconciler
         self._rollouts = rollouts
-        self._blobs = blobs
+        self._bundles = bundles
+        self._namespaces = namespaces
+        self._quotas = quotas
         self._clock = clock
+        self._max_body_bytes = max_body_bytes
 
     async def deploy(
         self, spec: FunctionSpec, mode: Literal["create", "update", "upsert"], canary: Canary | None
     ) -> Lifecycle:
         """Have this revision take over from the one that serves, or serve if there is none.
 
-        Raises InvalidRequest, Conflict (create, and it exists), NotFound (update, and it does not), StoreUnavailable.
+        Raises InvalidRequest, Conflict (create, and it exists), NotFound (update, and it does not), QuotaExceeded,
+        StoreUnavailable.
         """
         key, now_ms = spec.key, self._clock.unix_ms()
         before = self._reconciler.machines.get(key)
@@ -44,6 +61,7 @@ class Deployments:
             )
         if mode == "update" and present is None:
             raise missing(key)
+        self._quotas.check_caps(spec)
         number = await self._rollouts.next_number(key, present, self._reconciler.living(key))
         revision = Revision(number=number, spec=spec, created_unix_ms=now_ms)
         if present is None:
@@ -53,12 +71,13 @@ class Deployments:
     async def rollback(self, key: FunctionKey, to: int | None, canary: Canary | None) -> Lifecycle:
         """Have an earlier revision take over; without a number, end the rollout under way or go back by one.
 
-        Raises NotFound, InvalidRequest, Conflict (the rollout ended otherwise in this moment), StoreUnavailable.
+        Raises NotFound, InvalidRequest, Conflict (the rollout ended otherwise in this moment), QuotaExceeded,
+        StoreUnavailable.
         """
         present = self._reconciler.machine(key).function
         if to is not None or present.candidate is None:
             revision = await self._rollouts.target(key, present, to)
-            self.check_code(revision.spec)
+            await self.check(revision.spec)
             return await self._put(self._reconciler.machine(key).plan(revision, canary))
         if canary is not None:
             raise InvalidRequest(
@@ -74,18 +93,34 @@ class Deployments:
             raise Conflict(f"no canary of {key.name} is under way")
         return await self._decide(key, present.newest.number, "promoted")
 
-    def check_code(self, spec: FunctionSpec) -> None:
-        """Refuse a deployment whose code is not here. Raises InvalidSpec."""
+    async def check(self, spec: FunctionSpec) -> None:
+        """Refuse a deployment that asks for too much, has no readable schedule, or whose code its namespace has not.
+
+        Raises InvalidSpec, StoreUnavailable.
+        """
+        _ = CronPlan.of(spec.annotations)
+        if 0 < self._max_body_bytes < spec.max_body_bytes:
+            raise InvalidSpec(
+                f"max_body: {spec.max_body} is more than the gateway takes, {format_memory(self._max_body_bytes)}",
+                hint="the operator can raise DAYFLY_MAX_BODY",
+            )
+        if spec.runtime == "image":
+            return  # it comes from elsewhere when it is prepared
         if not spec.bundle:
             raise InvalidSpec("bundle: a function needs code; upload a bundle and name its digest")
-        if not self._blobs.has(parse_bundle_digest(spec.bundle)):
-            raise InvalidSpec(f"bundle: {spec.bundle} was not uploaded here; upload it, then deploy again")
+        namespace = spec.key.namespace
+        if not await self._bundles.has(namespace, parse_bundle_digest(spec.bundle)):
+            raise InvalidSpec(
+                f"bundle: {spec.bundle} was not uploaded into the namespace {namespace}; upload it, then deploy again"
+            )
 
     async def _put(self, function: Function) -> Lifecycle:
-        function = await self._rollouts.put(function)
-        # Its last replica may have ended while the store was written, and the lifecycle with it.
-        machine = self._reconciler.machines.get(function.key) or self._reconciler.add(function)
-        self._reconciler.tell(function.key, ev.Deployed(function))
+        self._namespaces.check_open(function.key.namespace)
+        with self._quotas.claiming(function):
+            function = await self._rollouts.put(function)
+            # Its last replica may have ended while the store was written, and the lifecycle with it.
+            machine = self._reconciler.machines.get(function.key) or self._reconciler.add(function)
+            self._reconciler.tell(function.key, ev.Deployed(function))
         return machine
 
     async def _decide(self, key: FunctionKey, number: int, verdict: Literal["promoted", "returned"]) -> Lifecycle:

@@ -15,8 +15,9 @@ from typing import cast
 import msgspec
 
 from dayfly.control.clock import Clock, Timer
-from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey
-from dayfly.model.table import MAX_MESSAGE_BYTES, Delta, Demand, Entry, Hello, Load, Report, Snapshot, ToControl
+from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, NamespaceName
+from dayfly.model.route_entry import RouteEntry
+from dayfly.model.table import MAX_MESSAGE_BYTES, Delta, Demand, Ended, Entry, Hello, Load, Report, Snapshot, ToControl
 from dayfly.runtimes.private_socket import bind_private
 
 log = logging.getLogger("dayfly.control")
@@ -46,6 +47,8 @@ class LinkServer:
         on_gone: Callable[[str], None],
     ) -> None:
         self.entries = entries
+        self.routes: Callable[[], tuple[RouteEntry, ...]] = tuple
+        """Tells all routes."""
         self.on_demand = on_demand
         self.on_load = on_load
         self.on_gone = on_gone
@@ -87,6 +90,24 @@ class LinkServer:
         if self.gateways:
             self._broadcast(Delta(version=self.version, removed=(str(key),)))
 
+    def ended(self, ended: Ended) -> None:
+        """Tell every gateway why a replica has ended: calls may wait to be told."""
+        self.version += 1
+        if self.gateways:
+            self._broadcast(Delta(version=self.version, ended=(ended,)))
+
+    def routed(self, entry: RouteEntry) -> None:
+        """Tell every gateway that the route is this from now on."""
+        self.version += 1
+        if self.gateways:
+            self._broadcast(Delta(version=self.version, routes=(entry,)))
+
+    def unrouted(self, namespace: NamespaceName, name: str) -> None:
+        """Tell every gateway that there is no such route any more."""
+        self.version += 1
+        if self.gateways:
+            self._broadcast(Delta(version=self.version, unrouted=(f"{name}.{namespace}",)))
+
     async def refresh(self) -> None:
         """Ask every gateway for a report and return once all were taken in, or REPORT_DEADLINE_S have passed."""
         if not self.gateways:
@@ -105,7 +126,12 @@ class LinkServer:
             log.info("the gateway %s connected anew", connection.name)
             before.cut_off()
         connection.send(
-            Snapshot(version=self.version, entries=self.entries(), default_namespace=str(DEFAULT_NAMESPACE))
+            Snapshot(
+                version=self.version,
+                entries=self.entries(),
+                default_namespace=str(DEFAULT_NAMESPACE),
+                routes=self.routes(),
+            )
         )
 
     def reported(self, connection: "GatewayConnection", load: Load) -> None:

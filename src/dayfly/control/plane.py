@@ -14,33 +14,43 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from dayfly.control.bundles import Blobs, Bundles
 from dayfly.control.clock import Clock
 from dayfly.control.deployments import Deployments
 from dayfly.control.link import LinkServer
+from dayfly.control.namespaces import Functions, LogLines, Namespaces
 from dayfly.control.ports import LogSink, Meter, Preparer
 from dayfly.control.processor import Processor
+from dayfly.control.quotas import Quotas
 from dayfly.control.reconciler import Reconciler
 from dayfly.control.recovery import adopt, dismiss
 from dayfly.control.rollouts import Rollouts
+from dayfly.control.routes import Routes
 from dayfly.control.scaler import Scaler
+from dayfly.control.secrets import Secrets
 from dayfly.control.sequence import Sequence
+from dayfly.control.spending import Spending
+from dayfly.control.spent import Spent
 from dayfly.control.statuses import status_of
 from dayfly.control.totals import Totals
 from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
-from dayfly.model.errors import InvalidRequest, Unavailable
-from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.errors import InvalidRequest
+from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId
-from dayfly.model.replica import ReplicaEvent, ReplicaStats
+from dayfly.model.replica import Ceilings, ReplicaEvent, ReplicaStats
 from dayfly.model.rollout import Canary, Verdict
 from dayfly.model.sandbox import Tier
 from dayfly.model.scaling import MAX_REPLICAS
 from dayfly.model.status import FunctionStatus, RevisionStatus
 from dayfly.model.table import Entry
 from dayfly.providers.port import Provider
-from dayfly.storage.blobs import FileBlobs
+from dayfly.storage.ledger import Ledger
 from dayfly.storage.port import StateStore
+from dayfly.storage.routes import RouteStore
+from dayfly.storage.secrets.port import SecretStore
+from dayfly.storage.tenancy import TenancyStore
 
 log = logging.getLogger("dayfly.control")
 
@@ -48,14 +58,21 @@ SHUTDOWN_GRACE_S = 10.0
 
 
 class ControlPlane:
-    """Functions deployed, scaled, removed and told of. Start it before anything else, and stop it in the end."""
+    """Functions deployed, scaled, removed and told of. Start it before anything else, and stop it in the end.
+
+    `max_body_bytes` is the largest body that gateways take; 0 when nobody knows.
+    """
 
     def __init__(
         self,
         *,
         store: StateStore,
+        secrets: SecretStore,
+        tenancy: TenancyStore,
+        routes: RouteStore,
+        ledger: Ledger,
         provider: Provider,
-        blobs: FileBlobs,
+        blobs: Blobs,
         preparer: Preparer,
         meter: Meter,
         logs: LogSink,
@@ -63,6 +80,8 @@ class ControlPlane:
         gateway_url: str,
         clock: Clock,
         sandbox_tier: Tier | Literal[""] = "",
+        ceilings: Ceilings = Ceilings(),  # noqa: B008 - it is frozen
+        max_body_bytes: int = 0,
     ) -> None:
         self._store = store
         self._provider = provider
@@ -71,23 +90,38 @@ class ControlPlane:
         self._gateway_url = gateway_url
         self._sandbox_tier = sandbox_tier
         self._link = LinkServer(
-            link_socket,
-            clock=clock,
-            entries=self._entries,
+            link_socket, clock=clock, entries=self._entries,
             on_demand=lambda function, waiting: self._scaler.demand(function, waiting),
             on_load=lambda gateway, boot, load: self._scaler.load(gateway, boot, load),
             on_gone=lambda gateway: self._scaler.gone(gateway),
-        )
+        )  # fmt: skip
         self._changes = Sequence()
         machines: dict[FunctionKey, Lifecycle] = {}
+        self._quotas = Quotas(machines)
+        self.namespaces = Namespaces(tenancy, self._quotas, clock)
+        self.bundles = Bundles(blobs, tenancy)
         self._rollouts = Rollouts(store, self._changes, clock, logs, machines)
+        self.secrets = Secrets(secrets, self._changes, self.namespaces.check_open, clock)
+        self._preparer = preparer
         self._reconciler = Reconciler(
-            provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link,
-            machines=machines, record=self._rollouts.record,
+            provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
+            record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
         )  # fmt: skip
-        self._deployments = Deployments(self._reconciler, self._rollouts, blobs, clock)
+        self._quotas.on_change = self._reconciler.look_again
+        self.namespaces.house(Functions(self._quotas, self.remove))
+        self.namespaces.house(self.secrets)
+        self.routes = Routes(routes, secrets, self._link, clock, machines)
+        self.routes.join(self.namespaces, self.secrets)
+        self.namespaces.house(LogLines(logs))
+        self._deployments = Deployments(
+            self._reconciler, self._rollouts, self.bundles, self.namespaces, self._quotas, clock, max_body_bytes
+        )
         self._processor = Processor(self._reconciler, provider, clock)
-        self._scaler = Scaler(self._reconciler, meter, self._processor)
+        self._spent = Spent(provider, self._reconciler.owners, machines, clock)
+        self.spending = Spending(ledger, meter, self._spent, machines, self.namespaces.annotations, self._link, clock)
+        self.namespaces.house(self.spending)
+        self.namespaces.budgets = self.spending.budgets
+        self._scaler = Scaler(self._reconciler, meter, self._processor, self.spending)
         self._totals = Totals(store, meter, clock, lambda: {str(key) for key in self._reconciler.machines})
         self._early: list[ReplicaEvent] | None = []
         self._dismissals: asyncio.Task[None] | None = None
@@ -97,14 +131,19 @@ class ControlPlane:
         """Read the desired state, adopt what still runs, listen for gateways. Raises Unavailable, OSError."""
         self._started = True
         await self._store.open()
+        await self.namespaces.open()
         functions = await self._store.all()
+        await self.secrets.start(self._reconciler)
+        await self.routes.start()
         await self._totals.start()
         await self._provider.open(self._on_event, self._reconciler.on_log)
         found = await self._provider.recover()
-        unwanted = adopt(self._reconciler, functions, found)
+        unwanted = adopt(self._reconciler, self._quotas, functions, found, self.secrets.is_outdated)
+        self._spent.found(each.order.replica for each in found)
         early, self._early = self._early or [], None
         for event in early:
             self._reconciler.on_event(event)
+        await self.spending.start()
         await self._link.start()
         self._dismissals = asyncio.get_running_loop().create_task(dismiss(self._reconciler, unwanted))
         log.info("%d functions wanted, %d replicas found running", len(functions), len(found))
@@ -115,7 +154,9 @@ class ControlPlane:
             return
         self._started = False
         self._rollouts.stop()
+        await self.namespaces.drain()
         await self._changes.drain()
+        await self.routes.drain()
         if self._dismissals is not None:
             self._dismissals.cancel()
             await asyncio.wait([self._dismissals])
@@ -124,7 +165,9 @@ class ControlPlane:
         await self._reconciler.close()
         await self._link.stop()
         await self._totals.stop()
+        await self.spending.stop()
         await self._provider.close()
+        await self.secrets.stop()
         await self._store.close()
 
     async def shutdown(self, grace_s: float = SHUTDOWN_GRACE_S) -> None:
@@ -140,18 +183,22 @@ class ControlPlane:
 
         What serves goes on until the new one can. With a canary it has to prove itself first.
 
-        Raises InvalidRequest, Conflict (create, and it exists), NotFound (update, and it does not), StoreUnavailable.
+        Raises InvalidRequest, Conflict (create, and it exists), NotFound (update, and it does not; no such namespace),
+        NotSupported (the machine lacks what runs it), QuotaExceeded, StoreUnavailable.
         """
         spec.check()
         if canary is not None:
             canary.check()
-        self._deployments.check_code(spec)
+        self.namespaces.check_open(spec.key.namespace)
+        await self._deployments.check(spec)
+        self.secrets.check(spec)
+        await self._preparer.check(spec)
         return await self._changes.run(spec.key, self._after(self._deployments.deploy(spec, mode, canary)))
 
     async def rollback(self, key: FunctionKey, to: int | None = None, canary: Canary | None = None) -> FunctionStatus:
         """Have an earlier revision take over; without a number, end the rollout under way or go back by one.
 
-        Raises NotFound, InvalidRequest, Conflict (the rollout ended in this moment), StoreUnavailable.
+        Raises NotFound, InvalidRequest, Conflict (the rollout ended in this moment), QuotaExceeded, StoreUnavailable.
         """
         if canary is not None:
             canary.check()
@@ -168,7 +215,7 @@ class ControlPlane:
     async def scale(self, key: FunctionKey, replicas: int | None) -> FunctionStatus:
         """Fix the number of replicas until the next deployment; None gives it back to the scaler.
 
-        Raises NotFound, InvalidRequest, StoreUnavailable.
+        Raises NotFound, InvalidRequest, QuotaExceeded, StoreUnavailable.
         """
         if replicas is not None and not 0 <= replicas <= MAX_REPLICAS:
             raise InvalidRequest(f"replicas: {replicas} must be between 0 and {MAX_REPLICAS}")
@@ -178,12 +225,12 @@ class ControlPlane:
         """Return what is true of the function now. Raises NotFound."""
         self._reconciler.machine(key)
         await self.refresh_load()
-        return self._status(self._reconciler.machine(key), await self._stats_for_status())
+        return self._status(self._reconciler.machine(key), await self._spent.look())
 
     async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
         """Return what is true of the namespace's functions now, ordered by name."""
         await self.refresh_load()
-        stats = await self._stats_for_status()
+        stats = await self._spent.look()
         machines = self._reconciler.machines
         keys = sorted(key for key, machine in machines.items() if key.namespace == namespace and not machine.removed)
         return [self._status(machines[key], stats) for key in keys]
@@ -191,6 +238,10 @@ class ControlPlane:
     async def revisions(self, key: FunctionKey) -> list[RevisionStatus]:
         """Return the function's revisions, the highest number first. Raises NotFound, StoreUnavailable."""
         return await self._rollouts.revisions(key, self._reconciler.machine(key).function)
+
+    def functions(self) -> list[Function]:
+        """Return every function, as it is wanted now."""
+        return [machine.function for machine in self._reconciler.machines.values() if not machine.removed]
 
     def newest(self, key: FunctionKey) -> Revision:
         """Return the revision that was asked for last and still stands. Raises NotFound."""
@@ -200,14 +251,6 @@ class ControlPlane:
     def rollouts(self) -> Mapping[tuple[FunctionKey, Verdict], int]:
         """Rollouts that ended since the control plane started, by function and verdict."""
         return self._rollouts.ended
-
-    async def namespaces(self) -> list[NamespaceName]:
-        """Return the default namespace and those that hold a function, ordered. Raises StoreUnavailable."""
-        return await self._store.namespaces()
-
-    async def stats(self) -> dict[ReplicaId, ReplicaStats]:
-        """Return what each replica uses now. Raises Unavailable."""
-        return await self._provider.stats()
 
     def gateways(self) -> int:
         """Return how many gateways are connected."""
@@ -220,25 +263,26 @@ class ControlPlane:
     # -- changes -----------------------------------------------------------------------------------------------------
 
     async def _after(self, change: Awaitable[Lifecycle]) -> FunctionStatus:
-        return self._status(await change, {})
+        machine = await change
+        self.spending.changed(machine.function.key)
+        return self._status(machine, {})
 
     async def _remove(self, key: FunctionKey) -> None:
         self._reconciler.machine(key)
         await self._store.delete(key)
         self._reconciler.tell(key, ev.Removed())
         self._meter.forget(key)
+        self.spending.forgot(key)
 
     async def _scale(self, key: FunctionKey, replicas: int | None) -> FunctionStatus:
         function = replace(self._reconciler.machine(key).function, replicas=replicas)
-        await self._store.put(function)
-        self._reconciler.tell(key, ev.Scaled(function))
+        with self._quotas.claiming(function):
+            await self._store.put(function)
+            self._reconciler.tell(key, ev.Scaled(function))
         return self._status(self._reconciler.machine(key), {})
 
-    # -- the rest ----------------------------------------------------------------------------------------------------
-
     def _on_event(self, event: ReplicaEvent) -> None:
-        if self._early is not None:
-            # Until recovery has said whose the replicas are, nobody could tell what this means.
+        if self._early is not None:  # until recovery has said whose the replicas are, nobody could tell what this means
             self._early.append(event)
         else:
             self._reconciler.on_event(event)
@@ -247,19 +291,9 @@ class ControlPlane:
         return tuple(entry(machine) for machine in self._reconciler.machines.values() if not machine.removed)
 
     def _status(self, machine: Lifecycle, stats: dict[ReplicaId, ReplicaStats]) -> FunctionStatus:
+        key = machine.function.key
         return status_of(
-            machine,
-            clock=self._clock,
-            gateway_url=self._gateway_url,
-            invocations=self._meter.invocations(machine.function.key),
-            stats=stats,
-            exits=self._reconciler.exits.get(machine.function.key, {}),
-            sandbox_tier=self._sandbox_tier,
-        )
-
-    async def _stats_for_status(self) -> dict[ReplicaId, ReplicaStats]:
-        try:
-            return await self._provider.stats()
-        except Unavailable as error:
-            log.warning("the provider could not tell what replicas use: %s", error)
-            return {}
+            machine, clock=self._clock, gateway_url=self._gateway_url, invocations=self._meter.invocations(key),
+            stats=stats, cpu_s=self._spent.of(key), exits=self._reconciler.exits.get(key, {}),
+            budgets=self.spending.budgets(key.namespace, key), sandbox_tier=self._sandbox_tier,
+        )  # fmt: skip

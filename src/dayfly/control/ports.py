@@ -4,23 +4,31 @@ Preparing code, keeping log lines and counting calls are done by packages beside
 not import. It states here what it calls; the composition in `server` hands in the real ones, tests hand in small ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
-from dayfly.model.names import FunctionKey
-from dayfly.model.replica import Prepared
-from dayfly.model.table import Load, RevisionLoad
+from dayfly.model.names import FunctionKey, NamespaceName
+from dayfly.model.replica import Prepared, StartOrder
+from dayfly.model.table import Ended, Entry, Load, RevisionLoad
 
-__all__ = ["LogSink", "Meter", "Prepared", "Preparer"]
+__all__ = ["Fill", "LogSink", "Meter", "Prepared", "Preparer", "Table"]
+
+Fill = Callable[[StartOrder, tuple[str, ...]], Awaitable[StartOrder]]
+"""Returns an order with what is in the secrets of these names."""
 
 
 class Preparer(Protocol):
-    """Makes a revision's code and dependencies ready to run."""
+    """Makes a revision's code and dependencies, or its image, ready to run."""
 
-    async def prepare(self, spec: FunctionSpec) -> Prepared:
+    async def check(self, spec: FunctionSpec) -> None:
+        """Refuse what this machine has not the means to run. Raises NotSupported."""
+
+    async def prepare(self, spec: FunctionSpec, revision: int) -> Prepared:
         """Unpack the code and install what it needs; quick when that was done before, and safe to ask twice.
+
+        `revision` is the number under which the spec was deployed, for what is to be the same each time.
 
         Raises BuildFailed, InvalidRequest, NotFound, Unavailable.
         """
@@ -31,6 +39,9 @@ class LogSink(Protocol):
 
     def write(self, line: LogLine) -> None:
         """Keep the line; never blocks and never raises."""
+
+    async def forget(self, namespace: NamespaceName) -> None:
+        """Remove every line of the namespace's functions. Raises StoreUnavailable."""
 
 
 class Meter(Protocol):
@@ -68,3 +79,16 @@ class Meter(Protocol):
 
         What else the meter wants to keep of a function has its name, an `@` and more as the key.
         """
+
+
+class Table(Protocol):
+    """Where routing entries are announced."""
+
+    def changed(self, entry: Entry) -> None:
+        """The function's entry is this from now on."""
+
+    def removed(self, key: FunctionKey) -> None:
+        """There is no such function any more."""
+
+    def ended(self, ended: Ended) -> None:
+        """A replica has ended, for this reason."""

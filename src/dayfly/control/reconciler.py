@@ -9,13 +9,17 @@ task, and each failure of one becomes an event again.
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
+
+from msgspec.structs import replace
 
 from dayfly.control.clock import Clock, Timer
-from dayfly.control.ports import LogSink, Preparer
+from dayfly.control.ports import Fill, LogSink, Preparer, Table
+from dayfly.control.quotas import Quotas
+from dayfly.control.tails import Tails
 from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
@@ -23,25 +27,10 @@ from dayfly.model.errors import DayflyError, InternalError, NotFound
 from dayfly.model.function import Function
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, ReplicaId, new_replica_id
-from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady, StartOrder
-from dayfly.model.table import Entry
+from dayfly.model.replica import Ceilings, ReplicaEvent, ReplicaExited, ReplicaReady, StartOrder
 from dayfly.providers.port import Provider
 
 log = logging.getLogger("dayfly.control")
-
-TAIL_LINES = 20
-"""Lines kept of each replica, to be told when it fails."""
-_TAIL_CHARACTERS = 400
-
-
-class Table(Protocol):
-    """Where routing entries are announced."""
-
-    def changed(self, entry: Entry) -> None:
-        """The function's entry is this from now on."""
-
-    def removed(self, key: FunctionKey) -> None:
-        """There is no such function any more."""
 
 
 class Reconciler:
@@ -49,17 +38,22 @@ class Reconciler:
 
     def __init__(
         self, *, provider: Provider, preparer: Preparer, logs: LogSink, clock: Clock, table: Table,
-        machines: dict[FunctionKey, Lifecycle], record: Callable[[Lifecycle], None],
+        machines: dict[FunctionKey, Lifecycle], record: Callable[[Lifecycle], None], fill: Fill, ceilings: Ceilings,
+        quotas: Quotas,
     ) -> None:  # fmt: skip
         self.machines = machines
         self._record = record
+        self._fill = fill
+        self._ceilings = ceilings
+        self._quotas = quotas
         self._provider = provider
         self._preparer = preparer
         self._logs = logs
         self._clock = clock
         self._table = table
-        self._owners: dict[ReplicaId, tuple[FunctionKey, int]] = {}
-        self._tails: dict[ReplicaId, deque[str]] = {}
+        self.owners: dict[ReplicaId, tuple[FunctionKey, int]] = {}
+        """The function and the revision of each replica that is not gone."""
+        self._tails = Tails()
         self._timers: dict[FunctionKey, Timer] = {}
         self.exits: dict[FunctionKey, Counter[str]] = {}
         """How often replicas ended that nobody had stopped, by function and reason."""
@@ -71,7 +65,8 @@ class Reconciler:
 
     def add(self, function: Function) -> Lifecycle:
         """Begin a lifecycle for the function; nothing happens until its first event."""
-        machine = self.machines[function.key] = Lifecycle(function, new_replica_id)
+        budget = self._quotas.budget(function.key.namespace)
+        machine = self.machines[function.key] = Lifecycle(function, new_replica_id, budget)
         return machine
 
     def machine(self, key: FunctionKey) -> Lifecycle:
@@ -83,11 +78,11 @@ class Reconciler:
 
     def living(self, key: FunctionKey) -> list[int]:
         """Return the revisions of the function's replicas that are not gone, wanted or not."""
-        return [revision for owner, revision in self._owners.values() if owner == key]
+        return [revision for owner, revision in self.owners.values() if owner == key]
 
     def own(self, order: StartOrder) -> None:
         """Take in a replica that runs, or is about to."""
-        self._owners[order.replica] = (order.key, order.revision)
+        self.owners[order.replica] = (order.key, order.revision)
 
     def tell(self, key: FunctionKey, event: ev.Event) -> None:
         """Let the function's lifecycle handle the event, and do what it says. Unknown functions hear nothing."""
@@ -101,23 +96,27 @@ class Reconciler:
             # A bug in one function's lifecycle must not cut off the gateway or provider that brought the event.
             log.exception("%s: the lifecycle broke; deploy the function anew, and report this", key)
 
+    def look_again(self, key: FunctionKey) -> None:
+        """What the function's namespace may use has changed."""
+        self.tell(key, ev.Tick())
+        machine = self.machines.get(key)
+        if machine is not None and not machine.removed:
+            self._table.changed(entry(machine))
+
     def on_event(self, event: ReplicaEvent) -> None:
         """Take in what a provider tells of a replica."""
-        if event.replica not in self._owners:
+        if event.replica not in self.owners:
             log.debug("word of the unknown replica %s: %s", event.replica, event)
         elif isinstance(event, ReplicaReady):
-            key, _ = self._owners[event.replica]
+            key, _ = self.owners[event.replica]
             self.tell(key, ev.Ready(event.replica, event.address))
         else:
             self._gone(event)
 
     def on_log(self, line: LogLine) -> None:
         """Keep a line that a replica printed."""
-        if line.replica in self._owners:
-            tail = self._tails.get(line.replica)
-            if tail is None:
-                tail = self._tails[line.replica] = deque(maxlen=TAIL_LINES)
-            tail.append(line.text[:_TAIL_CHARACTERS])
+        if line.replica in self.owners:
+            self._tails.add(line)
         self._logs.write(line)
 
     async def stop_replica(self, key: FunctionKey, replica: ReplicaId, grace_s: float) -> None:
@@ -126,7 +125,7 @@ class Reconciler:
         if start is not None:
             # A stop that overtook the start would name a replica nobody knows, and leave it running for ever.
             await asyncio.wait([start])
-        if replica not in self._owners:
+        if replica not in self.owners:
             return
         try:
             await self._provider.stop(replica, grace_s=grace_s)
@@ -153,23 +152,26 @@ class Reconciler:
         """Halt, and stop every replica; returns once all have ended or `grace_s` seconds and a little have passed."""
         self.halt()
         self._empty.clear()
-        owned = list(self._owners.items())
+        owned = list(self.owners.items())
         await asyncio.gather(*(self.stop_replica(key, replica, grace_s) for replica, (key, _) in owned))
-        if self._owners:
+        if self.owners:
             timer = self._clock.call_at(self._clock.now() + grace_s + 2.0, self._empty.set)
             await self._empty.wait()
             timer.cancel()
-        if self._owners:
-            log.warning("%d replicas did not end in time and are left to their provider", len(self._owners))
+        if self.owners:
+            log.warning("%d replicas did not end in time and are left to their provider", len(self.owners))
 
     def _gone(self, event: ReplicaExited) -> None:
-        key, _ = self._owners.pop(event.replica)
-        if not self._owners:
+        key, _ = self.owners.pop(event.replica)
+        if not self.owners:
             self._empty.set()
-        lines = tuple(self._tails.pop(event.replica, ()))
+        lines = self._tails.take(event.replica)
         if event.reason != "stopped":
             self.exits.setdefault(key, Counter())[event.reason] += 1
         self.tell(key, ev.Exited(event.replica, event.reason, event.detail, lines))
+        if self._quotas.release(event.replica):
+            for waiting in self._quotas.in_line(key.namespace):
+                self.tell(waiting, ev.Tick())
 
     # -- instructions ------------------------------------------------------------------------------------------------
 
@@ -178,14 +180,17 @@ class Reconciler:
         self._starts[instruction.order.replica] = self._spawn(self._start(instruction))
 
     async def _start(self, instruction: ev.StartReplica) -> None:
-        replica = instruction.order.replica
+        order = instruction.order
+        replica = order.replica
         try:
-            await self._provider.start(instruction.order)
+            if instruction.secrets:
+                order = await self._fill(order, instruction.secrets)
+            await self._provider.start(replace(order, ceilings=self._ceilings))
         except DayflyError as error:
             self.on_event(ReplicaExited(replica, "start_failed", str(error)))
         except Exception as error:
             # A bug in the provider must show as a function that fails, with its reason, and not as a call that hangs.
-            log.exception("%s: the provider broke while starting %s", instruction.order.key, replica)
+            log.exception("%s: the provider broke while starting %s", order.key, replica)
             self.on_event(ReplicaExited(replica, "start_failed", f"{type(error).__name__}: {error}"))
         finally:
             del self._starts[replica]
@@ -200,7 +205,9 @@ class Reconciler:
     async def _prepare(self, key: FunctionKey, instruction: ev.Prepare) -> None:
         event: ev.PrepareDone | ev.PrepareFailed
         try:
-            event = ev.PrepareDone(instruction.revision, await self._preparer.prepare(instruction.spec))
+            event = ev.PrepareDone(
+                instruction.revision, await self._preparer.prepare(instruction.spec, instruction.revision)
+            )
         except DayflyError as error:
             event = ev.PrepareFailed(instruction.revision, str(error))
         except Exception as error:
@@ -217,6 +224,9 @@ class Reconciler:
 
     def _carry_record(self, machine: Lifecycle, _instruction: ev.Record) -> None:
         self._record(machine)
+
+    def _carry_explain(self, _machine: Lifecycle, instruction: ev.Explain) -> None:
+        self._table.ended(instruction.ended)
 
     def _carry_retract(self, machine: Lifecycle, _instruction: ev.Retract) -> None:
         self._table.removed(machine.function.key)
@@ -238,6 +248,15 @@ class Reconciler:
         unix_ns = self._clock.unix_ms() * 1_000_000
         for text in (instruction.summary, *instruction.detail.splitlines()):
             self._logs.write(LogLine(unix_ns, key, ReplicaId(""), "platform", "", text))
+
+    def _carry_ask_for_room(self, machine: Lifecycle, _instruction: ev.AskForRoom) -> None:
+        for key in self._quotas.to_rest(machine, self._clock.now()):
+            self.tell(key, ev.Rest())
+
+    def _carry_room_made(self, machine: Lifecycle, _instruction: ev.RoomMade) -> None:
+        for key in self._quotas.in_line(machine.function.key.namespace):
+            if key != machine.function.key:
+                self.tell(key, ev.Tick())
 
     def _carry_forget(self, machine: Lifecycle, _instruction: ev.Forget) -> None:
         key = machine.function.key
@@ -261,7 +280,8 @@ class Reconciler:
 
 def missing(key: FunctionKey) -> NotFound:
     """Return the refusal of a question about a function that there is not."""
-    return NotFound(f"there is no function {key.name} in the namespace {key.namespace}")
+    told = f"there is no function {key.name} in the namespace {key.namespace}"
+    return NotFound(told, hint="`dayfly list` shows the functions there are.")
 
 
 _CARRIERS: dict[type[ev.Instruction], Callable[[Reconciler, Lifecycle, Any], None]] = {
@@ -270,8 +290,11 @@ _CARRIERS: dict[type[ev.Instruction], Callable[[Reconciler, Lifecycle, Any], Non
     ev.StopReplica: Reconciler._carry_stop,
     ev.Publish: Reconciler._carry_publish,
     ev.Record: Reconciler._carry_record,
+    ev.Explain: Reconciler._carry_explain,
     ev.Retract: Reconciler._carry_retract,
     ev.WakeAt: Reconciler._carry_wake,
     ev.Tell: Reconciler._carry_tell,
+    ev.AskForRoom: Reconciler._carry_ask_for_room,
+    ev.RoomMade: Reconciler._carry_room_made,
     ev.Forget: Reconciler._carry_forget,
 }

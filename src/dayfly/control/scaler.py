@@ -10,6 +10,7 @@ import logging
 from dayfly.control.ports import Meter
 from dayfly.control.processor import Processor
 from dayfly.control.reconciler import Reconciler
+from dayfly.control.spending import Spending
 from dayfly.decide import events as ev
 from dayfly.model.errors import InvalidName
 from dayfly.model.names import FunctionKey, parse_function_key
@@ -21,10 +22,11 @@ log = logging.getLogger("dayfly.control")
 class Scaler:
     """Tells lifecycles what calls there are."""
 
-    def __init__(self, reconciler: Reconciler, meter: Meter, processor: Processor) -> None:
+    def __init__(self, reconciler: Reconciler, meter: Meter, processor: Processor, spending: Spending) -> None:
         self._reconciler = reconciler
         self._meter = meter
         self._processor = processor
+        self._spending = spending
 
     def demand(self, function: str, waiting: int) -> None:
         """A gateway has calls waiting for `name.namespace` and knows of no replica."""
@@ -54,6 +56,7 @@ class Scaler:
         if sides:
             self._reconciler.tell(key, ev.CanaryObserved(sides))
         self._processor.watch(key)
+        self._spending.counted(key)
 
 
 def _key(function: str) -> FunctionKey | None:

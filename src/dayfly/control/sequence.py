@@ -1,14 +1,13 @@
 """Changes of one thing after another, each carried through.
 
 Two deployments of the same function must not interleave: the store and the lifecycle would end up with different ones.
-Changes of different functions do not wait for each other.
+Changes of different functions do not wait for each other. A key is whatever names one thing: a function's key, the
+secrets of a namespace.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Hashable
 from typing import Any, TypeVar
-
-from dayfly.model.names import FunctionKey
 
 Result = TypeVar("Result")
 
@@ -17,16 +16,16 @@ class Sequence:
     """Runs work for the same key in the order in which it came."""
 
     def __init__(self) -> None:
-        self._last: dict[FunctionKey, asyncio.Task[Any]] = {}
+        self._last: dict[Hashable, asyncio.Task[Any]] = {}
 
-    async def run(self, key: FunctionKey, work: Coroutine[Any, Any, Result]) -> Result:
+    async def run(self, key: Hashable, work: Coroutine[Any, Any, Result]) -> Result:
         """Run the work after all earlier work for the key, and return its result or raise its error.
 
         The work is carried through when the caller is cancelled: half a change is worse than one nobody waits for.
         """
         return await asyncio.shield(self.begin(key, work))
 
-    def begin(self, key: FunctionKey, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    def begin(self, key: Hashable, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         """Have the work run after all earlier work for the key; nobody need wait for it."""
         task = asyncio.get_running_loop().create_task(self._after(self._last.get(key), work))
         self._last[key] = task
@@ -43,7 +42,7 @@ class Sequence:
             await asyncio.wait([before])
         return await work
 
-    def _forget(self, key: FunctionKey, task: asyncio.Task[Any]) -> None:
+    def _forget(self, key: Hashable, task: asyncio.Task[Any]) -> None:
         if self._last.get(key) is task:
             del self._last[key]
         if not task.cancelled():

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 from dayfly.control.clock import Clock
+from dayfly.decide import room
 from dayfly.decide.canary import judge
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.replicas import READY, STARTING, Replica
 from dayfly.decide.track import Track
+from dayfly.model.budget import BudgetStatus
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, ReplicaId
 from dayfly.model.replica import ReplicaStats
 from dayfly.model.rollout import RolloutStatus
@@ -29,16 +31,19 @@ def status_of(
     gateway_url: str,
     invocations: int,
     stats: Mapping[ReplicaId, ReplicaStats],
+    cpu_s: float,
     exits: Mapping[str, int],
+    budgets: tuple[BudgetStatus, ...] = (),
     sandbox_tier: Tier | Literal[""] = "",
 ) -> FunctionStatus:
     """Return what is true of the function now."""
     function, track, now = machine.function, machine.tracks[-1], clock.now()
+    replicas = tuple(_replica(r, clock, stats.get(r.id, _NO_STATS)) for r in machine.replicas)
     return FunctionStatus(
         spec=track.revision.spec,
         revision=track.number,
         state=state_of(machine, now),
-        reason=track.trouble.account if track.trouble is not None else "",
+        reason=track.trouble.account if track.trouble is not None else room.reason(machine),
         fault=track.trouble.reason if track.trouble is not None else "",
         desired_replicas=max(machine.scale.wanted, machine.share(track, now)),
         ready_replicas=machine.ready,
@@ -47,10 +52,15 @@ def status_of(
         updated_unix_ms=track.revision.created_unix_ms,
         url=url_of(function.key, gateway_url),
         exits=dict(exits),
-        sandbox_tier=sandbox_tier,
-        replicas=tuple(_replica(r, clock, stats.get(r.id, _NO_STATS)) for r in machine.replicas),
+        # A container is held in its box by its engine, not by us.
+        sandbox_tier=sandbox_tier if track.revision.spec.runtime != "image" else "",
+        pinned_image=track.prepared.image if track.prepared is not None else "",
+        cpu_s=cpu_s,
+        memory_bytes=sum(replica.memory_bytes for replica in replicas),
+        replicas=replicas,
         rollout=None if machine.candidate is None else _rollout(machine, machine.candidate, clock),
         outcome=function.outcome,
+        budgets=budgets,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 from dayfly.model.function import Function, FunctionSpec
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import ExitReason, Prepared, RecoveredReplica, StartOrder
-from dayfly.model.table import RevisionLoad
+from dayfly.model.table import Ended, RevisionLoad
 
 
 class Deployed(msgspec.Struct, frozen=True):
@@ -41,6 +41,10 @@ class Scaled(msgspec.Struct, frozen=True):
     function: Function
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """Another function of the namespace is called and has no room for a replica: go to zero, if nobody calls."""
+
+
 class Removed(msgspec.Struct, frozen=True):
     """The function is wanted no longer."""
 
@@ -49,6 +53,12 @@ class Recovered(msgspec.Struct, frozen=True):
     """The control plane was away and is back; these replicas, perhaps none, were found running."""
 
     replicas: tuple[RecoveredReplica, ...] = ()
+
+
+class SecretChanged(msgspec.Struct, frozen=True):
+    """The secret of this name holds something else now, or is there again."""
+
+    name: str
 
 
 class Demanded(msgspec.Struct, frozen=True):
@@ -73,14 +83,14 @@ class CpuObserved(msgspec.Struct, frozen=True):
 
 
 class PrepareDone(msgspec.Struct, frozen=True):
-    """The revision's code and dependencies are on the disk."""
+    """The revision's code and dependencies are on the disk, or its image is in the engine."""
 
     revision: int
     prepared: Prepared
 
 
 class PrepareFailed(msgspec.Struct, frozen=True):
-    """The revision's code or dependencies could not be prepared."""
+    """The revision's code, dependencies or image could not be prepared."""
 
     revision: int
     detail: str
@@ -117,8 +127,10 @@ Event = (
     | Decided
     | CanaryObserved
     | Scaled
+    | Rest
     | Removed
     | Recovered
+    | SecretChanged
     | Demanded
     | LoadObserved
     | CpuObserved
@@ -142,6 +154,8 @@ class StartReplica(msgspec.Struct, frozen=True):
     """Start a replica; answer with Ready at most once and Exited exactly once."""
 
     order: StartOrder
+    secrets: tuple[str, ...] = ()
+    """Those to be put into the order; what is in them no decision knows."""
 
 
 class StopReplica(msgspec.Struct, frozen=True):
@@ -162,6 +176,12 @@ class Record(msgspec.Struct, frozen=True):
     """
 
 
+class Explain(msgspec.Struct, frozen=True):
+    """A replica ended that may have had calls: tell the gateways why, before its place in the table goes."""
+
+    ended: Ended
+
+
 class Retract(msgspec.Struct, frozen=True):
     """The function is gone from the routing table: tell the gateways."""
 
@@ -179,8 +199,29 @@ class Tell(msgspec.Struct, frozen=True):
     detail: str
 
 
+class AskForRoom(msgspec.Struct, frozen=True):
+    """The namespace has no room for the function's only replica: let others rest that nobody calls."""
+
+
+class RoomMade(msgspec.Struct, frozen=True):
+    """A replica is gone while functions of the namespace lack room: send them a Tick."""
+
+
 class Forget(msgspec.Struct, frozen=True):
     """Nothing is left of the function, and this lifecycle can go."""
 
 
-Instruction = Prepare | StartReplica | StopReplica | Publish | Record | Retract | WakeAt | Tell | Forget
+Instruction = (
+    Prepare
+    | StartReplica
+    | StopReplica
+    | Publish
+    | Record
+    | Explain
+    | Retract
+    | WakeAt
+    | Tell
+    | AskForRoom
+    | RoomMade
+    | Forget
+)

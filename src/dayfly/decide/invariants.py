@@ -4,7 +4,7 @@ The numbers are those in the lifecycle's description. Tests call `validate` afte
 stories; a fault found in production can be put through it as well.
 """
 
-from dayfly.decide import rollout
+from dayfly.decide import rollout, room
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.replicas import DRAINING, READY, STARTING
 from dayfly.decide.routing import entry
@@ -57,7 +57,8 @@ def _track_checks(machine: Lifecycle, track: Track, now: float) -> list[tuple[st
     alive, share = len(machine.of(track, STARTING, READY)), machine.share(track, now)
     beside = track is machine.candidate or bool(machine.left_over(READY))
     tries = bool(machine.of(track, STARTING)) and (track.trouble is not None or beside)
+    waits_for_room = not machine.budget.room(track.need) or bool(room.displaced(machine, now))
     return [
         ("L2", alive <= share),
-        ("L5", alive >= share or track.preparing or track.waits(now) or tries),
+        ("L5", alive >= share or track.preparing or track.waits(now) or tries or waits_for_room),
     ]

@@ -12,7 +12,7 @@ What always holds between two events (`validate` checks it, the tests do after e
     L2  neither revision has more replicas STARTING or READY than it should
     L3  replicas left over are READY only as far as there are too few others, and never STARTING
     L4  a removed function has DRAINING replicas only
-    L5  when replicas are missing, they are being prepared for, waited for (back-off, or others first), or ordered
+    L5  when replicas are missing, they are being prepared for, waited for (back-off, room, or others first), or ordered
     L6  whenever the passing of time alone must have an effect, a wake-up is asked for no later than that
     L7  callers are told of a failure only while no replica is ready and the back-off of the serving revision runs
     L8  the candidate is another revision than the one that serves, and fewer of it are ready than would be enough
@@ -25,7 +25,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from dayfly.decide import events as ev
-from dayfly.decide import rollout, scaling, settling
+from dayfly.decide import rollout, room, scaling, settling
+from dayfly.decide.endings import explain
+from dayfly.decide.quotas import Budget
 from dayfly.decide.replicas import DRAINING, READY, STARTING, STOPPED, InvalidTransition
 from dayfly.decide.standing import Standing
 from dayfly.decide.track import Track
@@ -44,8 +46,8 @@ class Lifecycle(Standing):
 
     __slots__ = ("_new_id", "_story")
 
-    def __init__(self, function: Function, new_id: Callable[[], ReplicaId]) -> None:
-        super().__init__(function)
+    def __init__(self, function: Function, new_id: Callable[[], ReplicaId], budget: Budget | None = None) -> None:
+        super().__init__(function, budget or Budget())
         self._new_id = new_id
         self._story: list[tuple[float, ev.Event]] | None = None
 
@@ -88,13 +90,17 @@ class Lifecycle(Standing):
         if self.candidate is None or self.candidate.number != event.revision:
             return
         if event.verdict == "promoted":
-            settling.shift(self, "somebody promoted it by hand", out)
+            settling.shift(self, "somebody promoted it by hand", now, out)
         else:
             settling.give_back(self, rollout.BY_HAND, now, out)
 
     def _scaled(self, event: ev.Scaled, now: float, _out: list[ev.Instruction]) -> None:
         self.function = replace(self.function, replicas=event.function.replicas)
         scaling.by_hand(self.scale, self.policy, self.function.replicas, now)
+
+    def _rest(self, _event: ev.Rest, now: float, _out: list[ev.Instruction]) -> None:
+        if room.may_rest(self, now):
+            self.scale.wanted = 0
 
     def _removed(self, _event: ev.Removed, _now: float, out: list[ev.Instruction]) -> None:
         if not self.removed:
@@ -105,6 +111,8 @@ class Lifecycle(Standing):
             out.append(ev.Retract())
 
     def _recovered(self, event: ev.Recovered, now: float, _out: list[ev.Instruction]) -> None:
+        if self.candidate is not None:
+            self.candidate.until = now + self.policy.idle_s  # when it was deployed no clock of ours can tell
         for found in event.replicas:
             replica = self.replicas.enlist(found.order, now, stale=found.stale)
             if found.address:
@@ -113,6 +121,15 @@ class Lifecycle(Standing):
         counted = (self.serving,) if self.canary is not None else self.tracks
         ours = [r for r in running if r.revision in [track.number for track in counted]]
         scaling.resume(self.scale, self.policy, self.function.replicas, len(ours) or min(1, self.ready), now)
+
+    def _secret_changed(self, event: ev.SecretChanged, _now: float, _out: list[ev.Instruction]) -> None:
+        for track in self.tracks:
+            if event.name in track.revision.spec.secrets and not self.removed:
+                # Replicas that hold what was in it before serve until others that hold the new take their place.
+                for replica in self.of(track, STARTING, READY):
+                    replica.stale = True
+                # What failed may have failed for the lack of it.
+                track.trouble = None
 
     def _demanded(self, _event: ev.Demanded, now: float, _out: list[ev.Instruction]) -> None:
         if not self.removed:
@@ -156,6 +173,8 @@ class Lifecycle(Standing):
             return
         wanted = replica.phase is not DRAINING and not replica.stale
         lived_s = now - replica.started if replica.phase is READY else None
+        if replica.address and event.reason != "stopped":
+            out.append(ev.Explain(explain(replica, event.reason, event.detail)))
         self.replicas.move(replica, STOPPED, now)
         for track in self.tracks:
             if wanted and track.number == replica.revision:
@@ -187,8 +206,10 @@ _HANDLERS: dict[type[ev.Event], Callable[[Lifecycle, Any, float, list[ev.Instruc
     ev.Deployed: Lifecycle._deployed,
     ev.Decided: Lifecycle._decided,
     ev.Scaled: Lifecycle._scaled,
+    ev.Rest: Lifecycle._rest,
     ev.Removed: Lifecycle._removed,
     ev.Recovered: Lifecycle._recovered,
+    ev.SecretChanged: Lifecycle._secret_changed,
     ev.Demanded: Lifecycle._demanded,
     ev.LoadObserved: Lifecycle._load_observed,
     ev.CpuObserved: Lifecycle._cpu_observed,

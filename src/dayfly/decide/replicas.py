@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from dayfly.decide.quotas import Budget, Need
 from dayfly.model.errors import InternalError
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import ReplicaPhase, StartOrder
@@ -46,8 +47,10 @@ class Replica(msgspec.Struct, gc=False):
     """When it was ordered, or found running."""
     timeout_s: float
     """How long its calls may take."""
+    need: Need
+    """What it takes of its namespace's quota."""
     stale: bool = False
-    """What runs it is being replaced, and so it must be, by another of its revision."""
+    """What runs it is being replaced, or what it was given has changed: another of its revision must take its place."""
     address: str = ""
     """Where it took calls; empty when it never was ready."""
     act_at: float | None = None
@@ -55,14 +58,17 @@ class Replica(msgspec.Struct, gc=False):
 
 
 class Replicas:
-    """All replicas of a function that are not gone, oldest first."""
+    """All replicas of a function that are not gone, oldest first; each is in the namespace's budget for as long."""
 
-    __slots__ = ("_by_id", "rerouted")
+    __slots__ = ("_budget", "_by_id", "rerouted", "shrunk")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._by_id: dict[ReplicaId, Replica] = {}
         self.rerouted = False
         """Whether the replicas that serve are others than when this was last set to False."""
+        self.shrunk = False
+        """Whether a replica has gone since this was last set to False."""
 
     def __len__(self) -> int:
         """Return how many there are, in whatever phase."""
@@ -88,9 +94,10 @@ class Replicas:
         """Take in a replica that starts."""
         replica = Replica(
             order.replica, order.revision, STARTING,
-            started=now, timeout_s=order.timeout_s, stale=stale, act_at=now + START_LIMIT_S,
+            started=now, timeout_s=order.timeout_s, need=Need.of_order(order), stale=stale, act_at=now + START_LIMIT_S,
         )  # fmt: skip
         self._by_id[order.replica] = replica
+        self._budget.take(replica.need)
         return replica
 
     def move(self, replica: Replica, to: ReplicaPhase, now: float, *, address: str = "") -> None:
@@ -114,6 +121,8 @@ class Replicas:
 
     def _vanish(self, replica: Replica, _now: float, _address: str) -> None:
         del self._by_id[replica.id]
+        self._budget.give(replica.need)
+        self.shrunk = True
         self.rerouted = self.rerouted or replica.phase is READY
 
 

@@ -8,7 +8,7 @@ there is to remember is in the `Standing`.
 from collections.abc import Callable, Iterator
 
 from dayfly.decide import events as ev
-from dayfly.decide import rollout, scaling
+from dayfly.decide import rollout, room, scaling
 from dayfly.decide.canary import Trial, judge
 from dayfly.decide.orders import start_order
 from dayfly.decide.replicas import DRAINING, READY, START_LIMIT_S, STARTING, STOP_AGAIN_S, Replica
@@ -24,6 +24,7 @@ def settle(at: Standing, new_id: Callable[[], ReplicaId], now: float, out: list[
         _give_up_slow(at, now, out)
         if at.candidate is not None:
             _advance(at, at.candidate, now, out)
+        room.concede(at, now)
     for replica in list(surplus(at, now)):
         at.replicas.move(replica, DRAINING, now)
     for track in at.tracks:
@@ -35,20 +36,24 @@ def settle(at: Standing, new_id: Callable[[], ReplicaId], now: float, out: list[
             grace_s = replica.timeout_s if replica.address else 0.0
             replica.act_at = now + grace_s + STOP_AGAIN_S
             out.append(ev.StopReplica(replica.id, grace_s))
-    for track in at.tracks:
+    for track in at.first_in_line:
         _fill(at, track, new_id, now, out)
     due = next_due(at, now)
     if due is not None and (at.wake_at is None or due < at.wake_at):
         at.wake_at = due
         out.append(ev.WakeAt(due))
+    # Last: others hear of it while it is carried out, and may come back to this function with something newer.
+    room.note(at, now, out)
     if at.removed and not at.replicas:
         out.append(ev.Forget())
 
 
-def shift(at: Standing, reason: str, out: list[ev.Instruction]) -> None:
+def shift(at: Standing, reason: str, now: float, out: list[ev.Instruction]) -> None:
     """The candidate is good: its canary, if any, is over, and it takes over in steps."""
     if at.candidate is not None and at.canary is not None:
         at.candidate.reason, at.candidate.trial = reason, None
+        # It may have failed long ago and have no replica now that nobody calls: it is to be started all the same.
+        at.candidate.until = now + at.policy.idle_s
         at.take(rollout.shifted(at.function))
         out.append(ev.Record())
 
@@ -59,7 +64,7 @@ def give_back(at: Standing, reason: str, now: float, out: list[ev.Instruction]) 
     if candidate is None:
         return
     at.take(rollout.returned(at.function, reason))
-    ours = at.of(candidate, READY)
+    ours = [replica for replica in at.replicas.within(READY) if replica.revision == candidate.number]  # stale ones too
     if at.ready > len(ours):
         for replica in ours:
             at.replicas.move(replica, DRAINING, now)
@@ -113,10 +118,10 @@ def _advance(at: Standing, candidate: Track, now: float, out: list[ev.Instructio
             if judgement.verdict == "return":
                 give_back(at, judgement.reason, now, out)
             elif judgement.verdict == "promote":
-                shift(at, judgement.reason, out)
+                shift(at, judgement.reason, now, out)
     if at.candidate is None or at.canary is not None:
         return
-    if ready >= rollout.enough(at.scale.wanted, candidate.policy.maximum):
+    if ready >= at.enough(candidate):
         at.take(rollout.promoted(at.function, candidate.reason or _readiness(ready)))
         asked = at.function.replicas
         if asked is None:
@@ -142,23 +147,15 @@ def _publish(at: Standing, now: float, out: list[ev.Instruction]) -> None:
 
 
 def _fill(at: Standing, track: Track, new_id: Callable[[], ReplicaId], now: float, out: list[ev.Instruction]) -> None:
-    alive = at.of(track, STARTING, READY)
-    missing = at.share(track, now) - len(alive)
-    if missing <= 0:
-        return
-    starting = sum(replica.phase is STARTING for replica in alive)
-    missing = track.startable(missing, starting, len(alive) - starting, now)
-    if track is at.candidate or at.left_over(READY):
-        # Beside others that serve, in steps: the machine has to carry both.
-        missing = min(missing, rollout.step(at.scale.wanted) - starting)
-    if missing <= 0:
+    missing = room.startable(at, track, now)
+    if not missing or (track is not at.first_in_line[0] and room.displaced(at, now)):
         return
     if track.prepared is None:
         if not track.preparing:
             track.preparing = True
             out.append(ev.Prepare(track.number, track.revision.spec))
         return
-    for _ in range(missing):
-        order = start_order(track.revision, track.prepared, new_id())
+    for _ in range(min(missing, at.budget.room(track.need))):
+        order = start_order(track.revision, track.prepared, new_id(), at.budget)
         at.replicas.enlist(order, now)
-        out.append(ev.StartReplica(order))
+        out.append(ev.StartReplica(order, track.revision.spec.secrets))

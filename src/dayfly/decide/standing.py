@@ -6,26 +6,36 @@ left over: they serve while those of the two are too few.
 """
 
 from dayfly.decide import rollout, scaling
-from dayfly.decide.replicas import READY, Replica, Replicas
+from dayfly.decide.quotas import Budget
+from dayfly.decide.replicas import DRAINING, READY, STARTING, Replica, Replicas
 from dayfly.decide.track import Track
 from dayfly.model.function import Function
 from dayfly.model.replica import ReplicaPhase
 from dayfly.model.rollout import Canary
 from dayfly.model.scaling import ScalingPolicy
+from dayfly.model.table import Allowed
 
 
 class Standing:
     """The state of one function. Small, because ten thousand idle ones must fit."""
 
     __slots__ = (
-        "candidate", "changed", "failing", "function", "removed", "replicas", "scale", "serving", "unsplit", "wake_at",
+        "allowed", "budget", "candidate", "changed", "failing", "function", "lacking", "removed", "replicas", "scale",
+        "serving", "told_at", "unsplit", "wake_at",
     )  # fmt: skip
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, budget: Budget) -> None:
         self.function = function
+        self.budget = budget
+        self.allowed: Allowed | None = None
+        """What budgets of a day or a month leave of calls; None without one."""
+        self.lacking: Track | None = None
+        """The revision of which a replica waits for room in the budget, if one does."""
+        self.told_at: float | None = None
+        """When that was last told."""
         self.serving = Track(function.revision)
         self.candidate = Track(function.candidate.revision) if function.candidate is not None else None
-        self.replicas = Replicas()
+        self.replicas = Replicas(budget)
         self.scale = scaling.Scaling()
         self.removed = False
         self.failing = False
@@ -50,6 +60,11 @@ class Standing:
     def tracks(self) -> tuple[Track, ...]:
         """The revision that serves, and the candidate if there is one."""
         return (self.serving,) if self.candidate is None else (self.serving, self.candidate)
+
+    @property
+    def first_in_line(self) -> tuple[Track, ...]:
+        """The same, whichever has the first claim to room first: what is to take over, but not a canary."""
+        return self.tracks if self.canary is not None else self.tracks[::-1]
 
     @property
     def ready(self) -> int:
@@ -80,8 +95,17 @@ class Standing:
             return wanted if self.canary is not None else max(0, wanted - len(self.of(candidate, READY)))
         least = 1 if candidate.is_tried(now) else 0
         if self.canary is not None:
-            return max(least, rollout.part(wanted, self.canary.weight))
+            # A revision that served before may have more than a canary needs: they stay while the other is short of.
+            kept = min(len(self.of(candidate, READY)), wanted - len(self.of(self.serving, READY)))
+            return max(least, rollout.part(wanted, self.canary.weight), kept)
         return max(least, min(wanted, candidate.policy.maximum))
+
+    def enough(self, track: Track) -> int:
+        """Return how many ready replicas a candidate takes over with: as many as are wanted and will have room."""
+        ours = self.of(track, STARTING, READY)
+        others = [r.need for r in self.replicas if r.phase is DRAINING or r.stale or r.revision != track.number]
+        room = len(ours) + self.budget.room(track.need, without=others)
+        return rollout.enough(min(self.scale.wanted, room), track.policy.maximum)
 
     def short(self) -> int:
         """Return how many replicas left over must go on serving because there are too few others."""

@@ -6,6 +6,7 @@ that whatever happens to a candidate costs the revision that serves nothing.
 
 from dayfly.decide import events as ev
 from dayfly.decide.canary import Trial
+from dayfly.decide.quotas import Need
 from dayfly.decide.trouble import HEALTHY_AFTER_S, SENTENCES, Trouble, failed
 from dayfly.model.function import Revision
 from dayfly.model.replica import Prepared
@@ -16,11 +17,16 @@ from dayfly.model.scaling import ScalingPolicy
 class Track:
     """A revision that has replicas or is to have some."""
 
-    __slots__ = ("policy", "prepared", "preparing", "reason", "revision", "timeout_s", "trial", "trouble", "until")
+    __slots__ = (
+        "body_bytes", "need", "policy", "prepared", "preparing", "reason", "revision", "timeout_s", "trial", "trouble",
+        "until",
+    )  # fmt: skip
 
     def __init__(self, revision: Revision, until: float = 0.0) -> None:
         self.revision = revision
         self.policy: ScalingPolicy = revision.spec.scaling
+        self.need = Need.of(revision.spec)
+        self.body_bytes = revision.spec.max_body_bytes
         self.timeout_s: float = revision.spec.timeout_s
         self.prepared: Prepared | None = None
         self.preparing = False

@@ -38,7 +38,7 @@ SENTENCES = {
     "import_failed": "its handler could not be imported",
     "start_failed": "no replica of it could be started",
     "lost": "the process that ran it went away",
-    "prepare_failed": "its code or dependencies could not be prepared",
+    "prepare_failed": "its code, dependencies or image could not be prepared",
     "too_slow": "it was not ready in time after its start",
 }
 
@@ -78,7 +78,9 @@ def failed(
     lived_s: float | None = None,
 ) -> Trouble:
     """Return the trouble after one more failure; `lived_s` is the age of a replica that served, None for any other."""
-    detail = "\n".join(part for part in (detail.strip(), *lines) if part)[-MAX_ACCOUNT:]
+    # Why a start failed is in the log too; nobody wants to read it twice.
+    said = (line for line in lines if not detail.startswith(line))
+    detail = "\n".join(part for part in (detail.strip(), *said) if part)[-MAX_ACCOUNT:]
     if before is not None and now < before.retry_at:
         return before
     lost = reason == "lost"

@@ -19,10 +19,11 @@ from typing import Protocol
 from dayfly.gateway.metering import Meters, Tally
 from dayfly.gateway.split import Split
 from dayfly.http1.pool import Pool
-from dayfly.model.table import Endpoint, Entry
+from dayfly.model.depth import DEFAULT_MAX_DEPTH
+from dayfly.model.table import Allowed, Endpoint, Entry
 
 SUSPECT_S = 1.0
-_UNLIMITED = 1 << 30
+_UNLIMITED = 1 << 62
 
 
 class Waiting(Protocol):
@@ -53,12 +54,16 @@ class Lane:
     """One function: its entry, its seats and the calls that wait."""
 
     __slots__ = (
+        "_allowed_turn",
         "_make_pool",
+        "_most_depth",
         "_seat_by_address",
         "_split",
         "_turn",
         "entry",
+        "last",
         "limit",
+        "max_depth",
         "meter",
         "name",
         "removed",
@@ -66,11 +71,18 @@ class Lane:
         "waiting",
     )
 
-    def __init__(self, entry: Entry, make_pool: Callable[[str], Pool], meters: Meters) -> None:
+    def __init__(
+        self, entry: Entry, make_pool: Callable[[str], Pool], meters: Meters, max_depth: int = DEFAULT_MAX_DEPTH
+    ) -> None:
         self.entry = entry
         self.name = f"{entry.name}.{entry.namespace}"
         self.meter = meters.of(self.name)
         self.limit = _UNLIMITED
+        self.max_depth = self._most_depth = max_depth
+        """How deep a call of it may be."""
+        self.last = _UNLIMITED
+        """How many calls its meter may have begun before the next is refused, as budgets have it."""
+        self._allowed_turn: int | None = None
         self.seats: list[Seat] = []
         """Endpoints that may be used now, the canary's left out."""
         self.waiting: OrderedDict[Waiting, None] = OrderedDict()
@@ -90,6 +102,8 @@ class Lane:
         """Take over what the control plane says now; suspects are trusted again."""
         self.entry = entry
         self.limit = entry.max_inflight or _UNLIMITED
+        self.max_depth = min(entry.max_depth or self._most_depth, self._most_depth)
+        self._allow(entry.allowed)
         known, self._seat_by_address = self._seat_by_address, {}
         for endpoint in entry.endpoints:
             seat = known.pop(endpoint.address, None)
@@ -206,6 +220,15 @@ class Lane:
         """Let every endpoint's pool close what it does not need."""
         for seat in self._seat_by_address.values():
             seat.pool.trim()
+
+    def _allow(self, allowed: Allowed | None) -> None:
+        """Bound the calls that may begin. Within a turn our own count is ahead of what the control plane has heard."""
+        if allowed is None or (allowed.is_open and allowed.calls_left < 0):
+            self.last, self._allowed_turn = _UNLIMITED, None
+            return
+        last = self.meter.started + allowed.calls_left if allowed.is_open else 0
+        self.last = min(self.last, last) if allowed.turn == self._allowed_turn else last
+        self._allowed_turn = allowed.turn
 
     def _arrange(self) -> None:
         """Put every seat on its side, and count by revision while there are two sides."""

@@ -4,17 +4,20 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from dayfly.gateway import refusals
 from dayfly.gateway.admission import Lane, Seat
 from dayfly.gateway.headers import passes_as_trailer
 from dayfly.gateway.ids import call_id
+from dayfly.gateway.noting import FUNCTION_ERROR, NotedExchange
 from dayfly.gateway.plan import Plan
 from dayfly.gateway.problems import problem
 from dayfly.http1.answer import STATUS_LINES, Answer
 from dayfly.http1.date import date_line
-from dayfly.http1.exchange import Exchange
 from dayfly.http1.head import RequestHead
 from dayfly.http1.server import ServerConnection
 from dayfly.http1.wire import JOINED_BYTES, Data
+from dayfly.model.payload import PayloadPolicy
+from dayfly.model.table import Ended
 
 if TYPE_CHECKING:
     from dayfly.gateway.listener import PublicListener
@@ -22,13 +25,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dayfly.gateway")
 
 
-class FunctionCall(Exchange):
+class FunctionCall(NotedExchange):
     """One call of one function.
 
     `answered` does in one go for the warm call, whose request and response came whole, what `Exchange` does for any.
     """
 
-    __slots__ = ("_began", "_gateway", "_hold_until", "_ident", "_lane", "_plan", "_seat", "_seated", "_start_line")
+    __slots__ = ("_hold_until", "_lane", "_seat")
 
     def __init__(self, connection: ServerConnection, head: RequestHead, gateway: "PublicListener", plan: Plan) -> None:
         # Written out instead of calling up, as this is done for every call.
@@ -48,6 +51,11 @@ class FunctionCall(Exchange):
         self._lane: Lane | None = None
         self._seat: Seat | None = None
         self._hold_until = 0.0
+        self._caller = self._refused = ""
+        self._cold = False
+        self._received = self._sent = 0
+        self._used = b""
+        self._taking = None
         self._began = time.monotonic()
         self._start_line = b"X-Start-Time: %d\r\n" % time.time_ns()
         self._ident = plan.ident(gateway.ids) if plan.own_ident else gateway.ids.take()
@@ -56,15 +64,28 @@ class FunctionCall(Exchange):
         """Take a seat, or wait for one, or say why not."""
         lane = self._gateway.lanes.get(self._plan.name)
         if lane is None:
-            self._refuse_unknown()
+            self._refuse(refusals.unknown(self._plan.name) if self._gateway.known else refusals.NO_TABLE)
             return
         self._lane = lane
-        lane.meter.started += 1
+        meter = lane.meter
+        if self._plan.depth >= lane.max_depth or meter.started >= lane.last:
+            meter.refused += 1
+            is_deep = self._plan.depth >= lane.max_depth
+            self._refuse(refusals.too_deep(lane) if is_deep else refusals.used_up(lane, time.time()))
+            return
+        meter.started += 1
+        if lane.entry.payloads is not None:
+            self._take(lane.entry.payloads)
         seat = lane.pick()
         if seat is None:
             self._wait(lane)
         else:
             self._go(lane, seat, self._began)
+
+    def _take(self, policy: PayloadPolicy) -> None:
+        self._taking = self._gateway.records.payloads.take(policy)
+        if self._taking is not None:
+            self._taking.sent(self.early)
 
     def _go(self, lane: Lane, seat: Seat, now: float) -> None:
         self._seat = seat
@@ -83,24 +104,18 @@ class FunctionCall(Exchange):
                 self.turned_away(lane)
                 return
             lane.meter.cold += 1
+            self._cold = True
+        elif entry.turns_away:
+            self._refuse(refusals.busy(lane))
+            return
         if not lane.wait(self):
-            self._problem(
-                429,
-                "queue_full",
-                f"{entry.queue_limit} calls of {lane.name} wait already for a free replica"
-                f"{self._inflight_text(lane)}; no more may wait (queue_limit).",
-                hint="Try again, or raise com.openfaas.scale.max or max_inflight of the function.",
-                retry_after_s=1,
-            )
+            self._refuse(refusals.queue_full(lane))
             return
         if not self._hold_until:
             self._hold_until = time.monotonic() + entry.hold_s
         self.connection.due(self._hold_until)
         if lane.starving:
             self._gateway.demand(lane)
-
-    def _inflight_text(self, lane: Lane) -> str:
-        return f" (each works on max_inflight = {lane.entry.max_inflight} at a time)" if lane.entry.max_inflight else ""
 
     def seated(self, seat: Seat) -> None:
         """Go on after waiting."""
@@ -109,16 +124,7 @@ class FunctionCall(Exchange):
 
     def turned_away(self, lane: Lane) -> None:
         """Answer that waiting is in vain."""
-        if lane.removed:
-            self._problem(404, "not_found", f"The function {lane.name} was removed while the call waited for it.")
-            return
-        self._problem(
-            503,
-            "function_failing",
-            f"No replica of {lane.name} can be started: {lane.entry.failing}",
-            hint="The function's log says more; a corrected deployment serves at once.",
-            retry_after_s=5,
-        )
+        self._refuse(refusals.turned_away(lane))
 
     def request_head(self) -> bytes:
         """Return the head to send to the replica."""
@@ -134,7 +140,7 @@ class FunctionCall(Exchange):
         """Write the response's head and what of its body came along."""
         head = self.head
         warm = complete and self.complete and 0 < answer.length < JOINED_BYTES and head.keep_alive and head.minor
-        if not warm or self._gateway.draining:
+        if not warm or self._gateway.draining or self._taking is not None:
             self._answered(answer, first, complete)
             return
         self.status = status = answer.status
@@ -167,6 +173,8 @@ class FunctionCall(Exchange):
         lane.meter.finish(status, seconds)
         if seat.tally is not None:
             seat.tally.count(status, now - self._seated)
+        self._sent, self._used = answer.length, answer.aside
+        self._note(lane, seat, status, now, FUNCTION_ERROR if status >= 500 else "")
         lane.leave(seat)
         connection.finish(now, True)
 
@@ -174,38 +182,35 @@ class FunctionCall(Exchange):
         most = self._gateway.limits.answer_bytes
         size = max(answer.length, len(first))
         if most and size > most:
-            self._problem(
-                502,
-                "answer_too_large",
-                f"The function's answer has {size} bytes or more; {most} may pass.",
-                hint="The operator can raise the gateway's limit answer_bytes; larger things belong into a blob store.",
-            )
+            self._refuse(refusals.too_large(size, most))
             return
         if most and answer.length < 0:
             self.room = most - len(first)
+        self._sent, self._used = len(first), answer.aside
+        if self._taking is not None:
+            self._taking.answered(answer.lines, first)
         super().answered(answer, first, complete)
 
     def outgrown(self) -> None:
         """Break the answer off: its head is out, or soon would be, and nobody knows what is still to come."""
         name, ident = self._plan.name.decode(), call_id(self._ident).decode()
         _log.warning("answer broken off function=%s call_id=%s: it has outgrown the limit answer_bytes", name, ident)
+        self._refused = "answer_too_large"
         super().outgrown()
 
     def trailer_passes(self, name: bytes) -> bool:
         """Whether the function gets a trailer of this name."""
         return passes_as_trailer(name)
 
-    def failed(self, why: str) -> None:
-        """Try another replica if nothing was sent to this one, else say that it is gone."""
+    def failed(self, why: str, left: bool, /) -> None:
+        """Try another replica if nothing was sent to this one, else say why it is gone."""
         lane = self._lane
         assert lane is not None
+        if self.written and left and self._seat is not None:
+            self._gateway.ask_why(self, self._seat)
+            return
         if self.written:
-            self._problem(
-                502,
-                "replica_lost",
-                f"The replica of {lane.name} that worked on this call gave no answer: {why}.",
-                hint="The function's log says why it ended. The call was not repeated, as it may have had effects.",
-            )
+            self._refuse(refusals.lost(lane, why))
             return
         seat = self._leave(lane)
         if seat is not None:
@@ -216,13 +221,24 @@ class FunctionCall(Exchange):
         else:
             self._wait(lane)
 
+    def bereft(self, ended: Ended | None) -> None:
+        """Say why the replica is gone; None when nobody could tell."""
+        lane = self._lane
+        assert lane is not None
+        if self._seat is None:  # its caller has gone away meanwhile, or has been told that time is up
+            return
+        told = refusals.ended(lane, ended) if ended is not None else refusals.lost(lane, "it closed the connection")
+        self._refuse(told)
+
     def finished(self, status: int, now: float) -> None:
         """Count the call and free its seat."""
         lane = self._lane
         if lane is None:
+            self._note_refused(status, now)
             return
         lane.meter.finish(status, now - self._began)
         seat = self._leave(lane)
+        self._note(lane, seat, status, now, self._error(status))
         if seat is not None:
             if seat.tally is not None:
                 seat.tally.count(status, now - self._seated)
@@ -243,58 +259,27 @@ class FunctionCall(Exchange):
         if self.status:
             self._break_off(504)
         elif self._seat is None:
-            self._say_hold_over(lane)
+            self._refuse(refusals.hold_over(lane))
         else:
-            self._problem(
-                504,
-                "timeout",
-                f"{lane.name} did not answer within its timeout of {lane.entry.timeout_s:g} s.",
-                hint="Raise `timeout` of the function if it needs longer.",
-            )
+            self._refuse(refusals.timed_out(lane))
 
-    def _say_hold_over(self, lane: Lane) -> None:
-        waited = f"{lane.entry.hold_s:g} s"
-        if lane.seats:
-            self._problem(
-                429,
-                "queue_timeout",
-                f"No replica of {lane.name} was free within {waited}{self._inflight_text(lane)}.",
-                hint="Try again, or raise com.openfaas.scale.max or max_inflight of the function.",
-                retry_after_s=1,
-            )
-        else:
-            self._problem(
-                503,
-                "no_replica",
-                f"No replica of {lane.name} was ready within {waited}, the longest that a call is held (hold_s).",
-                hint="The function's log and `dayfly describe` say what the start is waiting for.",
-                retry_after_s=1,
-            )
-
-    def _refuse_unknown(self) -> None:
-        if self._gateway.known:
-            self._problem(
-                404, "not_found", "There is no such function.", hint="`dayfly list` shows the functions there are."
-            )
-        else:
-            self._problem(
-                503,
-                "no_table",
-                "This gateway has not heard from the control plane yet and knows no function.",
-                retry_after_s=1,
-            )
-
-    def _problem(self, status: int, code: str, detail: str, *, hint: str = "", retry_after_s: int = 0) -> None:
+    def _refuse(self, refusal: refusals.Refusal) -> None:
         keep = self.head.keep_alive and self.complete and not self._gateway.draining
         response = problem(
-            status,
-            code,
-            detail,
+            refusal.status,
+            refusal.code,
+            refusal.detail,
             call_id=call_id(self._ident),
-            hint=hint,
-            retry_after_s=retry_after_s,
-            headers=self._start_line,
+            hint=refusal.hint,
+            retry_after_s=refusal.retry_after_s,
+            headers=self._start_line + refusal.internal,
             keep=keep,
             bodiless=self.head.method == b"HEAD",
+            plain=refusal.plain,
         )
-        self.reply(status, response, keep=keep)
+        self._refused = refusal.code
+        head, _, body = response.partition(b"\r\n\r\n")
+        self._sent = len(body)
+        if self._taking is not None:
+            self._taking.answered(head.partition(b"\r\n")[2], body)
+        self.reply(refusal.status, response, keep=keep)

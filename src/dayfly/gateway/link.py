@@ -10,6 +10,7 @@ import uuid
 
 import msgspec
 
+from dayfly.gateway.records import TURN_S
 from dayfly.gateway.state import State, drop
 from dayfly.model.table import MAX_MESSAGE_BYTES, Hello, ToControl, ToGateway
 
@@ -32,6 +33,7 @@ class Link:
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[ToGateway] = msgspec.msgpack.Decoder(ToGateway)
         self._writer: asyncio.StreamWriter | None = None
+        state.hand_over = self.hand_over
 
     async def run(self) -> None:
         """Keep the connection up until cancelled."""
@@ -56,10 +58,26 @@ class Link:
             await asyncio.sleep(REPORT_S)
             self._state.report()
 
+    async def record(self) -> None:
+        """Hand records over at intervals until cancelled."""
+        while True:
+            await asyncio.sleep(TURN_S)
+            self.hand_over()
+            self._state.records.turn()
+
+    def hand_over(self) -> None:
+        """Send what records there are, as far as the control plane takes them; the rest stays for later."""
+        records = self._state.records
+        while self._is_taken() and (load := records.take()) is not None:
+            self.send(load)
+
+    def _is_taken(self) -> bool:
+        return self._writer is not None and self._writer.transport.get_write_buffer_size() <= _MAX_UNSENT
+
     def send(self, message: ToControl) -> None:
         """Send a message, or drop it when the control plane has stopped reading."""
         writer = self._writer
-        if writer is None or writer.transport.get_write_buffer_size() > _MAX_UNSENT:
+        if writer is None or not self._is_taken():
             return
         data = self._encoder.encode(message)
         writer.write(_LENGTH.pack(len(data)) + data)

@@ -6,15 +6,24 @@ import logging
 import resource
 import time
 
+from dayfly.gateway import route_refusals
 from dayfly.gateway.admission import Lane, Seat
 from dayfly.gateway.call import FunctionCall
+from dayfly.gateway.cors import requested_method
 from dayfly.gateway.ids import Ids, call_id
+from dayfly.gateway.keyed import KeyedCall, KeyedRoutedCall
 from dayfly.gateway.passage import Passage
 from dayfly.gateway.plan import Plan
 from dayfly.gateway.problems import problem
+from dayfly.gateway.rates import Buckets
 from dayfly.gateway.readiness import TARGET, Readiness
+from dayfly.gateway.route_plan import RoutePlan, WrongMethod
+from dayfly.gateway.routed import RoutedCall
 from dayfly.gateway.routes import route
 from dayfly.gateway.state import State
+from dayfly.gateway.submission import Queue, Submission
+from dayfly.gateway.told import Told
+from dayfly.http1.body import HINT
 from dayfly.http1.head import RequestHead
 from dayfly.http1.limits import Limits
 from dayfly.http1.pool import Pool
@@ -29,6 +38,10 @@ _FLUSH_S = 2.0
 """How long answers that are written may take to leave, once nothing else is left to wait for."""
 _LAST_REQUEST_S = 10.0
 """The longest that idle connections are kept while draining; it is a thirtieth of the time for that."""
+_FUNCTIONS_LIMIT = "It is the function's own limit max_body, or that of its namespace (quota body), whichever is less."
+_QUEUES_LIMIT = "It is the queue's limit body_bytes; the operator can raise it in DAYFLY_QUEUE_LIMITS."
+NO_QUEUE = Queue(None, "this gateway was given no queue")
+_ROUTES_LIMIT = "It is the limit max_body of the route."
 _LOOPBACK = (b"127.", b"::1", b"::ffff:127.")
 
 
@@ -145,6 +158,7 @@ class Listener:
     def _own(self, connection: ServerConnection, head: RequestHead) -> Receiver:
         """Take a request that is for no function."""
         connection.body_limit = self.control_body_bytes
+        connection.body_hint = HINT
         if head.target == TARGET:
             return Readiness(connection, head, self)
         return Passage(connection, head, self, self.control)
@@ -172,11 +186,18 @@ class PublicListener(Listener):
         control_body_bytes: int,
         secure: bool,
         state: State,
+        queue: Queue = NO_QUEUE,
     ) -> None:
         super().__init__(loop, limits, control, control_body_bytes, secure)
+        self.queue = queue
         self._state = state
         self.lanes = state.table.lanes
         """Functions by the name in the path."""
+        self.records = state.records
+        self._rules = state.rules
+        self.buckets = Buckets()
+        """What the clients of rate-limited routes have left."""
+        state.on_rules.append(self._forget)
 
     @property
     def known(self) -> bool:
@@ -187,12 +208,57 @@ class PublicListener(Listener):
         """Take a request. Raises Refusal for a path that is not beyond doubt."""
         plan = head.plan
         if plan is None:
-            target = route(head.target)
-            plan = head.plan = False if target is None else Plan(head, target, connection.peer, self.secure)
-        if plan is False:
-            return self._own(connection, head)
-        connection.body_limit = self.limits.body_bytes
+            plan = head.plan = self._plan(head, connection.peer)
+        if plan.__class__ is not Plan:
+            return self._other(connection, head, plan)
+        if head.length:
+            self._bound(connection, plan)
+        if plan.queued:
+            return KeyedCall(connection, head, self, plan) if plan.keyed else Submission(connection, head, self, plan)
         return FunctionCall(connection, head, self, plan)
+
+    def _plan(self, head: RequestHead, peer: bytes) -> Plan | RoutePlan | WrongMethod | bool:
+        """Return what a request means: a function by its name, or by a route; False for the control plane's."""
+        asked = requested_method(head) if head.method == b"OPTIONS" else b""
+        found = self._rules.at_host(head, asked or head.method) if self._rules.hosts else None
+        if found is None:
+            target = route(head.target)
+            if target is not None:
+                return Plan(head, target, peer, self.secure)
+            found = self._rules.at_any_host(head, asked or head.method)
+        if found is None:
+            return False
+        if found.value is None:
+            return WrongMethod(found.allow)
+        return RoutePlan(head, found.value, peer, self.secure, asks=bool(asked))
+
+    def _other(self, connection: ServerConnection, head: RequestHead, plan: RoutePlan | WrongMethod | bool) -> Receiver:
+        if isinstance(plan, RoutePlan):
+            call = (KeyedRoutedCall if plan.plans[0].keyed else RoutedCall)(connection, head, self, plan)
+            if head.length:
+                self._bound(connection, call.plan, plan.rule.body_bytes)
+            return call
+        if isinstance(plan, WrongMethod):
+            lines = b"Allow: %b\r\n" % b", ".join(plan.allow)
+            return Told(connection, head, self, route_refusals.wrong_method(head.method, plan.allow), lines)
+        return self._own(connection, head)
+
+    def _forget(self) -> None:
+        """Have every request's meaning found anew: routes have changed."""
+        for connection in self._connections:
+            connection.known_raw = b""
+
+    def _bound(self, connection: ServerConnection, plan: Plan, of_route: int = 0) -> None:
+        """Bound the body by the function's limit, the route's, the queue's, or ours, whichever is the strictest."""
+        lane = self.lanes.get(plan.name)
+        most, ours, hint = lane.entry.body_bytes if lane is not None else 0, self.limits.body_bytes, HINT
+        if plan.queued and self.queue.body_bytes < ours:
+            ours, hint = self.queue.body_bytes, _QUEUES_LIMIT
+        is_theirs = 0 < most < ours
+        connection.body_limit = most if is_theirs else ours
+        connection.body_hint = _FUNCTIONS_LIMIT if is_theirs else hint
+        if 0 < of_route < connection.body_limit:
+            connection.body_limit, connection.body_hint = of_route, _ROUTES_LIMIT
 
     def demand(self, lane: Lane) -> None:
         """Ask the control plane for a replica."""
@@ -201,3 +267,20 @@ class PublicListener(Listener):
     def suspect(self, lane: Lane, seat: Seat) -> None:
         """Leave an endpoint out for now."""
         self._state.suspect(lane, seat)
+
+    def ask_why(self, call: FunctionCall, seat: Seat) -> None:
+        """Have the call told why its replica is gone."""
+        self._state.ask_why(call, seat)
+
+
+class InnerListener(PublicListener):
+    """Serves the queue, on a socket of this account: calls that a gateway has let pass before, and nothing else."""
+
+    def _plan(self, head: RequestHead, peer: bytes) -> Plan | RoutePlan | WrongMethod | bool:
+        del peer
+        target = route(head.target)
+        return False if target is None or target.queued else Plan(head, target, None, self.secure)
+
+    def _own(self, connection: ServerConnection, head: RequestHead) -> Receiver:
+        del connection, head
+        raise Refusal(404, "not_found", "Functions are called here, and nothing else.")

@@ -49,19 +49,41 @@ class Tally:
 class Meter:
     """One function's figures."""
 
-    __slots__ = ("_cells", "_tallies", "_touched", "changed", "cold", "function", "inflight", "started", "waiting")
+    __slots__ = (
+        "_cells",
+        "_tallies",
+        "_touched",
+        "changed",
+        "cold",
+        "function",
+        "inflight",
+        "received",
+        "refused",
+        "run_s",
+        "sent",
+        "started",
+        "waiting",
+    )
 
     def __init__(self, function: str, touched: list["Meter"]) -> None:
         self.function = function
         self.inflight = 0
         self.waiting = 0
         self.started = 0
+        self.refused = 0
         self.cold = 0
+        self.run_s = 0.0
+        self.received = self.sent = 0
         self._cells: dict[int, _Cell] = {}
         self._tallies: dict[int, Tally] | None = None
         self.changed = False
         """Whether the next report includes this function."""
         self._touched = touched
+
+    @property
+    def used(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.started or self._cells)
 
     def touch(self) -> None:
         """Have the next report include this function."""
@@ -104,6 +126,10 @@ class Meter:
             codes={code: (cell.count, cell.seconds, tuple(cell.buckets)) for code, cell in self._cells.items()},
             cold=self.cold,
             revisions=tuple(tally.load() for tally in self._tallies.values()) if self._tallies else (),
+            run_s=self.run_s,
+            received=self.received,
+            sent=self.sent,
+            refused=self.refused,
         )
 
 
@@ -134,4 +160,4 @@ class Meters:
         for meter in self._touched:
             meter.load()
         self._touched.clear()
-        return Load(tuple(meter.load() for meter in self._meters.values() if meter.started), report)
+        return Load(tuple(meter.load() for meter in self._meters.values() if meter.used), report)

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 class Passage(Exchange):
     """One request to the control plane. It has no deadline: logs are followed for hours."""
 
-    __slots__ = ("_gateway", "_ident", "_to")
+    __slots__ = ("_gateway", "_headers", "_ident", "_to")
 
     def __init__(self, connection: ServerConnection, head: RequestHead, gateway: "Listener", to: Pool) -> None:
         super().__init__(connection, head)
         self._gateway = gateway
         self._to = to
-        self._ident = gateway.ids.take()
+        self._headers = ClientHeaders(head.headers)
+        line, lines = gateway.ids.take()
+        if self._headers.call_id:
+            line = lines = b"X-Call-Id: %b\r\n" % self._headers.call_id
+        self._ident = line, lines
 
     def admit(self) -> None:
         """Send it."""
@@ -34,20 +38,18 @@ class Passage(Exchange):
     def request_head(self) -> bytes:
         """Return the head to send to the control plane."""
         head, connection = self.head, self.connection
-        headers = ClientHeaders(head.headers)
-        lines = b"X-Call-Id: %b\r\n" % headers.call_id if headers.call_id else self._ident[1]
-        prefix = request_prefix(head, head.target, headers.lines, connection.peer, self._gateway.secure)
-        return prefix + lines + b"\r\n"
+        prefix = request_prefix(head, head.target, self._headers.lines, connection.peer, self._gateway.secure)
+        return prefix + self._ident[1] + b"\r\n"
 
     def response_lines(self, answer: Answer) -> bytes:
-        """Return the control plane's headers."""
-        return answer.lines
+        """Return the control plane's headers, and as which call it knows the request."""
+        return answer.lines + self._ident[0]
 
     def repeatable(self) -> bool:
         """Whether it only reads: that does no harm when it is done twice."""
         return self.head.method in SAFE_METHODS
 
-    def failed(self, why: str) -> None:
+    def failed(self, why: str, _left: bool, /) -> None:
         """Say that the control plane is away."""
         if self.written:
             status, code = 502, "control_plane_lost"

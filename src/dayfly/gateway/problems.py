@@ -22,13 +22,26 @@ def problem(
     headers: bytes = b"",
     keep: bool = True,
     bodiless: bool = False,
+    plain: bool = False,
 ) -> bytes:
     """Return a whole response that explains an error to a person.
 
-    `headers` are further lines. Without `keep` it says that the connection is closed. `bodiless` is for HEAD.
+    `headers` are further lines. Without `keep` it says that the connection is closed. `bodiless` is for HEAD, `plain`
+    for clients that expect `detail` as a line of text.
     """
-    text = call_id.decode()
-    body = msgspec.json.encode(
+    kind = b"text/plain" if plain else b"application/problem+json"
+    body = (detail + "\n").encode() if plain else _document(status, code, detail, hint, call_id)
+    block = STATUS_LINES[status] + date_line() + headers
+    block += b"Content-Type: %b\r\nContent-Length: %d\r\nX-Call-Id: %b\r\n" % (kind, len(body), call_id)
+    if retry_after_s:
+        block += b"Retry-After: %d\r\n" % retry_after_s
+    if not keep:
+        block += b"Connection: close\r\n"
+    return block + b"\r\n" + (b"" if bodiless else body)
+
+
+def _document(status: int, code: str, detail: str, hint: str, call_id: bytes) -> bytes:
+    return msgspec.json.encode(
         Problem(
             type=f"urn:dayfly:problem:{code}",
             title=http.HTTPStatus(status).phrase,
@@ -37,13 +50,6 @@ def problem(
             code=code,
             retryable=status in _RETRYABLE,
             hint=hint,
-            call_id=text,
+            call_id=call_id.decode(),
         )
     )
-    block = STATUS_LINES[status] + date_line() + headers
-    block += b"Content-Type: application/problem+json\r\nContent-Length: %d\r\nX-Call-Id: %b\r\n" % (len(body), call_id)
-    if retry_after_s:
-        block += b"Retry-After: %d\r\n" % retry_after_s
-    if not keep:
-        block += b"Connection: close\r\n"
-    return block + b"\r\n" + (b"" if bodiless else body)

@@ -11,11 +11,14 @@ import msgspec
 
 from dayfly.gateway.headers import ends_from_control
 from dayfly.gateway.link import Link
-from dayfly.gateway.listener import Listener, PublicListener
+from dayfly.gateway.listener import InnerListener, Listener, PublicListener
+from dayfly.gateway.records import Records
 from dayfly.gateway.state import State
+from dayfly.gateway.submission import Queue
 from dayfly.http1.limits import Limits
 from dayfly.http1.pool import Pool
 from dayfly.http1.sieve import Sieve
+from dayfly.model.depth import DEFAULT_MAX_DEPTH
 
 _BACKLOG = 4_096
 _FIRST_TABLE_S = 2.0
@@ -36,6 +39,18 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     limits: Limits = Limits()
     control_body_bytes: int = 68_157_440
     """Largest body passed to the control plane, 65 MiB: code bundles have up to 64 MiB. It has limits of its own."""
+    queue_socket: str = ""
+    """Empty when this installation has no queue."""
+    queue_missing: str = "this gateway was given no queue"
+    """Why it has none."""
+    queue_body_bytes: int = 1_048_576
+    queue_accepts_unknown: bool = False
+    records_per_second: int = 0
+    """Calls of one function that are recorded in a second, and failed ones besides; 0 for none."""
+    payload_bytes: int = 0
+    """What is kept of a body at most, where a function has its payloads kept; 0 for nothing."""
+    max_depth: int = DEFAULT_MAX_DEPTH
+    """How many calls of functions may lead from one to the next."""
     drain_s: float = 30.0
     """How long calls under way may go on once the process is told to stop."""
 
@@ -46,6 +61,7 @@ async def serve(
     public: socket.socket,
     console: socket.socket | None,
     metrics: socket.socket | None,
+    inner: socket.socket | None = None,
     tls: ssl.SSLContext | None,
     stop: asyncio.Event,
     on_ready: Callable[[], None],
@@ -53,25 +69,34 @@ async def serve(
 ) -> None:
     """Serve until `stop` is set, then drain and return. The sockets are bound; `tls` is for the public one.
 
+    `inner` is where the queue calls functions.
+
     `drain_s` is asked then how many seconds calls under way may go on; without it the settings say so.
 
     `on_ready` is called when all listeners accept, which waits for the first routing table, but not for long.
     """
     loop = asyncio.get_running_loop()
-    state = State(loop)
+    state = State(loop, settings.max_depth, Records(settings.records_per_second, settings.payload_bytes))
     link = Link(settings.link_socket, settings.name, state)
     sieve = Sieve(ends_from_control)
     controls = [
         Pool(f"unix:{path}", sieve) for path in (settings.api_socket, settings.console_socket, settings.metrics_socket)
     ]
     limits, size = settings.limits, settings.control_body_bytes
+    queue = _queue(settings)
     listeners: list[tuple[Listener, socket.socket, ssl.SSLContext | None]] = [
-        (PublicListener(loop, limits, controls[0], size, tls is not None, state), public, tls)
+        (PublicListener(loop, limits, controls[0], size, tls is not None, state, queue), public, tls)
     ]
+    if inner is not None:
+        wider = msgspec.structs.replace(
+            limits, header_bytes=2 * limits.header_bytes, header_count=2 * limits.header_count
+        )
+        listeners.append((InnerListener(loop, wider, controls[0], size, False, state), inner, None))
     for pool, sock in zip(controls[1:], (console, metrics), strict=True):
         if sock is not None:
             listeners.append((Listener(loop, limits, pool, size, False), sock, None))
-    async with _running(link.run(), link.report(), _trim(state, controls)):
+    pools = [*controls, *filter(None, (queue.pool,))]
+    async with _running(link.run(), link.report(), link.record(), _trim(state, pools)):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_TABLE_S):
                 await state.ready.wait()
@@ -87,9 +112,16 @@ async def serve(
             server.close()
         await asyncio.gather(*(listener.drain(seconds) for listener, _, _ in listeners))
         state.report()
-    for pool in controls:
+        link.hand_over()
+    for pool in pools:
         pool.close()
     state.close()
+
+
+def _queue(settings: GatewaySettings) -> Queue:
+    # What the queue answers is ours, so that all of it passes.
+    pool = Pool(f"unix:{settings.queue_socket}", Sieve(lambda _name: False)) if settings.queue_socket else None
+    return Queue(pool, settings.queue_missing, settings.queue_body_bytes, settings.queue_accepts_unknown)
 
 
 @contextlib.asynccontextmanager

@@ -12,27 +12,31 @@ import msgspec
 from dayfly.http1.refusal import malformed
 
 PREFIX = b"/function/"
+QUEUED_PREFIX = b"/async-function/"
 _NAME = re.compile(rb"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)?")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _CONFUSING = frozenset(b"/\\;%\x00")
 
 
 class FunctionRoute(msgspec.Struct, frozen=True):
-    """A target below `/function/`."""
+    """A target below `/function/` or `/async-function/`."""
 
     name: bytes
     """`NAME` or `NAME.NAMESPACE` as asked for; empty when it can be nobody's name."""
     tail: bytes
     """The path after the name, at least `/`, with the query."""
+    queued: bool = False
+    """Whether the call is to be queued."""
 
 
 def route(target: bytes) -> FunctionRoute | None:
     """Return the function a request target means; None when it is not a function's. Raises Refusal (400)."""
-    if not target.startswith(PREFIX):
+    queued = target.startswith(QUEUED_PREFIX)
+    if not queued and not target.startswith(PREFIX):
         return None
-    path, mark, query = target[len(PREFIX) :].partition(b"?")
+    path, mark, query = target[len(QUEUED_PREFIX if queued else PREFIX) :].partition(b"?")
     raw, slash, rest = path.partition(b"/")
-    return FunctionRoute(_name(raw, bool(slash)), b"/" + rest + mark + query)
+    return FunctionRoute(_name(raw, bool(slash)), b"/" + rest + mark + query, queued)
 
 
 def _name(raw: bytes, followed: bool) -> bytes:

@@ -6,11 +6,16 @@ import time
 from collections.abc import Callable
 
 from dayfly.gateway.admission import SUSPECT_S, Lane, Seat
+from dayfly.gateway.endings import Bereft, Endings
 from dayfly.gateway.headers import ends_from_function
 from dayfly.gateway.metering import Meters
+from dayfly.gateway.noting import USED
+from dayfly.gateway.records import Records
+from dayfly.gateway.rules import Rules
 from dayfly.gateway.table import Table
 from dayfly.http1.pool import Pool
 from dayfly.http1.sieve import Sieve
+from dayfly.model.depth import DEFAULT_MAX_DEPTH
 from dayfly.model.table import Delta, Demand, Report, Snapshot, ToControl, ToGateway
 
 _log = logging.getLogger("dayfly.gateway")
@@ -22,27 +27,51 @@ class State:
     Dropping is harmless: figures are totals, and every starving function is told again with each report.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        records: Records | None = None,
+    ) -> None:
         self.meters = Meters()
-        sieve = Sieve(ends_from_function)
-        self.table = Table(lambda address: Pool(address, sieve), self.meters)
+        self.records = records if records is not None else Records()
+        sieve = Sieve(ends_from_function, USED)
+        self.table = Table(lambda address: Pool(address, sieve), self.meters, max_depth)
+        self.rules = Rules()
+        self.on_rules: list[Callable[[], None]] = []
+        """Told whenever routes have changed."""
+        self.endings = Endings(loop.call_later)
         self.ready = asyncio.Event()
         """Set once the first snapshot has come."""
         self.tell: Callable[[ToControl], None] = drop
+        self.hand_over: Callable[[], None] = lambda: None
+        """Hands records of calls over to the control plane."""
         self._loop = loop
         self._starving: dict[Lane, None] = {}
 
     def receive(self, message: ToGateway) -> None:
         """Act on a message of the control plane."""
         if isinstance(message, Report):
+            self.hand_over()
             self.tell(self.meters.all(message.id))
         elif isinstance(message, Delta):
+            for ended in message.ended:
+                self.endings.hear(ended)
             self.table.apply(message)
+            if message.routes or message.unrouted:
+                self.rules.change(message.routes, message.unrouted)
+                self._tell_of_rules()
         elif isinstance(message, Snapshot):
             self.table.reset(message)
+            self.rules.reset(message.routes)
+            self._tell_of_rules()
             self.ready.set()
             _log.info("routing table received version=%d functions=%d", message.version, len(message.entries))
             self.report()
+
+    def _tell_of_rules(self) -> None:
+        for tell in self.on_rules:
+            tell()
 
     def report(self) -> None:
         """Tell what changed, and which functions still starve."""
@@ -68,6 +97,13 @@ class State:
         self._loop.call_later(SUSPECT_S + 0.01, lambda: lane.reconsider(time.monotonic()))
         if lane.starving:
             self.demand(lane)
+
+    def ask_why(self, call: Bereft, seat: Seat) -> None:
+        """Have the call told why the replica of its seat is gone: soon, or at once when nobody could say."""
+        if self.tell is drop:
+            call.bereft(None)
+        else:
+            self.endings.ask(seat.endpoint.replica, call)
 
     def trim(self) -> None:
         """Close connections to replicas that nobody needed since the last call."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dayfly.gateway.admission import Lane
 from dayfly.gateway.metering import Meters
 from dayfly.http1.pool import Pool
+from dayfly.model.depth import DEFAULT_MAX_DEPTH
 from dayfly.model.names import DEFAULT_NAMESPACE
 from dayfly.model.table import Delta, Entry, Snapshot
 
@@ -12,7 +13,7 @@ from dayfly.model.table import Delta, Entry, Snapshot
 class Table:
     """All functions. `lanes` finds one by `name.namespace` and, in the default namespace, by the bare name as well."""
 
-    def __init__(self, make_pool: Callable[[str], Pool], meters: Meters) -> None:
+    def __init__(self, make_pool: Callable[[str], Pool], meters: Meters, max_depth: int = DEFAULT_MAX_DEPTH) -> None:
         self.lanes: dict[bytes, Lane] = {}
         self.known = False
         """Whether a snapshot has ever come: before that, nobody can say that a function does not exist."""
@@ -20,6 +21,7 @@ class Table:
         self._default_namespace: str = DEFAULT_NAMESPACE
         self._make_pool = make_pool
         self._meters = meters
+        self._max_depth = max_depth
 
     def __iter__(self) -> Iterator[Lane]:
         """Every function's lane."""
@@ -51,7 +53,7 @@ class Table:
         if lane is not None:
             lane.update(entry)
             return
-        lane = Lane(entry, self._make_pool, self._meters)
+        lane = Lane(entry, self._make_pool, self._meters, self._max_depth)
         self._functions[lane.name] = lane
         self._name(lane)
 

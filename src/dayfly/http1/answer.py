@@ -10,7 +10,7 @@ import httptools
 
 from dayfly.http1.framing import TRAILER_BYTES, TRAILER_COUNT
 from dayfly.http1.head import CHUNKED, Header, RequestHead
-from dayfly.http1.sieve import CODING, CONNECTION, DATE, LENGTH, PASS, TRAILER, UPGRADE, Sieve
+from dayfly.http1.sieve import ASIDE, CODING, CONNECTION, DATE, LENGTH, PASS, TRAILER, UPGRADE, Sieve
 from dayfly.http1.trailers import announced, may_trail
 
 UNTIL_CLOSE = -2
@@ -73,6 +73,7 @@ class Answer:
         "_sieve",
         "_trailer_bytes",
         "announced",
+        "aside",
         "complete",
         "dated",
         "interims",
@@ -96,6 +97,8 @@ class Answer:
         """0 until the head is complete."""
         self.lines = b""
         """The headers that pass, serialised."""
+        self.aside = b""
+        """The value of the header that the sieve keeps aside."""
         self.length = UNTIL_CLOSE
         """Body bytes that follow the head, CHUNKED or UNTIL_CLOSE."""
         self.stated = b""
@@ -119,7 +122,7 @@ class Answer:
         """Expect the response to a `method` request, which is not like the one before."""
         self._head_only = method == b"HEAD"
         self.status = 0
-        self.lines = b""
+        self.lines = self.aside = b""
         self.length = UNTIL_CLOSE
         self.stated = b""
         self.known = b""
@@ -189,6 +192,8 @@ class Answer:
             self.upgrade = value
         elif kind == TRAILER:
             self.announced = announced(value)
+        elif kind == ASIDE:
+            self.aside = value
 
     def _note_trailer(self, name: bytes, value: bytes) -> None:
         self._trailer_bytes += len(name) + len(value)
@@ -237,7 +242,7 @@ class Answer:
             raise BadAnswer("it sends interim responses without end")
         if status > 100:
             self.interims.append((status, self.lines))
-        self.lines = self.stated = self._named = self.announced = b""
+        self.lines = self.aside = self.stated = self._named = self.announced = b""
         self.length = UNTIL_CLOSE
         self.dated = False
 

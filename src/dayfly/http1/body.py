@@ -6,19 +6,22 @@ from dayfly.http1.limits import Limits
 from dayfly.http1.refusal import Refusal
 from dayfly.http1.wire import Data
 
+HINT = "The operator can raise the gateway's limit body_bytes; larger things belong into a blob store."
+
 
 class RequestBody:
     """A request's body on its way in."""
 
-    __slots__ = ("_decoder", "_limit", "_limits", "_room", "_window_bytes", "complete", "left", "window_end")
+    __slots__ = ("_decoder", "_hint", "_limit", "_limits", "_room", "_window_bytes", "complete", "left", "window_end")
 
-    def __init__(self, length: int, limit: int, limits: Limits, now: float) -> None:
+    def __init__(self, length: int, limit: int, limits: Limits, now: float, hint: str = HINT) -> None:
         self.complete = False
         self.left = length
         """Bytes to come; CHUNKED while nobody knows."""
         self.window_end = now + limits.body_window_s
         """When the rate is looked at next."""
         self._limits = limits
+        self._hint = hint
         self._limit = self._room = limit
         self._window_bytes = 0
         self._decoder = ChunkedDecoder(limits.trailer_count, limits.trailer_bytes) if length == CHUNKED else None
@@ -69,5 +72,5 @@ class RequestBody:
             413,
             "payload_too_large",
             f"The request's body is larger than the {self._limit} bytes that may be sent to this address.",
-            "The operator can raise the gateway's limit body_bytes; larger things belong into a blob store.",
+            self._hint,
         )

@@ -68,8 +68,11 @@ class Exchange:
         """Return the response's end-to-end headers, each line with its end."""
         raise NotImplementedError
 
-    def failed(self, why: str) -> None:
-        """No response came and none will: answer the client, or `forward` again if nothing was `written`."""
+    def failed(self, why: str, left: bool, /) -> None:
+        """No response came and none will: answer the client, or `forward` again if nothing was `written`.
+
+        `left` says that the upstream ended the connection, and not we for what it sent.
+        """
         raise NotImplementedError
 
     def finished(self, status: int, now: float) -> None:
@@ -118,7 +121,7 @@ class Exchange:
                 self._let_body_come(upstream)
         else:
             # It was closed while it was idle, or has been this moment: not a byte was taken.
-            self._lost(upstream.reused, "it closed the connection")
+            self._lost(upstream.reused, "it closed the connection", True)
 
     def _let_body_come(self, upstream: UpstreamConnection) -> None:
         if self.head.expects and not self.early:
@@ -171,7 +174,7 @@ class Exchange:
 
     def unreachable(self, fault: OSError) -> None:
         """Give the request back to the subclass: nothing of it was sent."""
-        self.failed(fault.strerror or str(fault) or "it does not answer")
+        self.failed(fault.strerror or str(fault) or "it does not answer", True)
 
     def interim(self, status: int, lines: bytes) -> None:
         """Pass 102, 103 and the like on to a client that can understand them."""
@@ -235,12 +238,12 @@ class Exchange:
         self.upstream = None
         tunnel.begin(rest)
 
-    def upstream_lost(self, why: str) -> None:
+    def upstream_lost(self, why: str, left: bool) -> None:
         """Send the request again where that is safe, else tell the subclass."""
         upstream = self.upstream
-        self._lost(upstream is not None and upstream.reused, why)
+        self._lost(upstream is not None and upstream.reused, why, left)
 
-    def _lost(self, reused: bool, why: str) -> None:
+    def _lost(self, reused: bool, why: str, left: bool) -> None:
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
             upstream.caller = None
@@ -256,7 +259,7 @@ class Exchange:
             self.written = False
             self.forward(self.pool)
         else:
-            self.failed(why)
+            self.failed(why, left)
 
     def upstream_pace(self, writable: bool) -> None:
         """Let the client wait for the upstream while it sends its body."""

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 
+from dayfly.http1 import handed
 from dayfly.http1.roles import Caller
 from dayfly.http1.sieve import Sieve
 from dayfly.http1.upstream import UpstreamConnection
@@ -97,6 +98,10 @@ class Pool:
         if self.address.startswith("unix:"):
             _, unix = await loop.create_unix_connection(lambda: UpstreamConnection(self), self.address[5:])
             return unix
+        if self.address.startswith(handed.SCHEME):
+            sock = await handed.take(self.address.removeprefix(handed.SCHEME))
+            _, passed = await loop.create_connection(lambda: UpstreamConnection(self), sock=sock)
+            return passed
         host, _, port = self.address.rpartition(":")
         _, tcp = await loop.create_connection(lambda: UpstreamConnection(self), host.strip("[]"), int(port))
         return tcp

@@ -50,7 +50,7 @@ class Application(Protocol):
         """Note that a connection is gone."""
 
     def open(self, connection: "ServerConnection", head: "RequestHead", /) -> Receiver:
-        """Return what takes this request; may set the connection's `body_limit`. Raises Refusal."""
+        """Return what takes this request; may set the connection's `body_limit` and `body_hint`. Raises Refusal."""
 
     def refusal(self, refusal: "Refusal", /) -> bytes:
         """Return the whole response, head and body, that says why; it must say `Connection: close`."""
@@ -77,8 +77,11 @@ class Caller(Protocol):
     def answer(self, data: "Data", complete: bool, /) -> None:
         """More of the response's body."""
 
-    def upstream_lost(self, why: str, /) -> None:
-        """The connection is gone before the response was complete."""
+    def upstream_lost(self, why: str, left: bool, /) -> None:
+        """The connection is gone before the response was complete.
+
+        `left` says that the other end ended it; else we did, for what it sent.
+        """
 
     def upstream_pace(self, writable: bool, /) -> None:
         """Slow down or go on, as the upstream takes what it is sent."""

@@ -16,7 +16,7 @@ GET then takes 6 us instead of 18.
 import asyncio
 import time
 
-from dayfly.http1.body import RequestBody
+from dayfly.http1.body import HINT, RequestBody
 from dayfly.http1.flood import FLOOD_BYTES
 from dayfly.http1.head import Header, RequestHead
 from dayfly.http1.parser import HEAD_END, check_beginning, parse_request
@@ -36,15 +36,16 @@ class ServerConnection(Wire):
         "_body",
         "_held",
         "_known_head",
-        "_known_raw",
         "_lingering",
         "_loop",
         "_stalled_at",
         "_tunnelled",
         "app",
+        "body_hint",
         "body_limit",
         "call_deadline",
         "deadline",
+        "known_raw",
         "limits",
         "peer",
         "receiver",
@@ -56,18 +57,16 @@ class ServerConnection(Wire):
         self.app = app
         self.limits = app.limits
         self.receiver: Receiver | None = None
-        self.body_limit = app.limits.body_bytes
-        """Largest body of the request that is opened."""
-        self.deadline = NEVER
-        """When the sweep calls `expired`: the nearest of all deadlines there are."""
-        self.call_deadline = NEVER
-        """When the receiver's own deadline is."""
+        self.body_limit = app.limits.body_bytes  # of the request that is opened
+        self.body_hint = HINT  # what a caller is told who sends a larger one: whose limit it is
+        self.deadline = NEVER  # when the sweep calls `expired`: the nearest of all deadlines there are
+        self.call_deadline = NEVER  # the receiver's own
         self.peer = b""  # the client's address; empty on a unix socket
         self.trailers: list[Header] = []  # of the last chunked body, those that may go on
         self._loop = loop
         self._body: RequestBody | None = None
         self._held = b""
-        self._known_raw = b""
+        self.known_raw = b""
         self._known_head: RequestHead | None = None
         self._lingering = False
         self._tunnelled = False
@@ -97,7 +96,7 @@ class ServerConnection(Wire):
         """Take what was read."""
         receiver = self.receiver
         if receiver is None:
-            if data == self._known_raw and not self._held:
+            if data == self.known_raw and not self._held:
                 # The warm path: a request without a body, equal to the one before.
                 head = self._known_head
                 assert head is not None
@@ -122,8 +121,8 @@ class ServerConnection(Wire):
     def _next(self, data: bytes) -> None:
         """Begin the request that `data` holds, if it holds a whole head."""
         try:
-            if self._known_raw and data.startswith(self._known_raw):
-                head, at = self._known_head, len(self._known_raw)
+            if self.known_raw and data.startswith(self.known_raw):
+                head, at = self._known_head, len(self.known_raw)
             else:
                 # One empty line before a request is let pass: some old clients end bodies with it (RFC 9112 2.2).
                 skipped = 2 if data.startswith(b"\r\n") else 0
@@ -131,14 +130,13 @@ class ServerConnection(Wire):
                 head = self._read_head(data, skipped, at)
             if head is None:
                 return
-            receiver = self.app.open(self, head)
+            self.receiver = receiver = self.app.open(self, head)
             if head.length:
-                self._body = RequestBody(head.length, self.body_limit, self.limits, time.monotonic())
+                self._body = RequestBody(head.length, self.body_limit, self.limits, time.monotonic(), self.body_hint)
         except Refusal as refusal:
             self.refuse(refusal)
             return
         self._held = b""
-        self.receiver = receiver
         if self._body is None:
             if len(data) > at:
                 self._hold(data[at:])
@@ -165,7 +163,7 @@ class ServerConnection(Wire):
             check_beginning(raw, self.limits)
             raise
         if len(raw) <= _REMEMBERED_BYTES:
-            self._known_raw, self._known_head = raw, head
+            self.known_raw, self._known_head = raw, head
         return head
 
     def _take_body(self, receiver: Receiver, body: RequestBody, data: Data, *, begins: bool = False) -> None:
@@ -201,7 +199,7 @@ class ServerConnection(Wire):
 
     def finish(self, now: float, keep: bool) -> None:
         """The answer is written: go on with the next request, or close when `keep` is false."""
-        self.receiver = None
+        self.receiver, self.call_deadline = None, NEVER
         if not keep or self.app.draining:
             self._close_gently()
             return

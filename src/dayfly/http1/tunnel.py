@@ -81,7 +81,7 @@ class Tunnel:
         self._last = time.monotonic()
         self._client.spill(data)
 
-    def upstream_lost(self, _why: str) -> None:
+    def upstream_lost(self, _why: str, _left: bool) -> None:
         """End the tunnel because the upstream is gone, after the client has had what came before."""
         self._upstream = None
         self._client.receiver = None

@@ -69,7 +69,7 @@ class UpstreamConnection(Wire):
         caller = self.caller
         self.drop()
         if caller is not None:
-            caller.upstream_lost(why)
+            caller.upstream_lost(why, False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a body that ends with its connection; any other response is broken off."""
@@ -83,7 +83,7 @@ class UpstreamConnection(Wire):
         if self.left == UNTIL_CLOSE and exc is None:
             caller.answer(b"", True)
         else:
-            caller.upstream_lost(str(exc) if exc else "it closed the connection")
+            caller.upstream_lost(str(exc) if exc else "it closed the connection", True)
 
     def pause_writing(self) -> None:
         """Tell the caller that the upstream takes less than it is sent."""

@@ -4,11 +4,13 @@
     ├─ InvalidRequest          400  the caller must change the request
     │   ├─ InvalidName              a name, id or path is not well formed
     │   ├─ InvalidSpec              a field of a deployment is wrong
-    │   └─ PayloadTooLarge     413
+    │   ├─ PayloadTooLarge     413
+    │   └─ KeyReused           422  an idempotency key came with another request before
     ├─ MethodNotAllowed        405  the address exists, but not with this method
     ├─ Unprocessable           422  a parameter does not parse, where OpenFaaS's clients expect this status
     ├─ Unauthenticated         401  no credential, or a wrong one
     ├─ Forbidden               403  the credential is good, but not for this
+    ├─ QuotaExceeded           403  the namespace has used up what it may; remove something, or have it raised
     ├─ NotFound                404
     ├─ Conflict                409  it exists already, or is still in use
     ├─ LimitExceeded           429  retryable: wait and try again
@@ -16,6 +18,7 @@
     ├─ FunctionFailed          500  the function's author must act: the code raised or would not start
     ├─ NotSupported            501  this installation cannot do it; the text says which can
     ├─ Unavailable             503  retryable: the operator or time must act
+    │   ├─ SecretsLocked            not retryable: the key that secrets are encrypted with is missing, or is another
     │   └─ StoreUnavailable         the state could not be written or read
     │       └─ StoreFull       507  the disk under the data folder has no space left
     ├─ ConfigError              -   the operator must act; at start only, exit code 78
@@ -68,6 +71,12 @@ class PayloadTooLarge(InvalidRequest):
     code, status = "payload_too_large", 413
 
 
+class KeyReused(InvalidRequest):
+    """An idempotency key came with another request before."""
+
+    code, status = "idempotency_key_reused", 422
+
+
 class MethodNotAllowed(DayflyError):
     """The path is known, but not with this method; `allow` lists those it has, as the Allow header wants them."""
 
@@ -94,6 +103,12 @@ class Forbidden(DayflyError):
     """The credential is known, but not allowed to do this."""
 
     code, status, exit_code = "forbidden", 403, 77
+
+
+class QuotaExceeded(DayflyError):
+    """The namespace's quota leaves no room for this; the same request fails until something goes or it is raised."""
+
+    code, status, exit_code = "quota_exceeded", 403, 75
 
 
 class NotFound(DayflyError):
@@ -136,6 +151,12 @@ class Unavailable(DayflyError):
     """A part of the platform cannot answer now."""
 
     code, status, retryable, exit_code = "unavailable", 503, True, 69
+
+
+class SecretsLocked(Unavailable):
+    """The key that secrets are encrypted with is not there, or cannot be the one; nothing of them is lost by that."""
+
+    code, retryable = "secrets_locked", False
 
 
 class StoreUnavailable(Unavailable):

@@ -87,6 +87,21 @@ def parse_secret_name(text: str) -> str:
     return _checked(_SECRET, text, "secret name", "a-z, 0-9, '-', '.' and '_', at most 253")
 
 
+def parse_route_name(text: str) -> str:
+    """Return `text` as a route's name. Raises InvalidName."""
+    return _checked(_LABEL, text, "route name")
+
+
+def parse_flow_name(text: str) -> str:
+    """Return `text` as a flow's name. Raises InvalidName."""
+    return _checked(_LABEL, text, "flow name")
+
+
+def parse_trigger_name(text: str) -> str:
+    """Return `text` as a trigger's name. Raises InvalidName."""
+    return _checked(_LABEL, text, "trigger name")
+
+
 def parse_env_name(text: str) -> str:
     """Return `text` as the name of an environment variable. Raises InvalidName."""
     return _checked(_ENV_NAME, text, "environment variable name", "letters, digits and '_', no digit first")
@@ -105,6 +120,11 @@ def new_replica_id() -> ReplicaId:
 def new_call_id() -> str:
     """Return a fresh call id, a random UUID."""
     return str(uuid.uuid4())
+
+
+def new_run_id() -> str:
+    """Return a fresh id of a flow's run, 16 random characters."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
 
 def _checked(

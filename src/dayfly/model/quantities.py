@@ -36,6 +36,11 @@ def parse_cpu(text: str) -> int:
     return millicores
 
 
+def format_cpu(millicores: int) -> str:
+    """Return millicores as parse_cpu reads them back: `250m`, `2`."""
+    return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
+
+
 def parse_duration(text: str) -> float:
     """Return the seconds of `1m30s`, `500ms`, `2h` or `90` (bare numbers are seconds). Raises InvalidSpec."""
     if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII):

@@ -5,9 +5,11 @@ from typing import Literal
 
 import msgspec
 
+from dayfly.model.debug import Debug
 from dayfly.model.egress import PUBLIC, Network
-from dayfly.model.function import Concurrency, Dialect
+from dayfly.model.function import DEFAULT_LOG_RATE_BYTES, Concurrency, Dialect
 from dayfly.model.names import FunctionKey, ReplicaId
+from dayfly.model.runtime import Runtime
 
 ExitReason = Literal[
     "stopped", "crashed", "killed", "import_failed", "start_failed", "lost", "oom", "pids", "timeout", "stuck"
@@ -29,6 +31,21 @@ class Prepared(msgspec.Struct, frozen=True):
     code_dir: str
     layer_dirs: tuple[str, ...] = ()
     """Folders of installed dependencies, searched after the code."""
+    interpreter: str = ""
+    """The program that runs the code, where the runtime needs one that is installed on the machine."""
+    image: str = ""
+    """What the function's image means for this revision, whatever becomes of its tag."""
+
+
+class Ceilings(msgspec.Struct, frozen=True):
+    """What each replica may have at most, whatever its function asks for: the operator's settings."""
+
+    processes: int = 512
+    """Processes and threads: eight times the threads that calls are run on, and few enough for a fork bomb to be over
+    in a second."""
+    open_files: int = 4096
+    tmp_bytes: int = 256 * 1024 * 1024
+    """The size of /tmp, which is in memory; half of the memory limit when that is less."""
 
 
 class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,24 +55,53 @@ class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
     key: FunctionKey
     revision: int
     lang: str
+    runtime: Runtime = "python"
     dialect: Dialect
     handler: str
+    process: str = ""
+    """The program of the runtimes `exec` and `http`, split at single spaces."""
+    image: str = ""
+    """The image that the runtime `image` makes a container of, by a name that will not mean another one later."""
+    as_root: bool = False
+    """Whether the image may be root in its container."""
+    health_path: str = ""
+    """Where the image says whether it serves; empty for what watchdogs have."""
     code_dir: str
     layer_dirs: tuple[str, ...] = ()
     """Folders of installed dependencies, searched after the code."""
+    interpreter: str = ""
+    """The program that runs the code, where the runtime needs one that is installed on the machine."""
     env: dict[str, str] = {}
+    secrets: dict[str, bytes] = {}
+    """Names and contents of what the function finds as files. Nothing that prints an order shows the contents."""
+    secret_versions: dict[str, int] = {}
+    """Which contents these are; they tell orders apart where contents must not."""
     timeout_s: float
     max_inflight: int = 0
     concurrency: Concurrency = "auto"
     memory_bytes: int = 0
     cpu_millicores: int = 0
+    log_rate_bytes: int = DEFAULT_LOG_RATE_BYTES
+    """What it may log in a second."""
     network: Network = "proxy"
     allow: tuple[str, ...] = (PUBLIC,)
     """Where the egress proxy lets it connect to; see model/egress.py."""
+    debug: Debug | None = None
+    """How much it tells its author, while that is writing it."""
+    ceilings: Ceilings = Ceilings()
+
+    def without_contents(self) -> "StartOrder":
+        """Return the order as it may be kept and compared: without what is in its secrets."""
+        return msgspec.structs.replace(self, secrets={}) if self.secrets else self
+
+    def __repr__(self) -> str:
+        """Say all but what is in the secrets."""
+        shown = [f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "secrets"]
+        return f"StartOrder({', '.join(shown)}, secrets={sorted(self.secrets)!r})"
 
 
 class ReplicaReady(msgspec.Struct, frozen=True, tag=True):
-    """The replica listens at `address` (`unix:PATH` or `HOST:PORT`) and its handler was imported."""
+    """The replica listens at `address` (`unix:PATH`, `HOST:PORT` or `handed:PATH`) and its handler was imported."""
 
     replica: ReplicaId
     address: str
@@ -65,7 +111,8 @@ class ReplicaReady(msgspec.Struct, frozen=True, tag=True):
 class ReplicaExited(msgspec.Struct, frozen=True, tag=True):
     """The replica is gone for good, for whatever reason, or never came to be.
 
-    `reason` is a stable word, `detail` a sentence or a traceback for a person.
+    `reason` is a stable word, `detail` a sentence or a traceback for a person. Of a replica that served, whoever called
+    it reads the detail too: it is one line then, of ours, and nothing that the function printed.
     """
 
     replica: ReplicaId
@@ -83,7 +130,7 @@ class RecoveredReplica(msgspec.Struct, frozen=True):
     address: str
     """Empty while the replica is not ready yet."""
     stale: bool = False
-    """Whether what runs it is being replaced, so that it must be replaced too, whatever its revision."""
+    """Whether it must be replaced, whatever its revision, since what runs it is, or what it was given has changed."""
 
 
 class ReplicaStats(msgspec.Struct, frozen=True):

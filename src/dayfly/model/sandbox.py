@@ -7,7 +7,7 @@ import msgspec
 Tier = Literal["A+", "A", "B", "B-", "C"]
 TIERS: dict[Tier, str] = {
     "A+": "functions run as users of their own, in jails with hard limits",
-    "A": "functions run in jails; memory and processor are limited for each process alone",
+    "A": "functions run in jails; what they hold is watched, or limited where cgroups were delegated",
     "B": "no jails: Landlock and seccomp keep functions from this machine's files and sockets",
     "B-": "functions run in jails, without Landlock or seccomp behind them",
     "C": "nothing keeps functions from what the platform's account may read",

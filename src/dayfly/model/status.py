@@ -4,6 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from dayfly.model.access import Principal
+from dayfly.model.budget import BudgetStatus
+from dayfly.model.engine import EngineState
 from dayfly.model.function import FunctionSpec
 from dayfly.model.rollout import Canary, Fault, Outcome, RolloutStatus
 from dayfly.model.sandbox import Sandbox, Tier
@@ -48,11 +51,19 @@ class FunctionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How often a replica ended that nobody had stopped, by reason, since the control plane started."""
     sandbox_tier: Tier | Literal[""] = ""
     """How well it is held in its box; empty where that is not ours to tell."""
+    pinned_image: str = ""
+    """What the image of an image function means for this revision, once that was found out."""
+    cpu_s: float = 0.0
+    """Processor time, in seconds, that its replicas used since the control plane started, also those that are gone."""
+    memory_bytes: int = 0
+    """Resident memory of its replicas; a page that several share counts in each."""
     replicas: tuple[ReplicaStatus, ...] = ()
     rollout: RolloutStatus | None = None
     """How the revision is taking over; None once it serves."""
     outcome: Outcome | None = None
     """How the last rollout ended."""
+    budgets: tuple[BudgetStatus, ...] = ()
+    """What it may use in a day or a month, and has."""
 
 
 class PlatformInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,14 +73,20 @@ class PlatformInfo(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     architecture: str
     default_namespace: str
+    """The one that is meant where none is named: the caller's own, if the credential is for one."""
     gateway_url: str
     console_url: str
     metrics_url: str
     functions: int
+    """Those the caller may see."""
     gateways: int
     """Gateway processes connected now."""
     sandbox: Sandbox | None = None
     """How well functions are held in their box; null where that is not ours to tell."""
+    engine: EngineState = EngineState()
+    """Whether image functions can run."""
+    caller: Principal | None = None
+    """Who asked, and what the credential is good for."""
 
 
 class ScaleRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,9 +6,17 @@ moment a call waits for a replica, with a `Load` report at intervals and wheneve
 
 Messages are MessagePack, each preceded by its length as four bytes, big endian. Counters in a report are totals since
 the gateway process started (`boot` tells one life from the next), so that a lost or repeated report costs nothing.
+
+While the platform is upgraded, a gateway and a control plane of different versions speak with each other. A field that
+one does not know is skipped, but a message of an unknown kind would end the connection: what is new becomes a field
+with a default.
 """
 
 import msgspec
+
+from dayfly.model.payload import PayloadPolicy
+from dayfly.model.retry import RetryPolicy
+from dayfly.model.route_entry import RouteEntry
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -23,8 +31,24 @@ class Endpoint(msgspec.Struct, frozen=True, array_like=True):
 
     replica: str
     address: str
-    """`unix:PATH` or `HOST:PORT`."""
+    """`unix:PATH`, `HOST:PORT`, or `handed:PATH`: a unix socket where connected sockets are handed out."""
     revision: int
+
+
+class Allowed(msgspec.Struct, frozen=True, array_like=True):
+    """What budgets leave to a function."""
+
+    is_open: bool
+    """Whether calls are taken at all."""
+    calls_left: int
+    """How many may begin from now on; negative when nothing counts them."""
+    turn: int
+    """Another for other budgets or another period: then the count of what is left begins anew."""
+    until_unix_s: int
+    """When calls are taken again, if nobody raises what is used up."""
+    detail: str
+    """What is said to callers once nothing is left."""
+    hint: str
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +59,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float = 60.0
     max_inflight: int = 0
     """Calls a replica works on at a time; 0 means no limit."""
+    turns_away: bool = False
+    """Whether calls beyond that, where there are replicas, are turned away instead of waiting for one."""
+    body_bytes: int = 0
+    """The largest request body; 0 for what the gateway itself takes."""
     queue_limit: int = 1000
     """Calls a gateway lets wait for a free or a starting replica."""
     hold_s: float = 30.0
@@ -46,6 +74,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """The revision among the endpoints that gets a part of the calls only; 0 when all endpoints are equal."""
     canary_percent: int = 0
     """That part. The other endpoints get the rest."""
+    retry: RetryPolicy = RetryPolicy()
+    """How its queued calls are tried again."""
+    allowed: Allowed | None = None
+    """None without a budget."""
+    max_depth: int = 0
+    """How many calls of functions may lead to a call of it; 0 leaves it to the gateway."""
+    queue_concurrency: int = 0
+    """How many of them run at a time; 0 leaves it to the queue."""
+    payloads: PayloadPolicy | None = None
+    """Which of its calls' payloads are kept; None for none."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
@@ -61,14 +99,32 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     version: int
     entries: tuple[Entry, ...]
     default_namespace: str
+    routes: tuple[RouteEntry, ...] = ()
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """Why a replica ended that nobody had stopped, in words for the callers whose calls it took down."""
+
+    replica: str
+    code: str
+    """The stable code of the answer, as `function_out_of_memory`."""
+    detail: str
+    """A clause without a full stop: `it used more than its memory limit of 64 MiB (limits.memory)`."""
+    hint: str
 
 
 class Delta(msgspec.Struct, frozen=True, tag=True):
-    """Control plane to gateway: the functions that changed and those that are gone (`name.namespace`)."""
+    """Control plane to gateway: what changed."""
 
     version: int
     changed: tuple[Entry, ...] = ()
     removed: tuple[str, ...] = ()
+    """Functions that are gone, as `name.namespace`."""
+    ended: tuple[Ended, ...] = ()
+    routes: tuple[RouteEntry, ...] = ()
+    """Routes that are new or have changed."""
+    unrouted: tuple[str, ...] = ()
+    """Routes that are gone, as `name.namespace`."""
 
 
 class Report(msgspec.Struct, frozen=True, tag=True):
@@ -110,6 +166,14 @@ class FunctionLoad(msgspec.Struct, frozen=True, array_like=True):
     """Calls that waited for a replica to start, a total."""
     revisions: tuple[RevisionLoad, ...] = ()
     """By revision while a canary runs, else empty. Another canary begins at zero."""
+    run_s: float = 0.0
+    """Seconds that replicas worked on calls, a total."""
+    received: int = 0
+    """Bytes of request bodies, a total."""
+    sent: int = 0
+    """Bytes of answers' bodies, a total."""
+    refused: int = 0
+    """Of the calls in `codes`, those that a guard let go no further, so that they never began."""
 
 
 class Load(msgspec.Struct, frozen=True, tag=True):
@@ -117,6 +181,12 @@ class Load(msgspec.Struct, frozen=True, tag=True):
 
     functions: tuple[FunctionLoad, ...]
     id: int = 0
+    records: bytes = b""
+    """Notes of calls that are over (`model.invocation`), as MessagePack of its own: whoever reads the link need not
+    read them."""
+    dropped: tuple[int, int] = (0, 0)
+    """Calls that were not noted as there were too many, and notes that were lost on the way, totals; only where there
+    is something new to tell."""
 
 
 ToGateway = Snapshot | Delta | Report

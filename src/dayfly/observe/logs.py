@@ -13,15 +13,16 @@ import collections
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import msgspec
 
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.log import MAX_LINE_BYTES, LogLine
-from dayfly.model.names import FunctionKey
+from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.observe.log_file import LogFile, LogQuery, Retention, Row
+from dayfly.observe.losses import Losses
 
 MAX_PENDING_LINES = 50_000
 MAX_PENDING_CHARACTERS = 16 * 1024 * 1024
@@ -45,6 +46,7 @@ class LogStore:
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._changed = threading.Condition()
         self._pending: list[Row] = []
+        self._forgetting: list[tuple[NamespaceName, asyncio.Future[None]]] = []
         self._pending_characters = 0
         self._hurry = False
         self._closing = True
@@ -107,6 +109,16 @@ class LogStore:
                 self._changed.notify()
         for follower in self._followers.get(line.key, ()):
             follower.put(number, line)
+
+    async def forget(self, namespace: NamespaceName) -> None:
+        """Remove every line of the namespace's functions that was written up to now. Raises StoreUnavailable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._changed:
+            if self._closing:
+                raise StoreUnavailable("the log store is closed")
+            self._forgetting.append((namespace, done))
+            self._changed.notify()
+        await done
 
     async def query(
         self, key: FunctionKey, *, since_unix_ns: int = 0, tail: int = -1, replica: str = ""
@@ -180,13 +192,14 @@ class LogStore:
                 done.set_result(None)
 
     def _write_batches(self) -> None:
-        losses = _Losses(self._dropped)
+        losses = Losses("log lines", self._dropped)
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._closing)
+                self._changed.wait_for(lambda: self._pending or self._forgetting or self._closing)
                 # Lines come in bursts; a moment's wait makes one transaction of many. A reader ends the wait.
-                self._changed.wait_for(lambda: self._hurry or self._closing, timeout=_LINGER_S)
+                self._changed.wait_for(lambda: self._hurry or self._forgetting or self._closing, timeout=_LINGER_S)
                 batch, self._pending, self._pending_characters = self._pending, [], 0
+                forgetting, self._forgetting = self._forgetting, []
                 self._hurry = False
                 closing = self._closing
             if batch:
@@ -195,35 +208,28 @@ class LogStore:
                     with self._changed:
                         self._dropped += len(batch)
                 losses.tell(self._dropped, failure)
-                self._tell_written(batch[-1][0])
+                self._tell(self._wake_waiters, batch[-1][0])
+            for namespace, done in forgetting:
+                self._tell(_settle, done, self._file.forget(namespace))
             if closing and not batch:
                 return
 
-    def _tell_written(self, number: int) -> None:
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(self._wake_waiters, number)
+            self._loop.call_soon_threadsafe(callback, *arguments)
         except RuntimeError:
             # The loop was closed without close(): nobody is left to be told, but the lines are in the file.
             _log.debug("log writer outlived its event loop")
 
 
-class _Losses:
-    """Tells the platform's log that lines are being lost: when it begins and when it is over, not at every batch."""
-
-    def __init__(self, dropped: int) -> None:
-        self._before = self._seen = dropped
-
-    def tell(self, dropped: int, failure: StoreUnavailable | None) -> None:
-        """Note the sum of lines dropped so far, after a batch was written or was not."""
-        losing = self._seen > self._before
-        if dropped > self._seen:
-            if not losing:
-                _log.error("log lines are dropped until the disk takes them again: %s", failure or "it is too slow")
-            self._seen = dropped
-        elif losing:
-            _log.warning("log lines are kept again dropped=%d", self._seen - self._before)
-            self._before = self._seen
+def _settle(done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
+    if done.done():
+        return
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)
 
 
 class _Follower:

@@ -6,7 +6,7 @@ that no series ever falls. The calls ever finished go on over restarts of the co
 says how far each gateway's present life had been counted, since after such a restart it reports its whole totals again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 
 import msgspec
@@ -38,24 +38,28 @@ class Figures(msgspec.Struct, frozen=True):
     started: int = 0
     cold: int = 0
     codes: dict[int, CodeFigures] = {}
+    refused: int = 0
 
     @classmethod
     def of(cls, load: FunctionLoad) -> "Figures":
         """The totals in a gateway's report."""
-        return cls(load.started, load.cold, {code: CodeFigures(*figures) for code, figures in load.codes.items()})
+        codes = {code: CodeFigures(*figures) for code, figures in load.codes.items()}
+        return cls(load.started, load.cold, codes, load.refused)
 
     def plus(self, other: "Figures") -> "Figures":
         """The sum of both."""
         codes = dict(self.codes)
         for code, its in other.codes.items():
             codes[code] = codes.get(code, CodeFigures()).plus(its)
-        return Figures(self.started + other.started, self.cold + other.cold, codes)
+        return Figures(self.started + other.started, self.cold + other.cold, codes, self.refused + other.refused)
 
 
 class Meter:
     """Figures of all gateways; implements the control plane's Meter. Not for several threads at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str, str, Load], None] = lambda _gateway, _boot, _load: None) -> None:
+        self._tell = tell
+        """Told of every report too: what else is in it."""
         self._lives: dict[str, _Life] = {}
         self._former: dict[str, Figures] = {}
         self._ever: dict[str, int] = {}
@@ -71,6 +75,7 @@ class Meter:
                     self._bury(report)
             life = self._lives[gateway] = _Life(boot)
         life.connected = True
+        self._tell(gateway, boot, load)
         for report in load.functions:
             before = life.loads.get(report.function)
             if before is not None and report.started < before.started:
@@ -177,7 +182,7 @@ class _Life:
 
     def count(self, report: FunctionLoad) -> int:
         """Return the calls finished since the report before."""
-        finished = sum(calls for calls, _, _ in report.codes.values())
+        finished = sum(calls for calls, _, _ in report.codes.values()) - report.refused
         before = self.counted.get(report.function, 0)
         self.counted[report.function] = finished
         # Less than before: the function was removed and came back, and the gateway counts it anew.

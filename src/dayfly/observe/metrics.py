@@ -16,6 +16,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from dayfly import __version__
 from dayfly.model.names import FunctionKey
+from dayfly.model.namespace import NamespaceStatus
 from dayfly.model.rollout import Verdict
 from dayfly.model.sandbox import TIERS, Sandbox
 from dayfly.model.status import FunctionStatus
@@ -53,31 +54,81 @@ class MeteredFunction(msgspec.Struct, frozen=True):
     waiting: int
 
 
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told to those alone who may see the whole installation."""
+
+    gateways: int
+    dropped_log_lines: int = 0
+    dropped_records: Mapping[str, int] = {}
+    """Calls without a record, by reason."""
+    sandbox: Sandbox | None = None
+    engine_up: bool = False
+
+
 def render(
     meter: Meter,
     statuses: Iterable[FunctionStatus],
+    namespaces: Iterable[NamespaceStatus],
     *,
-    gateways: int,
     rollouts: Mapping[tuple[FunctionKey, Verdict], int],
-    dropped_log_lines: int = 0,
-    sandbox: Sandbox | None = None,
+    installation: Installation | None = None,
+    further: Iterable[Family] = (),
 ) -> bytes:
-    """Return the metrics of the deployed functions and of this process, in text format 0.0.4.
+    """Return the metrics of these functions and namespaces, in text format 0.0.4.
 
-    `rollouts` says how many ended, and how, since the control plane started.
+    `rollouts` says how many ended, and how, since the control plane started. With an `installation` there are its own
+    figures too, and this process's.
     """
     functions = [_metered(meter, status) for status in statuses]
-    families = (
+    families = [
         *_openfaas(functions),
         *_ours(functions),
         *_rollouts(functions, rollouts),
-        Family("dayfly_gateways", "gauge", "Gateway processes connected.", (("", {}, gateways),)),
-        Family("dayfly_log_lines_dropped_total", "counter", "Log lines not kept.", (("", {}, dropped_log_lines),)),
-        *_sandbox(sandbox),
-        Family("dayfly_build_info", "gauge", "The version that runs.", (("", {"version": __version__}, 1),)),
-    )
+        *_namespaces(list(namespaces)),
+        *further,
+    ]
+    if installation is not None:
+        families += _of_installation(installation)
     text = "".join(line for family in families for line in family.lines())
-    return text.encode() + generate_latest(_PROCESS)
+    return text.encode() + (generate_latest(_PROCESS) if installation is not None else b"")
+
+
+def _of_installation(found: Installation) -> Iterator[Family]:
+    yield Family("dayfly_gateways", "gauge", "Gateway processes connected.", (("", {}, found.gateways),))
+    dropped = found.dropped_log_lines
+    yield Family("dayfly_log_lines_dropped_total", "counter", "Log lines not kept.", (("", {}, dropped),))
+    yield Family(
+        "dayfly_records_dropped_total", "counter", "Calls of which no record was kept, by reason.",
+        tuple(("", {"reason": reason}, count) for reason, count in sorted(found.dropped_records.items())),
+    )  # fmt: skip
+    yield from _sandbox(found.sandbox)
+    yield Family(
+        "dayfly_container_engine_up", "gauge", "Whether image functions can start.", (("", {}, found.engine_up),)
+    )
+    yield Family("dayfly_build_info", "gauge", "The version that runs.", (("", {"version": __version__}, 1),))
+
+
+def _namespaces(namespaces: Sequence[NamespaceStatus]) -> Iterator[Family]:
+    """What tenants use and may use; replicas are counted as long as they exist, memory and CPU by their limits."""
+    used: list[Sample] = []
+    quota: list[Sample] = []
+    for each in namespaces:
+        amounts = {
+            "functions": (each.used.functions, each.quota.functions),
+            "replicas": (each.used.replicas, each.quota.replicas),
+            "memory_bytes": (each.used.memory_bytes, each.quota.memory_bytes or None),
+            "cpu_cores": (
+                each.used.cpu_millicores / 1000,
+                each.quota.cpu_millicores / 1000 if each.quota.cpu else None,
+            ),
+        }
+        for resource, (taken, most) in amounts.items():
+            label = {"namespace": each.name, "resource": resource}
+            used.append(("", label, taken))
+            if most is not None:
+                quota.append(("", label, most))
+    yield Family("dayfly_namespace_used", "gauge", "What a namespace uses of what can have a quota.", tuple(used))
+    yield Family("dayfly_namespace_quota", "gauge", "What a namespace may use, where it has a quota.", tuple(quota))
 
 
 def _sandbox(found: Sandbox | None) -> Iterator[Family]:
@@ -140,6 +191,14 @@ def _ours(functions: Sequence[MeteredFunction]) -> Iterator[Family]:
             for function in functions
             for reason, count in sorted(function.status.exits.items())
         ),
+    )  # fmt: skip
+    yield _each(
+        "dayfly_function_cpu_seconds_total", "counter", "Processor time of replicas, also of those that are gone.",
+        ((function, function.status.cpu_s) for function in functions),
+    )  # fmt: skip
+    yield _each(
+        "dayfly_function_memory_bytes", "gauge", "Resident memory of replicas; a page that several share in each.",
+        ((function, function.status.memory_bytes) for function in functions),
     )  # fmt: skip
     yield Family(
         "dayfly_replica_cpu_seconds_total", "counter", "Processor time of a replica.",

@@ -2,29 +2,28 @@
 
 | app | routes |
 |---|---|
-| public | native /v1, OpenFaaS's /system, /healthz, `/` and `/ui/` as redirects to the console's origin |
-| console | the page, and the /v1 it works with, on an origin that no function's answer can script |
-| metrics | /metrics, /healthz |
+| public | native /v1, OpenFaaS's /system, /hooks, /healthz, `/` and `/ui/` as redirects to the console's origin |
+| console | the page, the /v1 it works with and calls of functions, whose answers cannot script this origin |
+| metrics | /metrics, /healthz; the first without a credential where an operator said so |
 """
 
 import dataclasses
 
+from dayfly.api import events, invoke, metrics, native
 from dayfly.api import info as about
-from dayfly.api import metrics, native
 from dayfly.api.asgi import ListenerApp
 from dayfly.api.credentials import Credentials
 from dayfly.api.routes import Route
-from dayfly.api.services import BuildLog, Bundles, InstanceInfo, Plane, Services
+from dayfly.api.services import Services
 from dayfly.dialects import openfaas
-from dayfly.observe.logs import LogStore
-from dayfly.observe.meter import Meter
 from dayfly.web import page
 
 API_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
-PUBLIC_ROUTES: tuple[Route, ...] = (*native.redirects, *native.ROUTES, *openfaas.ROUTES)
-CONSOLE_ROUTES: tuple[Route, ...] = (*page.routes, *native.ROUTES)
+PUBLIC_ROUTES: tuple[Route, ...] = (*native.redirects, *native.ROUTES, *events.hooks, *openfaas.ROUTES)
+CONSOLE_ROUTES: tuple[Route, ...] = (*page.routes, *native.ROUTES, *invoke.routes)
 METRICS_ROUTES: tuple[Route, ...] = (*metrics.routes, *about.health)
+OPEN_METRICS_ROUTES: tuple[Route, ...] = (*metrics.for_anybody, *about.health)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,20 +35,11 @@ class Apps:
     metrics: ListenerApp
 
 
-def build_apps(
-    plane: Plane,
-    logs: LogStore,
-    meter: Meter,
-    blobs: Bundles,
-    credentials: Credentials,
-    info: InstanceInfo,
-    *,
-    build_log: BuildLog | None = None,
-) -> Apps:
-    """Return the apps over these services."""
-    services = Services(plane=plane, logs=logs, meter=meter, bundles=blobs, info=info, build_log=build_log)
+def build_apps(services: Services, credentials: Credentials, *, metrics_open: bool = False) -> Apps:
+    """Return the apps over these services; with `metrics_open` Prometheus needs no credential."""
+    metrics_routes = OPEN_METRICS_ROUTES if metrics_open else METRICS_ROUTES
     return Apps(
         public=ListenerApp(PUBLIC_ROUTES, services, credentials, API_HEADERS),
         console=ListenerApp(CONSOLE_ROUTES, services, credentials, page.HEADERS),
-        metrics=ListenerApp(METRICS_ROUTES, services, credentials, API_HEADERS),
+        metrics=ListenerApp(metrics_routes, services, credentials, API_HEADERS),
     )

@@ -4,10 +4,12 @@
 same process: its children stay its children, and listeners and lock stay open. The next life then brings up its own
 processes beside the ones it was handed, in this order:
 
+0. nats-server, once the old one has ended: two of them must not have the same files; calls wait for it meanwhile,
 1. an egress proxy, which takes over the place where zygotes find it, and a zygote of the next generation,
 2. the control plane: the new one stands by until the old one has left, with replicas and gateways at work, then brings
    the state to its layout and adopts every replica; those of older zygotes it replaces as in a rollout,
-3. the gateways, each on the listeners of the one before, which then finishes its calls and goes,
+3. the queue's process and the gateways, each on the listeners of the one before, which then finishes its calls and
+   goes,
 4. the older zygotes: each goes with its last replica, and the older egress proxy with the last of them.
 
 If a new process does not come up, the same is done once more in the other direction.
@@ -79,6 +81,8 @@ class Changeover:
             if child.stage == _CONTROL and self.before.layout > self._plan.layout:
                 yield from self._end(old.get(_CONTROL, []))
                 yield self._right(self._take_state_back())
+            if child.alone:
+                yield from self._end([each for each in old.get(child.stage, ()) if each.child.name == child.name])
             process = self._crew.hire(child)
             if child.stage == _CONTROL:
                 yield self._comes(process, lambda process=process: process.stands_by)  # type: ignore[misc] # mypy knows no types of a lambda's defaults

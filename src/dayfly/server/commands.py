@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from dayfly.model.errors import ConfigError, InternalError, Unavailable
+from dayfly.queue.binary import find_server
 from dayfly.runtimes.jail.detect import detect
 from dayfly.runtimes.python import cells
 from dayfly.server.changeover import SIGNALS
@@ -50,20 +51,30 @@ class InstanceStatus(msgspec.Struct, frozen=True, kw_only=True):
 def start(options: StartOptions, *, say: Callable[[str], None] = print) -> int:
     """Start the platform. In the foreground this process becomes the supervisor and the call does not return.
 
-    With `detach` it returns 0 once the platform serves, and `say` was told where and how. Raises ConfigError, Conflict
-    when one runs on this data folder already, InternalError when it does not come up.
+    With `detach` or `attached` it returns 0 once the platform serves, and `say` was told where and how. Raises
+    ConfigError, Conflict when one runs on this data folder already, InternalError when it does not come up.
     """
     settings = Settings.resolve(options, os.environ)
     log = Path(settings.data_dir, "log", "platform.log")
-    with _signals_waiting():
-        try:
-            argv, fds = _prepare(settings)
-        except OSError as failed:
-            raise disk_failed(f"the platform cannot start on {settings.data_dir}", failed) from failed
-        if not options.detach:
-            _become(argv, fds)
-        supervisor, report = _spawn(argv, fds, log)
-    say(_await(supervisor, report, log))
+    supervisor = None
+    try:
+        with _signals_waiting():
+            try:
+                argv, fds = _prepare(settings)
+            except OSError as failed:
+                raise disk_failed(f"the platform cannot start on {settings.data_dir}", failed) from failed
+            if not (options.detach or options.attached):
+                _become(argv, fds)
+            if options.attached:
+                argv += ["--parent", str(os.getpid())]
+            supervisor, report = _spawn(argv, fds, log)
+        text = _await(supervisor, report, log)
+    except BaseException:
+        if supervisor is not None:
+            supervisor.terminate()
+            supervisor.wait()
+        raise
+    say(text)
     return 0
 
 
@@ -122,7 +133,7 @@ def _prepare(settings: Settings) -> tuple[list[str], dict[str, int]]:
     sandbox = settle(folder, layers, allow_unsandboxed=settings.allow_unsandboxed)
     listeners = open_listeners(settings)
     run_dir = prepare_run_dir(folder, os.environ, as_root=as_root)
-    place = make_place(settings, run_dir, listeners, layers, sandbox)
+    place = make_place(settings, run_dir, listeners, layers, sandbox, find_server(os.environ))
     plan, path = make_plan(place, newest(), listeners.notices), plan_file(run_dir, place.life)
     write_private(run_dir / "token", secrets.token_urlsafe(32).encode())
     write_private(settings_file(run_dir, place.life), msgspec.json.encode(place))
@@ -159,12 +170,8 @@ def _spawn(argv: list[str], fds: Mapping[str, int], log: Path) -> "tuple[subproc
 
 def _await(supervisor: "subprocess.Popen[bytes]", report_fd: int, log: Path) -> str:
     """Return what the supervisor says once the platform serves. Raises ConfigError, InternalError."""
-    try:
-        with os.fdopen(report_fd, "rb") as pipe:
-            line = pipe.readline()
-    except BaseException:
-        supervisor.terminate()
-        raise
+    with os.fdopen(report_fd, "rb") as pipe:
+        line = pipe.readline()
     report: dict[str, Any] = json.loads(line) if line else {"error": "the platform ended while it started"}
     if "error" in report:
         supervisor.wait()

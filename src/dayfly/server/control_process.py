@@ -9,52 +9,61 @@ answered first. SIGUSR1 ends the platform: the replicas stop.
 
 import argparse
 import asyncio
-import contextlib
-import fcntl
 import logging
 import os
 import resource
 import signal
-import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
-import uvicorn
 import uvloop
 
+from dayfly.api import token_key
 from dayfly.api.credentials import Credentials
-from dayfly.api.services import InstanceInfo
+from dayfly.api.services import InstanceInfo, Services
+from dayfly.build.leftovers import Leftovers
 from dayfly.build.prepare import Prepare
 from dayfly.control.clock import SystemClock
 from dayfly.control.plane import ControlPlane
+from dayfly.control.tokens import Tokens
 from dayfly.model.errors import DayflyError
 from dayfly.model.sandbox import Sandbox
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
+from dayfly.observe.records import RecordStore
+from dayfly.providers.docker.provider import DockerProvider
 from dayfly.providers.local.provider import LocalProvider
-from dayfly.runtimes.private_socket import bind_private
+from dayfly.providers.several import SeveralProviders
+from dayfly.queue.direct import GatewayCalls
+from dayfly.queue.occupant import QueuedCalls
+from dayfly.queue.remote import RemoteQueue
+from dayfly.runtimes.jail import calls
+from dayfly.server.app_server import AppServer, listen
 from dayfly.server.apps import Apps, build_apps
+from dayfly.server.background import Background
 from dayfly.server.crew import END
+from dayfly.server.events import Events
+from dayfly.server.flows import FlowParts
+from dayfly.server.images import make_builder, make_images
+from dayfly.server.installation import installation_of
+from dayfly.server.preparation import Preparation
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.sandbox import required, why_stopped
-from dayfly.server.wiring import STATE, Place, read_place
+from dayfly.server.settings import Settings, key_dir
+from dayfly.server.turn import take_turn
+from dayfly.server.wiring import STATE, Place, inner_sockets, read_place
 from dayfly.storage.blobs import FileBlobs
+from dayfly.storage.secrets.sqlite import KeyPlace, SqliteSecrets
 from dayfly.storage.sqlite import SqliteStore
+from dayfly.storage.sqlite_ledger import SqliteLedger
+from dayfly.storage.sqlite_routes import SqliteRoutes
+from dayfly.storage.sqlite_tenancy import SqliteTenancy
+from dayfly.storage.sqlite_triggers import SqliteTriggers
 
-_BACKLOG = 1024
-_HTTP_GRACE_S = 2
 _log = logging.getLogger("dayfly.server")
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves the signals to us: there are three of them in this process."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
 
 
 class ControlProcess:
@@ -65,26 +74,44 @@ class ControlProcess:
         token = place.run("token").read_text().strip()
         self._place = place
         self._logs = LogStore(place.data("records") / "logs.db")
-        self._meter = Meter()
+        clock, state, kept = SystemClock(), SqliteStore(place.data(STATE)), place.data("credentials")
+        self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
+        self._meter = Meter(self._records.take)
         self._blobs = FileBlobs(place.data("blobs"))
-        self._prepare = Prepare(
+        bundles = Prepare(
             self._blobs,
             place.data("code"),
             place.data("layers"),
             sys.executable,
             allow_sdist=settings.allow_sdist,
         )
+        tenancy = SqliteTenancy(state.database)
+        self._tokens = Tokens(tenancy, token_key.load_or_make(kept / "token.key"), clock)
         self.credentials = Credentials(
-            place.data("credentials") / "admin.json", token, password=os.environ.get("DAYFLY_ADMIN_PASSWORD")
+            kept / "admin.json", token, tokens=self._tokens, password=os.environ.get("DAYFLY_ADMIN_PASSWORD")
         )
         tier = place.sandbox.tier
-        self._provider = LocalProvider(
+        local = LocalProvider(
             place.run(f"zygote-{generation}.sock"),
             place.run("r"),
             barred=lambda: why_stopped(Path(settings.data_dir), tier),
         )
+        self._docker = DockerProvider(
+            settings.engine_sockets,
+            place.run("p"),
+            installation_of(Path(settings.data_dir)),
+            egress=str(place.run("egress.sock")),
+        )
+        self._provider = SeveralProviders(local, {"image": self._docker})
+        self._prepare = Preparation(bundles, self._docker.pin, state)
+        self._leftovers = Leftovers(self._blobs, bundles.places, state.bundles, tenancy.built_bundles)
+        secrets = SqliteSecrets(state.database, _key_place(settings))
         self._plane = ControlPlane(
-            store=SqliteStore(place.data(STATE)),
+            store=state,
+            secrets=secrets,
+            tenancy=tenancy,
+            routes=SqliteRoutes(state.database),
+            ledger=SqliteLedger(place.data("records") / "spending.db"),
             provider=self._provider,
             blobs=self._blobs,
             preparer=self._prepare,
@@ -93,31 +120,45 @@ class ControlProcess:
             link_socket=place.run("link.sock"),
             gateway_url=place.gateway_url,
             sandbox_tier=tier,
-            clock=SystemClock(),
+            ceilings=settings.ceilings,
+            max_body_bytes=settings.max_body_bytes,
+            clock=clock,
         )
-        self._servers: list[uvicorn.Server] = []
+        self._builder = make_builder(place, self._plane, tenancy, bundles, self._docker, clock)
+        self._tenancy = tenancy
+        self._plane.namespaces.on_removed.append(self._tokens.forget)
+        self._queue = RemoteQueue(place.run("queue.sock"), place.nats.missing)
+        store = SqliteTriggers(state.database)
+        self._events = Events(
+            self._plane,
+            store,
+            secrets,
+            self._queue,
+            settings.reach,
+            clock,
+            Path(settings.data_dir, "events", "cursors.db"),
+        )
+        self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
+        self._flows = FlowParts(state.database, place.data("flows") / "flows.db", self._queue, self._plane, clock)
+        jobs = (*self._events.jobs, self._flows.engine.tidy)
+        self._background = Background(self._leftovers.run, self._calls.run, *jobs)
+        self._plane.namespaces.house(QueuedCalls(self._queue))
+        self._plane.namespaces.house(self._records)
+        self._servers: list[AppServer] = []
         self._serving: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
-        await self._logs.open()
+        await asyncio.gather(self._logs.open(), self._records.open())
         await self._plane.start()
+        await self._flows.open()
+        await self._events.start()
+        self._background.start()
+        await self._tokens.open()
         apps = self._apps()
         for name, app in (("api", apps.public), ("console", apps.console), ("metrics", apps.metrics)):
-            server = _Server(
-                uvicorn.Config(
-                    app,
-                    lifespan="off",
-                    ws="none",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    date_header=False,
-                    proxy_headers=False,
-                    timeout_graceful_shutdown=_HTTP_GRACE_S,
-                )
-            )
-            listener = _listen(self._place.run(f"{name}.sock"))
+            server = AppServer(app)
+            listener = listen(self._place.run(f"{name}.sock"))
             self._servers.append(server)
             self._serving.append(asyncio.create_task(server.serve(sockets=[listener])))
 
@@ -141,8 +182,11 @@ class ControlProcess:
             server.should_exit = True
 
     async def _close(self) -> None:
+        await self._background.stop()
+        await self._flows.engine.close()
+        self._queue.close()
         await self._prepare.close()
-        await self._logs.close()
+        await asyncio.gather(self._logs.close(), self._records.close())
 
     def _sandbox(self) -> Callable[[], Sandbox]:
         """Return what tells the sandbox now: what is required may be changed while we run."""
@@ -156,33 +200,37 @@ class ControlProcess:
             console_url=self._place.console_url,
             metrics_url=self._place.metrics_url,
             sandbox=self._sandbox(),
+            engine=lambda: self._docker.state,
         )
-        return build_apps(
-            self._plane,
-            self._logs,
-            self._meter,
-            self._blobs,
-            self.credentials,
-            info,
+        services = Services(
+            plane=self._plane,
+            secrets=self._plane.secrets,
+            namespaces=self._plane.namespaces,
+            routes=self._plane.routes,
+            triggers=self._events.triggers,
+            intake=self._events.intake,
+            tokens=self._tokens,
+            spending=self._plane.spending,
+            prices=self._place.settings.prices,
+            logs=self._logs,
+            meter=self._meter,
+            bundles=self._plane.bundles,
+            images=make_images(self._plane.bundles, self._tenancy, info.engine),
+            builder=self._builder,
+            flows=self._flows.flows,
+            runs=self._flows.runs,
+            info=info,
+            queue=self._queue,
+            records=self._records,
             build_log=self._prepare.build_log,
+            direct=self._calls,
         )
+        return build_apps(services, self.credentials, metrics_open=self._place.settings.metrics_open)
 
 
-def _listen(path: Path) -> socket.socket:
-    listener = bind_private(path)
-    listener.listen(_BACKLOG)
-    listener.setblocking(False)
-    return listener
-
-
-def _take_turn(place: Place, reporter: Reporter) -> None:
-    """Wait until no other control plane works here. It holds the turn for as long as it lives."""
-    fd = os.open(place.run("control.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        reporter.standby()
-        fcntl.flock(fd, fcntl.LOCK_EX)
+def _key_place(settings: Settings) -> KeyPlace:
+    given = settings.secrets_key_file
+    return KeyPlace(Path(given) if given else key_dir(os.environ), is_folder=not given)
 
 
 async def _run(place: Place, generation: int, reporter: Reporter) -> None:
@@ -194,6 +242,12 @@ async def _run(place: Place, generation: int, reporter: Reporter) -> None:
     reporter.ready(password=process.credentials.generated or "")
     _log.info("control plane serves")
     await (process.leave() if await told == signal.SIGTERM else process.stop())
+
+
+def _keep_to_ourselves() -> None:
+    """Have nothing of this process's memory, through which secrets pass, end in a file or in another's hands."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    calls.prctl(calls.PR_SET_DUMPABLE, 0)
 
 
 def _settle(told: "asyncio.Future[signal.Signals]", number: signal.Signals) -> None:
@@ -210,11 +264,13 @@ def main(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     place, reporter = read_place(given.settings), Reporter(given.ready_fd)
     log_to_stderr("control", place.settings.log_level)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for chatty in ("uvicorn", "httpx2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    _keep_to_ourselves()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a replica's log takes one
     try:
-        _take_turn(place, reporter)
+        take_turn(place, reporter)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(place, given.generation, reporter))
     except DayflyError as error:

@@ -63,7 +63,7 @@ class Crew:
     def hand_on(self) -> list[Handed]:
         """Return what the next life of the supervisor has to know of the processes that run."""
         return [
-            Handed(each.child.name, each.pid, each.slot, each.child.stage, each.child.stop_s)
+            Handed(each.child.name, each.pid, each.slot, each.child.stage, each.child.stop_s, each.child.ends_by)
             for each in self._all()
             if each.pid
         ]

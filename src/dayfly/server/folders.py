@@ -18,7 +18,7 @@ from dayfly.server.traces import empty, write_private
 
 LONGEST_SOCKET_PATH = 107
 _LONGEST_NAME = "r/0123456789.sock"
-_CLOSED = ("blobs", "credentials", "log", "records")
+_CLOSED = ("blobs", "credentials", "flows", "log", "records")
 _SHARED = ("code", "layers")
 
 

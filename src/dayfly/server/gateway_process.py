@@ -14,15 +14,17 @@ import logging
 import resource
 import signal
 import socket
-import ssl
 import sys
+from pathlib import Path
 
 import msgspec
 import uvloop
 
+from dayfly.gateway.certificates import Certificates
 from dayfly.gateway.process import GatewaySettings, serve
-from dayfly.model.errors import ConfigError, DayflyError
+from dayfly.model.errors import DayflyError
 from dayfly.model.function import MAX_TIMEOUT_S
+from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.crew import END
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.settings import Settings
@@ -66,25 +68,47 @@ async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> N
         metrics_socket=str(place.run("metrics.sock")),
         link_socket=str(place.run("link.sock")),
         limits=msgspec.structs.replace(place.settings.limits, body_bytes=place.settings.max_body_bytes),
+        queue_socket=str(place.run("queue.sock")) if place.nats.path else "",
+        queue_missing=place.nats.missing,
+        queue_body_bytes=place.settings.queue.body_bytes,
+        queue_accepts_unknown=place.settings.queue.accept_unknown,
+        records_per_second=place.settings.records.per_second,
+        payload_bytes=place.settings.records.payload_bytes,
+        max_depth=place.settings.max_depth,
         drain_s=place.settings.drain_s,
     )
+    certificates = _certificates(place.settings)
+    tls = certificates.open() if certificates is not None else None
+    watching = asyncio.create_task(certificates.watch()) if certificates is not None else None
+    inner_path = place.run(f"calls-{given.name}.sock")
     with contextlib.suppress(asyncio.CancelledError):  # the time was over for calls that had all the time before
         await serve(
             settings,
             public=_inherited(given.public_fd),
             console=_inherited(given.console_fd) if given.console_fd is not None else None,
             metrics=_inherited(given.metrics_fd) if given.metrics_fd is not None else None,
-            tls=_tls(place.settings),
+            tls=tls,
+            inner=_bound(inner_path),
             stop=departure.told,
             on_ready=reporter.ready,
             drain_s=lambda: departure.seconds,
         )
+    if watching is not None:
+        watching.cancel()
+    inner_path.unlink(missing_ok=True)
 
 
 def _allow_many_connections() -> None:
     """Use as many descriptors as this account may: the customary 1,024 would mean some 400 callers at a time."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return where the queue finds this gateway."""
+    sock = bind_private(path)
+    sock.setblocking(False)
+    return sock
 
 
 def _inherited(fd: int) -> socket.socket:
@@ -94,17 +118,10 @@ def _inherited(fd: int) -> socket.socket:
     return inherited
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
+def _certificates(settings: Settings) -> Certificates | None:
     if not settings.tls_cert:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as refused:
-        raise ConfigError(f"the certificate {settings.tls_cert} and its key cannot be used: {refused}") from refused
-    return context
+    return Certificates(settings.tls_cert, settings.tls_key, settings.tls_folder)
 
 
 def main(argv: list[str]) -> int:

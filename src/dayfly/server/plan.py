@@ -29,6 +29,10 @@ class Child(NamedTuple):
     overlaps: bool = False
     """Whether its successor may run beside it. Such a one keeps its `{ready}` pipe open for as long as it is fully at
     work: the pipe's end means that it finishes what it has and goes, and a successor is started at once."""
+    alone: bool = False
+    """Whether, when another version takes over, the one before must have ended before its successor is started."""
+    ends_by: int = 0
+    """The signal that ends it with the platform; 0 for the one that all of ours know."""
 
 
 class Plan(NamedTuple):
@@ -65,6 +69,7 @@ class Handed(NamedTuple):
     slot: int
     stage: int
     stop_s: float
+    ends_by: int = 0
 
 
 class Handover(NamedTuple):

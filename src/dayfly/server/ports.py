@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import msgspec
 
 from dayfly.model.errors import ConfigError
-from dayfly.server.settings import Port, Settings
+from dayfly.server.environment import Port
+from dayfly.server.settings import Settings
 
 _BACKLOG = 4096
 _LOOPBACK = "127.0.0.1"

@@ -43,7 +43,9 @@ class Process:
     @classmethod
     def handed_on(cls, handed: Handed) -> "Process":
         """Return a process that an earlier life of the supervisor started, and that is not started again."""
-        child = Child(handed.name, [], [], [], reports=False, stage=handed.stage, stop_s=handed.stop_s)
+        child = Child(
+            handed.name, [], [], [], reports=False, stage=handed.stage, stop_s=handed.stop_s, ends_by=handed.ends_by
+        )
         process = cls(child, {})
         process.pid, process.slot, process.is_ready = handed.pid, handed.slot, True
         return process
@@ -127,6 +129,17 @@ def become_subreaper() -> None:
     """Become the parent of every descendant whose own parent dies."""
     if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
+
+
+def end_with(parent: str) -> bool:
+    """Be told to stop when the thread that started us ends, also over an exec; False when it has ended already.
+
+    `parent` is its process's number; with none we live for as long as we like.
+    """
+    if not parent:
+        return True
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    return os.getppid() == int(parent)
 
 
 def kill_descendants() -> None:

@@ -12,14 +12,30 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | --data-dir | DAYFLY_DATA_DIR | /var/lib/dayfly for root, else ~/.local/share/dayfly |
 | --gateways | DAYFLY_GATEWAYS | 1 |
 | --tls-cert, --tls-key | DAYFLY_TLS_CERT, DAYFLY_TLS_KEY | none |
+| --tls-folder | DAYFLY_TLS_FOLDER | none: a folder with certificates of hosts of their own; docs/routes.md |
 | --insecure-http | DAYFLY_INSECURE_HTTP | false |
 | --allow-unsandboxed | DAYFLY_ALLOW_UNSANDBOXED | false: without any layer of a sandbox nothing starts |
 | | DAYFLY_ALLOW_SDIST | false: dependencies come as wheels, nothing of theirs runs while they are installed |
 | | DAYFLY_WORKERS | 2 jails built ahead for functions that start for the first time |
 | | DAYFLY_TEMPLATE_MEMORY | 512Mi for the templates that warm functions are forked from |
 | | DAYFLY_DRAIN_TIMEOUT | 30s for calls in flight when the platform stops |
+| | DAYFLY_METRICS_OPEN | false: who reads metrics needs a credential; true: nobody on this machine does |
 | | DAYFLY_MAX_BODY | 10Mi for the body of a call |
+| | DAYFLY_SECRETS_KEY_FILE | the one in /etc/dayfly/keys for root, else in ~/.config/dayfly/keys; docs/secrets.md |
+| | DAYFLY_MAX_PROCESSES | 512 processes and threads of a replica |
+| | DAYFLY_MAX_FILES | 4096 open files and sockets of each of its processes |
+| | DAYFLY_MAX_TMP | 256Mi for the /tmp of a function, or half of its memory limit when that is less |
 | | DAYFLY_LIMITS | what one connection may ask for, such as header_timeout_s=20,answer_bytes=0; docs/http.md |
+| | DAYFLY_DOCKER_HOST | a container engine's socket, unix://PATH, or none; else DOCKER_HOST, else the usual places |
+| | DAYFLY_QUEUE_LIMITS | what the queue takes and does at a time, such as calls=1000,concurrency=8; docs/async.md |
+| | DAYFLY_NATS_SERVER | nats-server's program, or none for no queue; else the one installed with this, else PATH's |
+| | DAYFLY_QUEUE_UNKNOWN | false: calls of functions that do not exist are refused; true: accepted, as OpenFaaS does |
+| | DAYFLY_CALLBACK_ALLOW | public: where callbacks may go, entries as in a function's `allow`, separated by commas |
+| | DAYFLY_TRIGGER_ALLOW | none: HOST:PORTs that namespaces' own triggers may connect to, separated by commas |
+| | DAYFLY_TRIGGER_FOLDERS | none: folders below which the administrator's triggers may take files |
+| | DAYFLY_RECORDS | which calls are recorded and for how long, such as keep=168h,size=512Mi, or off; docs/calls.md |
+| | DAYFLY_PRICES | none: what use costs, as call=0.0000002,cpu_second=0.00002,gib_second=0.000003,currency=EUR |
+| | DAYFLY_MAX_DEPTH | 32 calls of functions, one made by the other; docs/budgets.md |
 | | DAYFLY_LOG_LEVEL | info |
 """
 
@@ -31,8 +47,17 @@ from pathlib import Path
 import msgspec
 
 from dayfly.http1.limits import Limits
-from dayfly.model.errors import ConfigError, InvalidSpec
-from dayfly.model.quantities import parse_duration, parse_memory
+from dayfly.model.cost import Prices
+from dayfly.model.depth import DEFAULT_MAX_DEPTH, HIGHEST
+from dayfly.model.errors import ConfigError
+from dayfly.model.invocation import RecordLimits, record_limits
+from dayfly.model.reach import Reach
+from dayfly.model.replica import Ceilings
+from dayfly.providers.docker.endpoint import candidates
+from dayfly.queue.limits import QueueLimits
+from dayfly.server.environment import Environment, Port
+from dayfly.server.given_address import address
+from dayfly.server.given_paths import key_file, readable_file, readable_folder
 
 DEFAULT_PORT, DEFAULT_CONSOLE_PORT, DEFAULT_METRICS_PORT = 8080, 8081, 8082
 MAX_GATEWAYS = 64
@@ -52,16 +77,13 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     gateways: int | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+    tls_folder: str | None = None
     insecure_http: bool | None = None
     allow_unsandboxed: bool | None = None
     detach: bool = False
-
-
-class Port(msgspec.Struct, frozen=True):
-    """A TCP port and whether somebody asked for just this one: only one that nobody asked for may be replaced."""
-
-    number: int
-    asked_for: bool
+    attached: bool = False
+    """Whether a platform in the background ends with the thread that starts it."""
+    secrets_key_file: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,16 +97,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gateways: int = 1
     tls_cert: str = ""
     tls_key: str = ""
+    tls_folder: str = ""
     insecure_http: bool = False
     allow_unsandboxed: bool = False
     allow_sdist: bool = False
+    metrics_open: bool = False
     workers: int = _WORKERS
     template_budget_bytes: int = _TEMPLATE_BUDGET_BYTES
     drain_s: float = _DRAIN_S
     max_body_bytes: int = _MAX_BODY_BYTES
     log_level: str = "info"
+    secrets_key_file: str = ""
+    """The file that was given; empty where the installation has one of its own in `key_dir`."""
+    engine_sockets: tuple[str, ...] = candidates("", {}, uid=os.geteuid())
+    """Where a container engine is looked for."""
     limits: Limits = Limits()
     """But for `body_bytes`, which is `max_body_bytes`."""
+    ceilings: Ceilings = Ceilings()
+    queue: QueueLimits = QueueLimits()
+    reach: Reach = Reach()
+    records: RecordLimits = RecordLimits()
+    max_depth: int = DEFAULT_MAX_DEPTH
+    prices: Prices = Prices()
 
     @property
     def is_loopback(self) -> bool:
@@ -94,25 +128,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def resolve(cls, options: StartOptions, environ: Mapping[str, str]) -> "Settings":
         """Return the settings that flags, environment and defaults make together. Raises ConfigError."""
-        source = _Source(environ)
+        source = Environment(environ)
         settings = cls(
             data_dir=str(data_dir(options.data_dir, environ)),
-            host=_host(options.host or source.text("HOST") or "127.0.0.1"),
+            host=address(options.host or source.text("HOST") or "127.0.0.1"),
             port=source.port("PORT", options.port, DEFAULT_PORT),
             console_port=source.port("CONSOLE_PORT", options.console_port, DEFAULT_CONSOLE_PORT),
             metrics_port=source.port("METRICS_PORT", options.metrics_port, DEFAULT_METRICS_PORT),
             gateways=source.number("GATEWAYS", options.gateways, 1, lowest=1, highest=MAX_GATEWAYS),
-            tls_cert=_file("--tls-cert", options.tls_cert or source.text("TLS_CERT")),
-            tls_key=_file("--tls-key", options.tls_key or source.text("TLS_KEY")),
+            tls_cert=readable_file("--tls-cert", options.tls_cert or source.text("TLS_CERT")),
+            tls_key=readable_file("--tls-key", options.tls_key or source.text("TLS_KEY")),
+            tls_folder=readable_folder("--tls-folder", options.tls_folder or source.text("TLS_FOLDER")),
             insecure_http=source.truth("INSECURE_HTTP", options.insecure_http),
             allow_unsandboxed=source.truth("ALLOW_UNSANDBOXED", options.allow_unsandboxed),
             allow_sdist=source.truth("ALLOW_SDIST", None),
+            metrics_open=source.truth("METRICS_OPEN", None),
             workers=source.number("WORKERS", None, _WORKERS, lowest=0, highest=64),
             template_budget_bytes=source.memory("TEMPLATE_MEMORY", _TEMPLATE_BUDGET_BYTES),
             drain_s=source.duration("DRAIN_TIMEOUT", _DRAIN_S),
             max_body_bytes=source.memory("MAX_BODY", _MAX_BODY_BYTES),
             limits=source.limits("LIMITS"),
+            secrets_key_file=key_file(options.secrets_key_file or source.text("SECRETS_KEY_FILE"), environ),
+            ceilings=source.ceilings(Ceilings()),
+            queue=source.queue("QUEUE_LIMITS"),
+            reach=source.reach(),
+            records=source.parsed("RECORDS", record_limits, RecordLimits()),
+            prices=source.parsed("PRICES", Prices.parse, Prices()),
+            max_depth=source.number("MAX_DEPTH", None, DEFAULT_MAX_DEPTH, lowest=1, highest=HIGHEST),
             log_level=source.choice("LOG_LEVEL", _LEVELS, "info"),
+            engine_sockets=candidates(source.text("DOCKER_HOST"), environ, uid=os.geteuid()),
         )
         settings.check()
         return settings
@@ -121,11 +165,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse an exposure that nobody can have wanted. Raises ConfigError."""
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ConfigError("--tls-cert and --tls-key go together; only one of them was given")
+        if self.tls_folder and not self.tls_cert:
+            raise ConfigError("--tls-folder needs --tls-cert and --tls-key too, for clients that name another host")
         if not self.is_loopback and not self.tls_cert and not self.insecure_http:
             raise ConfigError(
                 f"--host {self.host} would show the platform to other machines without encryption: anybody on the way "
                 "could read the admin password and every call",
                 hint="give --tls-cert and --tls-key, or --insecure-http when something else in front encrypts",
+            )
+        if self.secrets_key_file and Path(self.secrets_key_file).resolve().is_relative_to(
+            Path(self.data_dir).resolve()
+        ):
+            raise ConfigError(
+                f"DAYFLY_SECRETS_KEY_FILE: {self.secrets_key_file} lies in the data folder: a copy of that would then"
+                " hold the secrets and the key to them",
+                hint="keep the key in another place",
             )
 
 
@@ -137,82 +191,8 @@ def data_dir(given: str | None, environ: Mapping[str, str]) -> Path:
     return Path("/var/lib/dayfly") if os.geteuid() == 0 else Path.home() / ".local/share/dayfly"
 
 
-class _Source:
-    """The environment variables of Dayfly, read by kind; a malformed one is refused by its name."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def text(self, name: str) -> str:
-        return self._environ.get(f"DAYFLY_{name}", "")
-
-    def number(self, name: str, given: int | None, default: int, *, lowest: int, highest: int) -> int:
-        text = self.text(name)
-        if given is None and text and not (text.isascii() and text.isdigit()):
-            raise ConfigError(f"DAYFLY_{name}: {text!r} is not a whole number")
-        value = given if given is not None else int(text or default)
-        if not lowest <= value <= highest:
-            raise ConfigError(f"{name.lower().replace('_', '-')}: {value} must be from {lowest} to {highest}")
-        return value
-
-    def port(self, name: str, given: int | None, default: int) -> Port:
-        asked_for = given is not None or bool(self.text(name))
-        return Port(self.number(name, given, default, lowest=0, highest=65_535), asked_for)
-
-    def truth(self, name: str, given: bool | None) -> bool:
-        text = self.text(name).lower()
-        if given is not None:
-            return given
-        if text not in ("", "0", "1", "false", "true"):
-            raise ConfigError(f"DAYFLY_{name}: {text!r} must be true or false")
-        return text in ("1", "true")
-
-    def memory(self, name: str, default: int) -> int:
-        try:
-            return parse_memory(self.text(name)) if self.text(name) else default
-        except InvalidSpec as refused:
-            raise ConfigError(f"DAYFLY_{name}: {refused}") from refused
-
-    def duration(self, name: str, default: float) -> float:
-        try:
-            return parse_duration(self.text(name)) if self.text(name) else default
-        except InvalidSpec as refused:
-            raise ConfigError(f"DAYFLY_{name}: {refused}") from refused
-
-    def limits(self, name: str) -> Limits:
-        given: dict[str, str] = {}
-        for each in filter(None, self.text(name).split(",")):
-            field, _, value = each.partition("=")
-            given[field.strip()] = value.strip()
-        try:
-            limits = msgspec.convert(given, Limits, strict=False)
-        except msgspec.ValidationError as refused:
-            raise ConfigError(
-                f"DAYFLY_{name}: {refused}", hint="write for example header_timeout_s=20,idle_s=60"
-            ) from refused
-        if "body_bytes" in given or any(value < 0 for value in msgspec.structs.astuple(limits)):
-            raise ConfigError(f"DAYFLY_{name}: no limit is negative, and body_bytes is DAYFLY_MAX_BODY")
-        return limits
-
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        text = self.text(name).lower() or default
-        if text not in choices:
-            raise ConfigError(f"DAYFLY_{name}: {text!r} must be one of {', '.join(choices)}")
-        return text
-
-
-def _host(text: str) -> str:
-    if text == "localhost":
-        return "127.0.0.1"
-    try:
-        return str(ipaddress.ip_address(text.strip("[]")))
-    except ValueError:
-        raise ConfigError(
-            f"--host: {text!r} is not an IP address", hint="write for example 127.0.0.1, ::1 or 0.0.0.0"
-        ) from None
-
-
-def _file(flag: str, text: str) -> str:
-    if text and not os.access(text, os.R_OK):
-        raise ConfigError(f"{flag}: {text} cannot be read")
-    return str(Path(text).absolute()) if text else ""
+def key_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder in which installations have key files of their own: the account's own, or root's."""
+    if os.geteuid() == 0:
+        return Path("/etc/dayfly/keys")
+    return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dayfly/keys"

@@ -11,7 +11,7 @@ A running one can be told to become another version's supervisor, and is then gi
 see `changeover`.
 
     python -P -m dayfly.server.supervisor PLAN --lock FD --public FD --console FD --metrics FD [--report FD]
-                                               [--handover PATH]
+                                               [--handover PATH] [--parent PID]
     python -P -m dayfly.server.supervisor PLAN --check VERSION
 """
 
@@ -30,7 +30,7 @@ from dayfly.server.banner import changed_text, ready_text
 from dayfly.server.changeover import Changeover, Failed
 from dayfly.server.crew import END, ZYGOTES, Crew
 from dayfly.server.plan import Handover, Plan
-from dayfly.server.process import Process, become_subreaper, kill_descendants
+from dayfly.server.process import Process, become_subreaper, end_with, kill_descendants
 from dayfly.server.traces import clear, say, sign, tell, write, write_private
 
 EXIT_BUG = 70
@@ -256,7 +256,7 @@ class Supervisor:
         for stage in self._crew.stages():
             members = self._crew.stage(stage)
             for process in members:
-                process.signal(END)
+                process.signal(signal.Signals(process.child.ends_by or END))
             deadline = time.monotonic() + max(process.child.stop_s for process in members)
             while any(process.pid for process in members) and len(self._signals) == before:
                 if not self._wait(wakeup, deadline):
@@ -284,16 +284,16 @@ class Supervisor:
 
 def main(argv: list[str]) -> int:
     """Run the supervisor that `commands.start` or `upgrade` described in the plan; return its exit code."""
-    plan_path, *rest = argv
-    given = dict(zip(rest[::2], rest[1::2], strict=True))
+    plan_path, given = argv[0], dict(zip(argv[1::2], argv[2::2], strict=True))
     if "--check" in given:
         return changeover.check(Plan.from_json(Path(plan_path).read_bytes()), given["--check"])
-    handover = given.pop("--handover", "")
+    handover, parent = given.pop("--handover", ""), given.pop("--parent", "")
     fds = {flag.removeprefix("--"): int(number) for flag, number in given.items()}
     sign(fds["lock"])
     become_subreaper()
-    before = Handover.from_json(Path(handover).read_bytes()) if handover else None
-    return Supervisor(plan_path, fds, before).run()
+    if not end_with(parent):
+        return 0
+    return Supervisor(plan_path, fds, Handover.from_json(Path(handover).read_bytes()) if handover else None).run()
 
 
 if __name__ == "__main__":

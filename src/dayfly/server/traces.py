@@ -55,8 +55,13 @@ def empty(run_dir: Path) -> list[Path]:
     """Remove what lies in the run folder of a life that is over; return the folders in it.
 
     Sockets and files go, never a tree, as another file system may be mounted inside; but for what functions without a
-    root of their own wrote, should their zygote have been killed. The lock must be held.
+    root of their own wrote or were given, should their zygote have been killed. The lock must be held.
     """
+    for place in (run_dir / "scratch").glob("*/secrets"):
+        for folder in place.iterdir():
+            with contextlib.suppress(OSError):
+                folder.chmod(0o700)  # closed against changes, for us too
+        shutil.rmtree(os.path.realpath(place), ignore_errors=True)
     shutil.rmtree(run_dir / "scratch", ignore_errors=True)
     folders = [entry for entry in run_dir.iterdir() if _is_folder(entry)]
     for folder in (*folders, run_dir):

@@ -10,9 +10,13 @@ _PARTS = {
     "supervisor": "supervisor",
     "control_process": "control",
     "gateway_process": "gateway",
+    "queue_process": "queue",
+    "nats-server": "nats",
     "zygote": "zygote",
     "jail.egress": "egress",
 }
+_NAMED = {"dayfly-jail": "jail", "dayfly-lookout": "lookout"}
+"""Processes that the zygote makes for itself, by the names they give themselves."""
 _BORN_OF = {"zygote": "function", "function": "function"}
 
 
@@ -37,11 +41,8 @@ def processes_of(pid: int) -> tuple[ProcessStatus, ...]:
             children = Path(f"/proc/{each}/task/{each}/children").read_text().split()
         except (OSError, IndexError):
             continue
-        role = (
-            "jail"
-            if name == "dayfly-jail"
-            else _BORN_OF.get(parent) or next((role for part, role in _PARTS.items() if part in command), "other")
-        )
+        role = _NAMED.get(name) or _BORN_OF.get(parent)
+        role = role or next((role for part, role in _PARTS.items() if part in command), "other")
         found.append(ProcessStatus(each, role, pages * _PAGE_BYTES))
         waiting += [(int(child), role) for child in children]
     return tuple(found)

@@ -18,6 +18,7 @@ import msgspec
 
 from dayfly import __version__
 from dayfly.model.errors import ConfigError, Conflict, InternalError, NotFound
+from dayfly.queue.binary import find_server
 from dayfly.server.changeover import ASK, REQUEST
 from dayfly.server.commands import instance
 from dayfly.server.folders import find_run_dir
@@ -102,7 +103,7 @@ def _rehearse(folder: Path, running: Plan) -> int:
 def _describe(run_dir: Path, life: int) -> Path:
     """Write the next life's plan and settings into the run folder and return where the plan is."""
     now = read_place(str(settings_file(run_dir, life)))
-    place: Place = msgspec.structs.replace(now, life=life + 1)
+    place: Place = msgspec.structs.replace(now, life=life + 1, nats=find_server(os.environ))
     notices = Plan.from_json(plan_file(run_dir, life).read_bytes()).notices
     path = plan_file(run_dir, place.life)
     write_private(settings_file(run_dir, place.life), msgspec.json.encode(place))

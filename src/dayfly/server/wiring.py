@@ -6,6 +6,7 @@ run, next to nothing.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 
 from dayfly import __version__
 from dayfly.model.sandbox import TIERS, Sandbox
+from dayfly.queue.binary import Server
 from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python.command import zygote_argv
 from dayfly.server.plan import Child, Plan
@@ -23,6 +25,7 @@ from dayfly.server.settings import Settings
 
 _EVERYBODY = ("LANG", "LC_ALL", "PATH", "PYTHONPATH", "TZ")
 _ACCOUNT = (
+    "DOCKER_CONFIG",
     "HOME",
     "LOGNAME",
     "NETRC",
@@ -30,13 +33,17 @@ _ACCOUNT = (
     "USER",
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
 )
 _NETWORK = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
-_CERTIFICATES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")
-_INSTALLERS = ("PIP_", "UV_")
+_CERTIFICATES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+_INSTALLERS = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_")
 STATE = "state.db"
 """The state's file in the data folder."""
 _STOP_MARGIN_S = 5.0
+_EGRESS_STAGE = 3
+_STORE_MARGIN_BYTES = 2**30
+"""What the queue's store may take beside the requests: standings, results, and room that is not yet free again."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +60,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     console_url: str
     metrics_url: str
     life: int = 1
+    nats: Server = Server()
+    """The nats-server that keeps queued calls."""
 
     def run(self, name: str) -> Path:
         """Return the path of a file or socket in the run folder."""
@@ -68,7 +77,9 @@ def read_place(path: str) -> Place:
     return msgspec.json.decode(Path(path).read_bytes(), type=Place)
 
 
-def make_place(settings: Settings, run_dir: Path, listeners: Listeners, layers: Layers, sandbox: Sandbox) -> Place:
+def make_place(
+    settings: Settings, run_dir: Path, listeners: Listeners, layers: Layers, sandbox: Sandbox, nats: Server
+) -> Place:
     """Return the place for the children of the first life."""
     return Place(
         settings=settings,
@@ -78,6 +89,7 @@ def make_place(settings: Settings, run_dir: Path, listeners: Listeners, layers: 
         gateway_url=listeners.gateway_url,
         console_url=listeners.console_url,
         metrics_url=listeners.metrics_url,
+        nats=nats,
     )
 
 
@@ -94,6 +106,7 @@ def make_plan(place: Place, layout: int, notices: Iterable[str] = ()) -> Plan:
         "sandbox": f"tier {place.sandbox.tier}: {TIERS[place.sandbox.tier]}",
     }
     children = [
+        *([_nats(place), _queue(place)] if place.nats.path else []),
         _egress(place),
         _zygote(place),
         _control(place),
@@ -102,6 +115,11 @@ def make_plan(place: Place, layout: int, notices: Iterable[str] = ()) -> Plan:
     program = [sys.executable, "-P", "-m", "dayfly.server.supervisor"]
     told = list(dict.fromkeys((*notices, *_warnings(place))))  # those of the life before may be among the notices
     return Plan(settings.data_dir, place.run_dir, children, instance, told, program, layout)
+
+
+def inner_sockets(place: Place) -> list[str]:
+    """Return where the gateways that there are now take calls from the platform's own parts."""
+    return [str(path) for path in Path(place.run_dir).glob("calls-*.sock")]
 
 
 def plan_file(run_dir: Path, life: int) -> Path:
@@ -122,6 +140,8 @@ def _warnings(place: Place) -> Iterable[str]:
     if why := why_stopped(Path(place.settings.data_dir), sandbox.tier):
         yield f"No function runs: {why}."
     yield from sandbox.missing
+    if place.nats.missing:
+        yield f"No queue: {place.nats.missing}."
 
 
 def _zygote(place: Place) -> Child:
@@ -148,7 +168,9 @@ def _egress(place: Place) -> Child:
     ]
     layers = ",".join(name for name in ("landlock", "seccomp") if getattr(place.layers, name))
     argv += ["--layers", layers, "--ready-fd", "{ready}"]
-    return Child("egress", argv, list(_EVERYBODY), [], reports=True, stage=3, stop_s=_STOP_MARGIN_S, overlaps=True)
+    return Child(
+        "egress", argv, list(_EVERYBODY), [], reports=True, stage=_EGRESS_STAGE, stop_s=_STOP_MARGIN_S, overlaps=True
+    )
 
 
 def _control(place: Place) -> Child:
@@ -175,6 +197,25 @@ def _gateway(place: Place, number: int) -> Child:
         sockets += ["console", "metrics"]
     stop_s = place.settings.drain_s + _STOP_MARGIN_S
     return Child(name, argv, list(_EVERYBODY), sockets, reports=True, stage=0, stop_s=stop_s, overlaps=True)
+
+
+def _nats(place: Place) -> Child:
+    argv = [
+        sys.executable, "-P", "-m", "dayfly.queue.server", place.nats.path, "--run", place.run_dir,
+        "--store", str(place.data("queue")), "--log", str(place.data("log") / "nats.log"),
+        "--max-store", str(2 * place.settings.queue.store_bytes + _STORE_MARGIN_BYTES),
+    ]  # fmt: skip
+    return Child(
+        "nats", argv, list(_EVERYBODY), [], reports=False, stage=_EGRESS_STAGE, stop_s=_STOP_MARGIN_S, alone=True,
+        ends_by=int(signal.SIGTERM),
+    )  # fmt: skip
+
+
+def _queue(place: Place) -> Child:
+    argv = [*_module("queue_process", place), "--ready-fd", "{ready}"]
+    inherits = [*_EVERYBODY, *_CERTIFICATES]
+    stop_s = place.settings.drain_s + _STOP_MARGIN_S
+    return Child("queue", argv, inherits, [], reports=True, stage=0, stop_s=stop_s, overlaps=True)
 
 
 def _module(name: str, place: Place) -> list[str]:

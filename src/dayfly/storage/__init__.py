@@ -1,1 +1,1 @@
-"""Desired state and blobs, behind ports."""
+"""Desired state, tenancy and blobs, behind ports."""

@@ -11,12 +11,14 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Container
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from dayfly.model.errors import InvalidRequest, NotFound, PayloadTooLarge
 from dayfly.model.names import BundleDigest, parse_bundle_digest
+from dayfly.storage.claims import CLAIM_S, Claims
 from dayfly.storage.medium import disk_failed
 
 log = logging.getLogger("dayfly.storage")
@@ -34,6 +36,7 @@ class FileBlobs:
     def __init__(self, root: Path) -> None:
         self._folder = root / "sha256"
         self._publishing = threading.Lock()
+        self._claims = Claims()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -57,14 +60,31 @@ class FileBlobs:
         part = self._folder / f"{secrets.token_hex(8)}{_PART}"
         try:
             size = await self._receive(part, digest, chunks, limit_bytes)
+            self._claims.make(digest)  # before it has its name: what was here before may be about to be discarded
             await self._on_disk(self._publish, part, final)
         finally:
             part.unlink(missing_ok=True)
         return size
 
     def has(self, digest: BundleDigest) -> bool:
-        """Whether the bundle is here, whole."""
-        return self._final(digest).is_file()
+        """Whether the bundle is here, whole. Who asks may be about to deploy it: it stays for CLAIM_S."""
+        here = self._final(digest).is_file()
+        if here:
+            self._claims.make(digest)
+        return here
+
+    def unused(self, used: Container[BundleDigest]) -> list[BundleDigest]:
+        """Return the bundles that are not `used` and were not uploaded within CLAIM_S, by this life or another."""
+        before = time.time() - CLAIM_S
+        found = {BundleDigest(f"sha256:{each.name}"): each for each in self._folder.iterdir() if each.suffix != _PART}
+        return [digest for digest, file in found.items() if digest not in used and file.stat().st_mtime < before]
+
+    def discard(self, digest: BundleDigest) -> bool:
+        """Remove the bundle unless somebody has asked for it since; return whether it is gone. Raises OSError."""
+        if self._claims.hold(digest):
+            return False
+        self._final(digest).unlink(missing_ok=True)
+        return True
 
     def path(self, digest: BundleDigest) -> Path:
         """Return the file that holds the bundle. Raises NotFound."""

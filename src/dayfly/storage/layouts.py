@@ -11,6 +11,8 @@ from pathlib import Path
 
 from dayfly.storage import migrations
 from dayfly.storage.sqlite import SqliteStore
+from dayfly.storage.sqlite_routes import SqliteRoutes
+from dayfly.storage.sqlite_tenancy import SqliteTenancy
 from dayfly.storage.writer import unavailable
 
 
@@ -52,6 +54,12 @@ async def _rehearse(path: Path) -> int:
         for function in functions:
             await store.revisions(function.key)
         await store.totals()
+        tenancy = SqliteTenancy(store.database)
+        await tenancy.namespaces()
+        await tenancy.tokens()
+        routes = SqliteRoutes(store.database)
+        await routes.routes()
+        await routes.grants()
     finally:
         await store.close()
     return len(functions)

@@ -9,7 +9,7 @@ import msgspec
 
 from dayfly.model.errors import NotFound, StoreUnavailable
 from dayfly.model.function import Function, Revision
-from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, NamespaceName
+from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
 from dayfly.storage.port import KEPT_REVISIONS, StateStore
 
 
@@ -21,6 +21,7 @@ class MemoryStore(StateStore):
         self._functions: dict[FunctionKey, Function] = {}
         self._revisions: dict[FunctionKey, dict[int, Revision]] = {}
         self._served: dict[FunctionKey, set[int]] = {}
+        self._pins: dict[tuple[FunctionKey, int], str] = {}
         self._totals: dict[str, int] = {}
 
     async def open(self) -> None:
@@ -60,11 +61,14 @@ class MemoryStore(StateStore):
         for number in sorted(history)[:-KEPT_REVISIONS]:
             if number not in (function.revision.number, function.newest.number):
                 del history[number]
+                self._pins.pop((function.key, number), None)
 
     async def delete(self, key: FunctionKey) -> None:
         """Remove the function and its history. Raises NotFound."""
         self._check()
         self._check_present(key)
+        for number in self._revisions[key]:
+            self._pins.pop((key, number), None)
         del self._functions[key], self._revisions[key], self._served[key]
 
     async def revisions(self, key: FunctionKey) -> list[Revision]:
@@ -79,10 +83,22 @@ class MemoryStore(StateStore):
         self._check_present(key)
         return self._served[key] & self._revisions[key].keys()
 
-    async def namespaces(self) -> list[NamespaceName]:
-        """Return the default namespace and those that hold a function, ordered."""
+    async def bundles(self) -> set[BundleDigest]:
+        """Return the bundles of all revisions kept."""
         self._check()
-        return sorted({DEFAULT_NAMESPACE, *(key.namespace for key in self._functions)})
+        kept = (revision for revisions in self._revisions.values() for revision in revisions.values())
+        return {BundleDigest(revision.spec.bundle) for revision in kept if revision.spec.bundle}
+
+    async def pin(self, key: FunctionKey, number: int, image: str) -> None:
+        """Keep what the revision's image was found to be."""
+        self._check()
+        if number in self._revisions.get(key, {}):
+            self._pins[key, number] = image
+
+    async def pinned(self, key: FunctionKey, number: int) -> str:
+        """Return what was last kept; empty when nothing was."""
+        self._check()
+        return self._pins.get((key, number), "")
 
     async def totals(self) -> dict[str, int]:
         """Return what was last kept."""

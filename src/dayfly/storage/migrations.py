@@ -1,9 +1,4 @@
-"""The layout of the state database, as the numbered steps that lead to it and, where there is one, the way back.
-
-A step is never changed once released; a new layout is a new step. The number of steps taken is the database's
-`user_version`. A field added to `FunctionSpec` is a new layout too, even when its step does nothing: an older Dayfly
-could not read such a spec and must refuse the database as a whole instead of failing at one row; its way back must take
-the field out of every spec.
+"""Layouts of the state database, forth and back; `steps` has them.
 
 Whenever the layout changes, in either direction, the file as it was is kept beside it, `state.db.layout-N`, the newest
 two of them. The way up is one transaction, so that what is interrupted has not begun; on the way back each step is one,
@@ -13,77 +8,11 @@ with the number it leads to.
 import os
 import sqlite3
 from pathlib import Path
-from typing import NamedTuple
 
 from dayfly.model.errors import ConfigError, StoreUnavailable
+from dayfly.storage.steps import STEPS
 
 KEPT_COPIES = 2
-
-
-class Step(NamedTuple):
-    """One step: the first version that takes it, and SQL for either direction."""
-
-    since: str
-    up: str
-    down: str | None
-    """Restores the layout before, with all that it can hold; None when nobody can go back behind this step."""
-
-
-STEPS: tuple[Step, ...] = (
-    Step(
-        since="0.1.0",
-        up="""
-        CREATE TABLE functions (
-            namespace TEXT NOT NULL,
-            name TEXT NOT NULL,
-            revision INTEGER NOT NULL,
-            created_unix_ms INTEGER NOT NULL,
-            replicas INTEGER,
-            PRIMARY KEY (namespace, name)
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE revisions (
-            namespace TEXT NOT NULL,
-            name TEXT NOT NULL,
-            number INTEGER NOT NULL,
-            created_unix_ms INTEGER NOT NULL,
-            spec TEXT NOT NULL,
-            PRIMARY KEY (namespace, name, number)
-        ) STRICT;
-        CREATE TABLE totals (
-            name TEXT PRIMARY KEY,
-            calls INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        """,
-        down=None,
-    ),
-    # Rollouts: a revision that is to take over (its number and, as JSON, its canary), how the last one ended, and which
-    # revisions have served; before there were rollouts, each did. The way back ends rollouts, and takes the revisions
-    # after the one that serves along: the layout before gives their numbers out anew.
-    Step(
-        since="0.2.0",
-        up="""
-        ALTER TABLE functions ADD COLUMN candidate INTEGER;
-        ALTER TABLE functions ADD COLUMN canary TEXT;
-        ALTER TABLE functions ADD COLUMN outcome TEXT;
-        ALTER TABLE revisions ADD COLUMN served INTEGER NOT NULL DEFAULT 1;
-        """,
-        down="""
-        DELETE FROM revisions WHERE number > (
-            SELECT f.revision FROM functions f WHERE (f.namespace, f.name) = (revisions.namespace, revisions.name)
-        );
-        ALTER TABLE revisions DROP COLUMN served;
-        ALTER TABLE functions DROP COLUMN outcome;
-        ALTER TABLE functions DROP COLUMN canary;
-        ALTER TABLE functions DROP COLUMN candidate;
-        """,
-    ),
-    # FunctionSpec has `network` and `allow`. The way back gives every function the network that the layout before knew.
-    Step(
-        since="0.2.0",
-        up="SELECT 1;",
-        down="UPDATE revisions SET spec = json_remove(spec, '$.network', '$.allow');",
-    ),
-)
 
 
 def newest() -> int:

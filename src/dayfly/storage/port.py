@@ -9,7 +9,7 @@ import abc
 from collections.abc import Collection, Mapping
 
 from dayfly.model.function import Function, Revision
-from dayfly.model.names import FunctionKey, NamespaceName
+from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
 
 KEPT_REVISIONS = 100
 """Revisions kept of one function, the newest; a job that deploys every minute must not fill the disk."""
@@ -62,8 +62,16 @@ class StateStore(abc.ABC):
         """Return the numbers of the revisions kept that were ever the one that serves. Raises NotFound."""
 
     @abc.abstractmethod
-    async def namespaces(self) -> list[NamespaceName]:
-        """Return the default namespace and those that hold a function, ordered."""
+    async def bundles(self) -> set[BundleDigest]:
+        """Return the bundles of all revisions of all functions that are kept."""
+
+    @abc.abstractmethod
+    async def pin(self, key: FunctionKey, number: int, image: str) -> None:
+        """Keep what the revision's image was found to be, until the revision goes; nothing for one that is not kept."""
+
+    @abc.abstractmethod
+    async def pinned(self, key: FunctionKey, number: int) -> str:
+        """Return what `pin` last kept for the revision; empty when nothing was."""
 
     @abc.abstractmethod
     async def totals(self) -> dict[str, int]:

@@ -1,12 +1,10 @@
 """Desired state in one SQLite file, for one machine.
 
-WAL with `synchronous=FULL`: a commit is flushed before it is acknowledged (in WAL mode the weaker NORMAL would not do
-that). One thread writes, in groups; see `writer`. Specs are kept as JSON so that a person can read them with `sqlite3`.
+Specs are kept as JSON so that a person can read them with `sqlite3`.
 """
 
-import os
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,11 +12,10 @@ import msgspec
 
 from dayfly.model.errors import NotFound, StoreUnavailable
 from dayfly.model.function import Candidate, Function, FunctionSpec, Revision
-from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, NamespaceName
+from dayfly.model.names import BundleDigest, FunctionKey, FunctionName, NamespaceName
 from dayfly.model.rollout import Canary, Outcome
-from dayfly.storage.migrations import migrate, refuse_newer
+from dayfly.storage.database import Database
 from dayfly.storage.port import KEPT_REVISIONS, StateStore
-from dayfly.storage.writer import Writer
 
 Result = TypeVar("Result")
 _SELECT = """
@@ -33,20 +30,17 @@ class SqliteStore(StateStore):
     """The state in the file at `path`; its folder is made when missing. One process at a time may have it open."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer: Writer | None = None
+        self.database = Database(path)
+        """The file, for other stores over it."""
+        self._run = self.database.run
 
     async def open(self) -> None:
         """Open, and bring an older layout up to date. Raises StoreUnavailable, also for a layout newer than ours."""
-        if self._writer is None:
-            writer = Writer(self._path, self._connect)
-            await writer.open()
-            self._writer = writer
+        await self.database.open()
 
     async def close(self) -> None:
         """Finish pending writes and close. Idempotent."""
-        if self._writer is not None:
-            await self._writer.close()
+        await self.database.close()
 
     async def all(self) -> list[Function]:
         """Return every function of every namespace, ordered by key."""
@@ -78,7 +72,11 @@ class SqliteStore(StateStore):
         ]
 
         def write(db: sqlite3.Connection) -> None:
-            db.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?, ?, ?, ?, 0)", rows)
+            db.executemany(
+                "INSERT OR IGNORE INTO revisions (namespace, name, number, created_unix_ms, spec, served)"
+                " VALUES (?, ?, ?, ?, ?, 0)",
+                rows,
+            )
             db.execute(
                 "UPDATE revisions SET served = 1 WHERE namespace = ? AND name = ? AND number = ? AND served = 0",
                 (key.namespace, key.name, serving.number),
@@ -144,10 +142,24 @@ class SqliteStore(StateStore):
 
         return await self._run(read)
 
-    async def namespaces(self) -> list[NamespaceName]:
-        """Return the default namespace and those that hold a function, ordered."""
-        rows = await self._run(lambda db: db.execute("SELECT DISTINCT namespace FROM functions").fetchall())
-        return sorted({DEFAULT_NAMESPACE, *(NamespaceName(row[0]) for row in rows)})
+    async def bundles(self) -> set[BundleDigest]:
+        """Return the bundles of all revisions kept. Raises StoreUnavailable, also when one cannot be read."""
+        sql = "SELECT DISTINCT json_extract(spec, '$.bundle') FROM revisions"
+        rows = await self._run(lambda db: db.execute(sql).fetchall())
+        return {BundleDigest(bundle) for (bundle,) in rows if bundle}
+
+    async def pin(self, key: FunctionKey, number: int, image: str) -> None:
+        """Keep what the revision's image was found to be, until the revision goes."""
+        where = (image, key.namespace, key.name, number)
+        statement = "UPDATE revisions SET image = ? WHERE namespace = ? AND name = ? AND number = ?"
+        await self._run(lambda db: db.execute(statement, where).rowcount)
+
+    async def pinned(self, key: FunctionKey, number: int) -> str:
+        """Return what was last kept; empty when nothing was."""
+        where = (key.namespace, key.name, number)
+        statement = "SELECT image FROM revisions WHERE namespace = ? AND name = ? AND number = ?"
+        row = await self._run(lambda db: db.execute(statement, where).fetchone())
+        return row[0] if row is not None else ""
 
     async def totals(self) -> dict[str, int]:
         """Return what was last kept."""
@@ -163,24 +175,6 @@ class SqliteStore(StateStore):
 
         await self._run(write)
 
-    async def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        if self._writer is None:
-            raise StoreUnavailable(f"{self._path}: the state store is not open")
-        return await self._writer.run(operation)
-
-    def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        refuse_newer(self._path)
-        # SQLite would make the file readable by all; the files beside it take their mode from this one.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._path.chmod(0o600)
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=1.0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA trusted_schema = OFF")
-        migrate(connection, self._path)
-        return connection
-
 
 def _functions(db: sqlite3.Connection, condition: str, *arguments: str) -> list[Function]:
     return [_function(row) for row in db.execute(_SELECT + condition, arguments)]
@@ -191,13 +185,13 @@ def _function(row: tuple[Any, ...]) -> Function:
     key = FunctionKey(NamespaceName(namespace), FunctionName(name))
     serving, candidate = _revision(key, *revisions[:3]), None
     if revisions[3] is not None:
-        trial = None if canary is None else _read(canary, Canary, f"the canary of the function {key}")
+        trial = None if canary is None else read_json(canary, Canary, f"the canary of the function {key}")
         candidate = Candidate(revision=_revision(key, *revisions[3:]), canary=trial)
     return Function(
         key=key,
         revision=serving,
         candidate=candidate,
-        outcome=None if outcome is None else _read(outcome, Outcome, f"the last rollout of the function {key}"),
+        outcome=None if outcome is None else read_json(outcome, Outcome, f"the last rollout of the function {key}"),
         created_unix_ms=created,
         replicas=replicas,
     )
@@ -205,21 +199,22 @@ def _function(row: tuple[Any, ...]) -> Function:
 
 def _revision(key: FunctionKey, number: int, created_unix_ms: int, spec: str) -> Revision:
     what = f"revision {number} of the function {key}"
-    return Revision(number=number, spec=_read(spec, FunctionSpec, what), created_unix_ms=created_unix_ms)
+    return Revision(number=number, spec=read_json(spec, FunctionSpec, what), created_unix_ms=created_unix_ms)
 
 
 def _text(value: msgspec.Struct | None) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
-def _read(text: str, kind: type[Result], what: str) -> Result:
+def read_json(text: str, kind: type[Result], what: str) -> Result:
+    """Return a text of the database as a `kind`; `what` names it. Raises StoreUnavailable."""
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
         # Setting it aside would free its name and its revision numbers for others, and hide that something is lost.
         raise StoreUnavailable(
             f"{what} in the state database cannot be read: {error}",
-            hint="restore a copy of the data folder, or remove that function's rows from state.db with sqlite3",
+            hint="restore a copy of the data folder, or remove its rows from state.db with sqlite3",
         ) from error
 
 

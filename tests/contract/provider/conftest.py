@@ -1,12 +1,13 @@
 """A stage for the contract of `Provider`: one real provider per parameter, functions written on the spot, real calls.
 
-Another provider joins by adding a `Stage` of its own to `STAGES`.
+Another provider joins with a stage of its own in `STAGES`. A module of tests names the stages that it is for.
 """
 
 import asyncio
 import contextlib
 import http.client
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -18,17 +19,22 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
+from tests.engine.daemon import BASE, Daemon
 
 from dayfly.model.log import LogLine
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, ReplicaId, new_replica_id
 from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady, StartOrder
+from dayfly.providers.docker.provider import DockerProvider
 from dayfly.providers.local.provider import LocalProvider
 from dayfly.providers.port import Provider
+from dayfly.providers.several import SeveralProviders
 from dayfly.runtimes.jail.detect import detect
+from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python import cells
 from dayfly.runtimes.python.command import zygote_argv
 
 DEADLINE_S = 20.0
+AS_USER = Path(__file__).parents[2] / "escape" / "as_user.py"
 T = TypeVar("T")
 
 
@@ -86,11 +92,57 @@ class Audience:
         task.add_done_callback(self._tasks.discard)
 
 
-class LocalStage:
+class Stage:
+    """What every stage has: `provider` gives a new provider, `order` an order for a function of a handler's source."""
+
+    def provider(self) -> Provider:
+        raise NotImplementedError
+
+    def again(self, order: StartOrder) -> StartOrder:
+        """Return an order for another replica of the same function."""
+        return msgspec.structs.replace(order, replica=new_replica_id())
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[tuple[Provider, Audience]]:
+        provider, audience = self.provider(), Audience()
+        await provider.open(audience.on_event, audience.on_log)
+        try:
+            yield provider, audience
+        finally:
+            await provider.close()
+
+    def sleepers(self) -> set[int]:
+        """Return the pids of the `sleep 300` processes of this machine that live."""
+        found = set()
+        for each in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (each / "cmdline").read_bytes() == b"sleep\x00300\x00" and alive(int(each.name)):
+                    found.add(int(each.name))
+        return found
+
+    def close(self) -> None:
+        """End everything that runs on it."""
+        raise NotImplementedError
+
+
+class LocalStage(Stage):
     """The local provider with a zygote of its own."""
 
-    def __init__(self, *, template_budget_bytes: int = 1 << 30, workers: int = 0) -> None:
+    runtime = "python"
+    is_ours = True
+    """Whether a runtime of ours runs the handler: it tells lines by their calls, and why an import failed."""
+
+    def __init__(
+        self,
+        *,
+        template_budget_bytes: int = 1 << 30,
+        workers: int = 0,
+        namespaces: bool = True,
+        grouped: bool = True,
+    ) -> None:
         self._workers = workers
+        self._namespaces = namespaces
+        self._prefix = () if grouped else (sys.executable, "-P", str(Path(__file__).parent / "ungrouped.py"))
         self.folder = Path(tempfile.mkdtemp(prefix="dayfly-"))
         self.run = self.folder / "run"
         (self.run / "r").mkdir(parents=True)
@@ -103,12 +155,15 @@ class LocalStage:
             interpreter=sys.executable,
             socket=self.run / "zygote.sock",
             template_budget_bytes=self._budget,
-            layers=detect(cells.refusal),
+            layers=detect(cells.refusal) if self._namespaces else without_namespaces(),
             workers=self._workers,
         )
+        if not self._namespaces:  # functions then see the interpreter and their code as other accounts do
+            self.folder.chmod(0o755)
+            argv = [sys.executable, "-P", str(AS_USER), "0", *argv] if os.geteuid() == 0 else argv
         groups = [12_345] if os.geteuid() == 0 else None  # one that functions must not keep
         self.zygote = subprocess.Popen(
-            argv, env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, extra_groups=groups
+            [*self._prefix, *argv], env={"PATH": "/usr/bin:/bin"}, stdin=subprocess.DEVNULL, extra_groups=groups
         )
         return self.zygote
 
@@ -135,32 +190,109 @@ class LocalStage:
         }
         return StartOrder(**(settled | changes))
 
-    def again(self, order: StartOrder) -> StartOrder:
-        """Return an order for another replica of the same function."""
-        return msgspec.structs.replace(order, replica=new_replica_id())
-
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[tuple[Provider, Audience]]:
-        provider, audience = self.provider(), Audience()
-        await provider.open(audience.on_event, audience.on_log)
-        try:
-            yield provider, audience
-        finally:
-            await provider.close()
-
-    def sleepers(self) -> set[int]:
-        """Return the pids of the `sleep 300` processes of this machine that live."""
-        found = set()
-        for each in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if (each / "cmdline").read_bytes() == b"sleep\x00300\x00" and alive(int(each.name)):
-                    found.add(int(each.name))
-        return found
-
     def close(self) -> None:
         self.zygote.kill()
         self.zygote.wait()
+        for link in self.run.glob("scratch/*/secrets"):
+            shutil.rmtree(link.resolve())
         shutil.rmtree(self.folder)
+
+
+def without_namespaces() -> Layers:
+    """Return what this machine would give if it refused namespaces."""
+    return msgspec.structs.replace(detect(cells.refusal), namespaces=False, proc=False)
+
+
+class DockerStage(Stage):
+    """The Docker provider on the session's engine, with functions in the tests' image."""
+
+    runtime = "image"
+    is_ours = False
+
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+        self.folder = Path(tempfile.mkdtemp(prefix="dayfly-"))
+        self.folder.chmod(0o711)
+        self.installation = secrets.token_hex(4)
+        self.image = BASE
+        self.egress = self.folder / "egress.sock"
+        self._count = 0
+
+    def provider(self) -> DockerProvider:
+        sockets = (str(self.daemon.socket),)
+        return DockerProvider(sockets, self.folder / "p", self.installation, egress=str(self.egress))
+
+    def order(self, source: str, **changes: Any) -> StartOrder:
+        """Return an order for an image function whose handler is `source`."""
+        self._count += 1
+        env = {"HANDLER": source, **changes.pop("env", {})}
+        settled: dict[str, Any] = {
+            "replica": new_replica_id(),
+            "key": FunctionKey(DEFAULT_NAMESPACE, FunctionName(f"fn-{self._count}")),
+            "revision": 1,
+            "lang": "image",
+            "runtime": "image",
+            "dialect": "auto",
+            "handler": "handler",
+            "image": self.image,
+            "code_dir": "",
+            "timeout_s": 60.0,
+        }
+        return StartOrder(**(settled | changes), env=env)
+
+    def close(self) -> None:
+        """End what is left, and see that a provider without replicas leaves nothing."""
+
+        async def end() -> None:
+            async with self.opened() as (provider, audience):
+                for found in await provider.recover():
+                    await provider.stop(found.order.replica, grace_s=0)
+                    await audience.exited(found.order.replica)
+
+        try:
+            asyncio.run(end())
+            label = f"label=dayfly.installation={self.installation}"
+            left = self.daemon.run("ps", "--all", "--filter", label, "--format", "{{.Names}}")
+            assert left == ""
+            assert not list((self.folder / "p").iterdir())
+        finally:
+            shutil.rmtree(self.folder)
+
+
+class SeveralStage(LocalStage):
+    """The local provider beside an engine's, seen as one."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        super().__init__()
+        self.beside = DockerStage(daemon)
+
+    def provider(self) -> Provider:
+        return SeveralProviders(super().provider(), {"image": self.beside.provider()})
+
+    def close(self) -> None:
+        super().close()
+        self.beside.close()
+
+
+def reach(address: str) -> socket.socket:
+    """Return a socket that is connected to a replica. Raises OSError."""
+    scheme, _, path = address.partition(":")
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(DEADLINE_S)
+        sock.connect(path)
+        if scheme == "unix":
+            return sock
+        answer, fds, _flags, _address = socket.recv_fds(sock, 512, 1)
+    except OSError:
+        sock.close()
+        raise
+    sock.close()
+    if not fds:
+        raise ConnectionRefusedError(answer.decode())
+    handed = socket.socket(fileno=fds[0])
+    handed.settimeout(DEADLINE_S)
+    return handed
 
 
 async def call(
@@ -170,9 +302,7 @@ async def call(
 
     def ask() -> Answer:
         connection = http.client.HTTPConnection("replica", timeout=DEADLINE_S)
-        with socket.socket(socket.AF_UNIX) as sock, contextlib.closing(connection):
-            sock.settimeout(DEADLINE_S)
-            sock.connect(address.removeprefix("unix:"))
+        with reach(address) as sock, contextlib.closing(connection):
             connection.sock = sock
             connection.request(method, target, body, headers or {})
             response = connection.getresponse()
@@ -188,13 +318,23 @@ async def eventually(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-STAGES: dict[str, Callable[..., LocalStage]] = {"local": LocalStage}
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a stage on those that its module names in STAGES, on the local one when it names none."""
+    given = [mark for mark in metafunc.definition.iter_markers("parametrize") if "stage" in mark.args[0]]
+    if "stage" in metafunc.fixturenames and not given:
+        metafunc.parametrize("stage", getattr(metafunc.module, "STAGES", ("local",)), indirect=True)
 
 
-@pytest.fixture(params=sorted(STAGES))
-def stage(request: pytest.FixtureRequest) -> Iterator[LocalStage]:
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A provider's stage, torn down with everything that runs on it; a dict as parameter makes a special local one."""
-    made = LocalStage(**request.param) if isinstance(request.param, dict) else STAGES[request.param]()
+    if isinstance(request.param, dict):
+        made: Stage = LocalStage(**request.param)
+    elif request.param == "local":
+        made = LocalStage()
+    else:
+        daemon = request.getfixturevalue("daemon")
+        made = DockerStage(daemon) if request.param == "docker" else SeveralStage(daemon)
     try:
         yield made
     finally:
@@ -205,6 +345,12 @@ def stage(request: pytest.FixtureRequest) -> Iterator[LocalStage]:
 def eventually_() -> Callable[..., Any]:
     """The function that waits for a condition."""
     return eventually
+
+
+@pytest.fixture(name="reach")
+def reach_() -> Callable[[str], socket.socket]:
+    """The function that connects to a replica."""
+    return reach
 
 
 @pytest.fixture

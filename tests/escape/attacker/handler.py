@@ -5,13 +5,16 @@ Every action is harmless on a target of the function's own, which is how it show
 
 import ctypes
 import errno
+import mmap
 import os
 import signal
 import socket
 import sys
+import time
 import urllib.error
 import urllib.request
 
+SECRETS = "/var/openfaas/secrets/"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -123,6 +126,40 @@ def memory_of(pids):
     return any_of(lambda pid: open(f"/proc/{pid}/mem", "rb").close(), pids)
 
 
+def orders_of(pids):
+    """Read the memory files that start orders travel in, from whoever holds them."""
+    return any_of(lambda pid: held_by(pid, "dayfly-order"), pids)
+
+
+def own_memory_file():
+    kept = os.memfd_create("own")
+    os.write(kept, b"mine")
+    try:
+        return held_by("self", "own")
+    finally:
+        os.close(kept)
+
+
+def held_by(pid, name):
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{fd}"
+        if os.path.lexists(path) and f"memfd:{name}" in os.readlink(path):
+            return read(path)
+    raise FileNotFoundError(errno.ENOENT, "none is held")
+
+
+def secret_of(pids, name):
+    return any_of(lambda pid: read(f"/proc/{pid}/root" + SECRETS + name), pids)
+
+
+def own_secret(name):
+    return read(os.path.join(os.environ["DAYFLY_SECRETS"], name))
+
+
+def write_own_secret(name):
+    return write(os.path.join(os.environ["DAYFLY_SECRETS"], name))
+
+
 def root_of(pids):
     return any_of(lambda pid: os.listdir(f"/proc/{pid}/root/"), pids)
 
@@ -201,6 +238,87 @@ def fork(most):
 
 def allocate(size):
     return len(bytearray(size))
+
+
+HELD_S = 0.8
+"""For how long what was taken is kept: somebody may have to look first."""
+
+
+def share(size):
+    held = mmap.mmap(-1, size)
+    for at in range(0, size, 4096):
+        held[at] = 1
+    time.sleep(HELD_S)
+
+
+def memory_file(size):
+    fd = os.memfd_create("hoard")
+    try:
+        for _ in range(size >> 20):
+            os.write(fd, bytes(1 << 20))
+        time.sleep(HELD_S)
+    finally:
+        os.close(fd)
+
+
+def allocate_by_forks(children, size):
+    """Have children that hold memory each; fail when one of them could not, or was ended for it."""
+    reader, writer = os.pipe()
+    made = []
+    for _ in range(children):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(writer)
+                held = bytearray(b"x" * size)
+                os.read(reader, 1)
+                os._exit(len(held) != size)
+            finally:
+                os._exit(1)
+        made.append(pid)
+    time.sleep(HELD_S)
+    os.close(writer)
+    ended = [os.waitpid(pid, 0)[1] for pid in made]
+    if any(ended):
+        raise OSError(errno.ENOMEM, "a child had no room")
+
+
+def bomb(seconds):
+    """Fork without end, and forget about it."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if os.fork() == 0:
+                time.sleep(300)
+                os._exit(0)
+        except OSError:
+            time.sleep(0.01)
+
+
+def spin(children):
+    """Hold all processors, in a tree of processes."""
+    for _ in range(children):
+        if os.fork() == 0:
+            break
+    while True:
+        pass
+
+
+def ignore(seconds):
+    """Heed no signal that can be ignored; from any thread, unlike Python's own."""
+    libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+    for number in range(1, signal.SIGRTMAX + 1):
+        libc.signal(number, ctypes.c_void_p(1))
+    time.sleep(seconds)
+
+
+def one_file(size):
+    path = os.path.join(os.environ["TMPDIR"], "large")
+    try:
+        with open(path, "wb") as file:
+            file.truncate(size)
+    finally:
+        os.unlink(path)
 
 
 def fill(size):

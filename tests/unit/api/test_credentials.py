@@ -10,7 +10,9 @@ import pytest
 
 from dayfly.api.admin_file import AdminRecord, generate_password, load
 from dayfly.api.credentials import Credentials
+from dayfly.model.access import Principal
 from dayfly.model.errors import ConfigError, DayflyError, LimitExceeded, Unauthenticated
+from dayfly.model.names import parse_namespace
 
 TOKEN = "k" * 43
 PASSWORD = "not an easy one"
@@ -21,14 +23,25 @@ def basic(user: str, password: str) -> str:
 
 
 def verdict(credentials: Credentials, authorization: str, peer: str = "192.0.2.1") -> type[DayflyError] | None:
-    async def main() -> type[DayflyError] | None:
-        try:
-            await credentials.verify(authorization, peer)
-        except DayflyError as error:
-            return type(error)
-        return None
+    try:
+        principal(credentials, authorization, peer)
+    except DayflyError as error:
+        return type(error)
+    return None
 
-    return asyncio.run(main())
+
+def principal(credentials: Credentials, authorization: str, peer: str = "192.0.2.1") -> Principal:
+    return asyncio.run(credentials.verify(authorization, peer))
+
+
+class OneToken:
+    """Knows one token."""
+
+    text = "dayfly_abcdefghijkl_" + "s" * 43
+    principal = Principal("token abcdefghijkl", "view", parse_namespace("team"), "abcdefghijkl")
+
+    def find(self, text: str) -> Principal | None:
+        return self.principal if text == self.text else None
 
 
 @pytest.fixture
@@ -113,10 +126,21 @@ def test_an_empty_bearer_token_is_not_a_failure(tmp_path: Path) -> None:
     assert verdict(credentials, basic("admin", PASSWORD)) is None
 
 
+def test_whose_a_credential_is(tmp_path: Path, count_hashes: Callable[[], int]) -> None:
+    credentials = Credentials(tmp_path / "admin.json", TOKEN, tokens=OneToken(), password=PASSWORD)
+    assert principal(credentials, f"Bearer {TOKEN}") == Principal("local", "admin", None)
+    assert principal(credentials, f"bearer {OneToken.text}") == OneToken.principal
+    assert principal(credentials, basic("whoever", OneToken.text)) == OneToken.principal
+    assert count_hashes() == 0
+    assert principal(credentials, basic("admin", PASSWORD)) == Principal("admin", "admin", None)
+    assert verdict(credentials, f"Bearer {OneToken.text}x") is Unauthenticated
+    assert verdict(credentials, basic("admin", OneToken.text + "x")) is Unauthenticated
+
+
 def test_many_guesses_at_once_do_not_pile_up(tmp_path: Path, count_hashes: Callable[[], int]) -> None:
     credentials = Credentials(tmp_path / "admin.json", TOKEN, password=PASSWORD)
 
-    async def main() -> list[BaseException | None]:
+    async def main() -> list[Principal | BaseException]:
         tries = (credentials.verify(basic("admin", f"guess {n}"), f"192.0.2.{n}") for n in range(50))
         return await asyncio.gather(*tries, return_exceptions=True)
 

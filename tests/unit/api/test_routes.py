@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfly.api.routes import Route, Router, Routes
+from dayfly.api.scope import Place
 from dayfly.api.services import Services
 
 
@@ -14,13 +15,17 @@ async def handler(_services: Services, _request: Request) -> Response:
     return Response()
 
 
-def make(method: Any, path: str, access: Any = "admin", **fields: Any) -> Route:
-    return Route(method=method, path=path, access=access, summary="x", handler=handler, **fields)
+def make(method: Any, path: str, access: Any = "admin", scope: Any = None, **fields: Any) -> Route:
+    scope = scope or ("open" if access == "public" else "installation")
+    return Route(method=method, path=path, access=access, scope=scope, summary="x", handler=handler, **fields)
 
 
-def test_a_route_without_access_cannot_be_written() -> None:
-    source = "routes.route('GET', '/x', summary='x')(handler)"
-    with pytest.raises(TypeError, match="access"):
+@pytest.mark.parametrize("missing", ["access", "scope"])
+def test_a_route_without_access_or_scope_cannot_be_written(missing: str) -> None:
+    given = {"access": "access='admin'", "scope": "scope='installation'"}
+    del given[missing]
+    source = f"routes.route('GET', '/x', summary='x', {given.popitem()[1]})(handler)"
+    with pytest.raises(TypeError, match=missing):
         exec(source, {"routes": Routes(), "handler": handler})  # noqa: S102  stands for the import of a module
 
 
@@ -28,6 +33,17 @@ def test_a_route_without_access_cannot_be_written() -> None:
 def test_nor_one_with_an_access_that_is_none(access: Any) -> None:
     with pytest.raises(ValueError, match="access"):
         make("GET", "/x", access)
+
+
+@pytest.mark.parametrize(
+    ("access", "scope"),
+    [("admin", "everything"), ("admin", ""), ("admin", "open"), ("public", "installation"), ("public", "visible"),
+     ("deploy", Place(path="nowhere")), ("deploy", Place(path_name="name")), ("public", Place(path="x")),
+     ("admin", {"path": "x"})],
+)  # fmt: skip
+def test_nor_one_with_a_scope_that_is_none(access: Any, scope: Any) -> None:
+    with pytest.raises(ValueError, match=r"scope|none of"):
+        Route(method="GET", path="/a/{x}", access=access, scope=scope, summary="x", handler=handler)
 
 
 def test_nor_the_same_line_twice() -> None:

@@ -65,15 +65,15 @@ def long_name(name: bytes) -> bytes:
 
 def archive(*entries: bytes, end: bytes = bytes(2 * BLOCK)) -> bytes:
     """Return the gzipped archive of these entries."""
-    return gzip.compress(b"".join(entries) + end, compresslevel=1)
+    return gzip.compress(b"".join(entries) + end, compresslevel=1, mtime=0)
 
 
 def honest(files: dict[str, bytes], *, form: int = tarfile.PAX_FORMAT) -> bytes:
     """Return what Python's own tarfile makes of these files."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz", format=form) as tar:
+    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size, info.mode = len(content), 0o644
             tar.addfile(info, io.BytesIO(content))
-    return out.getvalue()
+    return gzip.compress(out.getvalue(), mtime=0)

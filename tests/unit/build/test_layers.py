@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from dayfly.build import layers as layers_module
+from dayfly.build import wheels
 from dayfly.build.installer import find_uv
 from dayfly.build.layers import Layers
 from dayfly.build.requirements import parse_requirements
+from dayfly.build.wheels import Wheels
 from dayfly.model.errors import BuildFailed, StoreUnavailable
 
 WANTED = parse_requirements(b"dayfly-test-package==1.0\n")
@@ -49,7 +51,7 @@ class Installer:
 def test_those_who_ask_at_once_wait_for_one_installation(tmp_path: Path) -> None:
     async def main() -> None:
         installer = Installer()
-        layers = Layers(tmp_path, sys.executable, shared=False, run=installer)
+        layers = Layers(tmp_path, Wheels(sys.executable, run=installer), shared=False)
         waiting = [asyncio.create_task(layers.ensure(WANTED)) for _ in range(5)]
         await installer.began.wait()
         waiting[0].cancel()
@@ -68,7 +70,7 @@ def test_a_failure_leaves_the_log_and_no_layer_and_may_be_tried_again(tmp_path: 
     async def main() -> None:
         installer = Installer(fails=True)
         installer.go.set()
-        layers = Layers(tmp_path, sys.executable, shared=False, run=installer)
+        layers = Layers(tmp_path, Wheels(sys.executable, run=installer), shared=False)
         with pytest.raises(BuildFailed, match="did not work"):
             await layers.ensure(WANTED)
         folder = await layers.folder(WANTED)
@@ -85,7 +87,7 @@ def test_modes_let_functions_read_and_nobody_write(tmp_path: Path, shared: bool,
     async def main() -> Path:
         installer = Installer()
         installer.go.set()
-        return await Layers(tmp_path, sys.executable, shared=shared, run=installer).ensure(WANTED)
+        return await Layers(tmp_path, Wheels(sys.executable, run=installer), shared=shared).ensure(WANTED)
 
     site = asyncio.run(main())
     assert stat.S_IMODE((site / "package").stat().st_mode) == folder
@@ -101,7 +103,7 @@ def test_a_layer_that_could_not_be_flushed_is_none(tmp_path: Path, monkeypatch: 
     async def main() -> None:
         installer = Installer()
         installer.go.set()
-        layers = Layers(tmp_path, sys.executable, shared=False, run=installer)
+        layers = Layers(tmp_path, Wheels(sys.executable, run=installer), shared=False)
         with pytest.raises(StoreUnavailable, match="the disk reports errors"):
             await layers.ensure(WANTED)
         assert {path.name for path in (await layers.folder(WANTED)).iterdir()} == {"install.log", "requirements.txt"}
@@ -111,7 +113,7 @@ def test_a_layer_that_could_not_be_flushed_is_none(tmp_path: Path, monkeypatch: 
 
 def test_the_address_depends_on_wishes_and_switch_and_on_nothing_else(tmp_path: Path) -> None:
     async def name(text: bytes, *, allow_sdist: bool = False) -> str:
-        layers = Layers(tmp_path, sys.executable, shared=False, allow_sdist=allow_sdist)
+        layers = Layers(tmp_path, Wheels(sys.executable, allow_sdist=allow_sdist), shared=False)
         return (await layers.folder(parse_requirements(text))).name
 
     async def main() -> None:
@@ -126,7 +128,7 @@ def test_what_an_earlier_life_left_half_done_is_cleared(tmp_path: Path) -> None:
     async def main() -> None:
         installer = Installer()
         installer.go.set()
-        layers = Layers(tmp_path, sys.executable, shared=False, run=installer)
+        layers = Layers(tmp_path, Wheels(sys.executable, run=installer), shared=False)
         folder = await layers.folder(WANTED)
         (folder / ".site-left" / "x").mkdir(parents=True)
         await layers.ensure(WANTED)
@@ -139,11 +141,11 @@ def test_what_an_earlier_life_left_half_done_is_cleared(tmp_path: Path) -> None:
 def test_a_real_installer_installs_a_wheel(tmp_path: Path, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if tool == "pip":
         assert importlib.util.find_spec("pip"), "the environment of the tests has pip"
-        monkeypatch.setattr(layers_module, "find_uv", lambda _interpreter: None)
+        monkeypatch.setattr(wheels, "find_uv", lambda _interpreter: None)
     else:
         assert find_uv(sys.executable), "the environment of the tests has uv"
     offline(tmp_path, monkeypatch)
-    layers = Layers(tmp_path / "layers", sys.executable, shared=False)
+    layers = Layers(tmp_path / "layers", Wheels(sys.executable), shared=False)
     (tmp_path / "layers").mkdir()
     site = asyncio.run(layers.ensure(WANTED))
     assert (site / "dayfly_test_package.py").read_text() == "value = 7\n"
@@ -155,14 +157,14 @@ def test_a_real_installer_refuses_a_source_distribution(
     tmp_path: Path, tool: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if tool == "pip":
-        monkeypatch.setattr(layers_module, "find_uv", lambda _interpreter: None)
+        monkeypatch.setattr(wheels, "find_uv", lambda _interpreter: None)
     offline(tmp_path, monkeypatch)
     (tmp_path / "wheels" / "dayfly_test_package-1.0-py3-none-any.whl").rename(
         tmp_path / "wheels" / "dayfly_test_package-1.0.zip"
     )
     (tmp_path / "layers").mkdir()
     with pytest.raises(BuildFailed, match="dayfly-test-package"):
-        asyncio.run(Layers(tmp_path / "layers", sys.executable, shared=False).ensure(WANTED))
+        asyncio.run(Layers(tmp_path / "layers", Wheels(sys.executable), shared=False).ensure(WANTED))
 
 
 def offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Preparing a revision: code and layer from a bundle, once, with the author's mistakes told."""
 
 import asyncio
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from tests.unit.build.archives import honest
 
 from dayfly.build.prepare import Prepare
-from dayfly.model.errors import BuildFailed, InvalidRequest, InvalidSpec, NotFound
+from dayfly.model.errors import BuildFailed, InvalidRequest, InvalidSpec, NotFound, NotSupported
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import BundleDigest
 
@@ -78,6 +80,7 @@ def test_requirements_become_a_layer_and_its_log_can_be_read(tmp_path: Path, mon
         (honest({"requirements.txt": b"-e .\n"}), DIGEST, BuildFailed),
         (honest({}), "", InvalidSpec),
     ],
+    ids=["nothing", "no archive", "no wheels", "no bundle"],
 )
 def test_what_cannot_be_prepared_says_so(
     tmp_path: Path, data: bytes | None, bundle: str, error: type[Exception]
@@ -100,3 +103,42 @@ def test_what_an_earlier_life_left_half_done_is_removed_at_the_start(tmp_path: P
         (folder / "module.py").write_text("x = 1")
     Prepare(Shelf(tmp_path, None), tmp_path / "code", tmp_path / "layers", sys.executable)
     assert [folder.exists() for folder in (*halves, *whole)] == [False, False, True, True]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node on PATH: apt-get install nodejs")
+def test_a_function_in_node_is_told_its_interpreter(tmp_path: Path) -> None:
+    files = {"handler.js": b"", "package.json": b"{}", "requirements.txt": b"a ../path that nobody looks at"}
+    prepared, _ = prepare(tmp_path, honest(files))
+
+    async def main() -> None:
+        found = await prepared.prepare(node_spec())
+        assert found.layer_dirs == ()
+        assert os.access(found.interpreter, os.X_OK)
+        assert await prepared.build_log(node_spec()) == ""
+        await prepared.check(node_spec())
+
+    asyncio.run(main())
+
+
+def test_a_function_in_node_is_refused_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    prepared, _ = prepare(tmp_path, honest({"handler.js": b""}))
+
+    async def main() -> None:
+        await prepared.check(spec())
+        for refused in (prepared.check(node_spec()), prepared.prepare(node_spec())):
+            with pytest.raises(NotSupported, match=r"no Node\.js"):
+                await refused
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node on PATH: apt-get install nodejs")
+def test_a_package_json_that_is_not_taken_is_told(tmp_path: Path) -> None:
+    prepared, _ = prepare(tmp_path, honest({"package.json": b'{"dependencies": {"a": "file:../a"}}'}))
+    with pytest.raises(BuildFailed, match=r"dependencies: a@file:\.\./a is not taken"):
+        asyncio.run(prepared.prepare(node_spec()))
+
+
+def node_spec() -> FunctionSpec:
+    return FunctionSpec(name="f", bundle=DIGEST, runtime="node", lang="node")

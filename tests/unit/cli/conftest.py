@@ -12,12 +12,28 @@ from click.testing import CliRunner
 
 from dayfly.cli.main import cli
 from dayfly.cli.session import Session
+from dayfly.model.access import Principal
+from dayfly.model.budget import BudgetStatus
+from dayfly.model.cost import CostReport
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
+from dayfly.model.namespace import NamespaceChange, NamespaceStatus
+from dayfly.model.namespace import Usage as QuotaUsage
 from dayfly.model.rollout import Fault
+from dayfly.model.route import HostGrant, RouteSpec, RouteStatus
+from dayfly.model.secret import KeyRotation, SecretStatus
 from dayfly.model.status import FunctionState, FunctionStatus, PlatformInfo, ReplicaStatus, RevisionStatus
+from dayfly.model.token import IssuedToken, TokenRequest, TokenStatus, new_token
+from dayfly.model.trigger import TriggerSpec, TriggerStatus
+from dayfly.model.usage import Usage
 
+SECRET = re.compile(r"/v1/namespaces/([^/]+)/secrets(?:/([^/]+))?")
+ROUTE = re.compile(r"/v1/namespaces/([^/]+)/routes(?:/([^/]+))?")
+TRIGGER = re.compile(r"/v1/namespaces/([^/]+)/triggers(?:/([^/]+)(?:/([a-z]+))?)?")
+BUNDLE = re.compile(r"/v1/namespaces/([^/]+)/bundles/([^/]+)")
+NAMESPACE = re.compile(r"/v1/namespaces(?:/([^/]+))?")
+TOKENS = re.compile(r"/v1/(?:namespaces/([^/]+)/)?tokens(?:/([^/]+))?")
 FUNCTION = re.compile(r"/v1/namespaces/([^/]+)/functions/([^/]+)(/[a-z-]+)?")
 
 
@@ -35,14 +51,28 @@ class FakePlatform:
 
     def __init__(self) -> None:
         self.functions: dict[tuple[str, str], FunctionStatus] = {}
-        self.bundles: dict[str, bytes] = {}
+        self.bundles: dict[tuple[str, str], bytes] = {}
+        self.secrets: dict[tuple[str, str], bytes] = {}
+        self.users: dict[str, tuple[str, ...]] = {}
+        self.namespaces: dict[str, NamespaceChange] = {"openfaas-fn": NamespaceChange()}
+        self.tokens: dict[str, TokenStatus] = {}
+        self.routes: dict[tuple[str, str], RouteStatus] = {}
+        self.triggers: dict[tuple[str, str], TriggerStatus] = {}
+        self.hosts: set[tuple[str, str]] = set()
+        self.caller = Principal("admin", "admin", None)
         self.requests: list[httpx2.Request] = []
+        self.queue: Callable[[httpx2.Request], httpx2.Response] | None = None
+        self.flows: Callable[[httpx2.Request], httpx2.Response] | None = None
         self.states: list[FunctionState] = ["starting", "ready"]
         self.reason = ""
         self.fault: Fault = ""
         self.looks: list[dict[str, Any]] = []
         """What changes about a function with each look at it, after `states` have come to their end."""
         self.history: list[RevisionStatus] = []
+        self.usages: list[Usage] = []
+        """What functions do and use, one a look; the last one again and again."""
+        self.budgets: list[BudgetStatus] = []
+        self.costs: CostReport | None = None
         self.build_log = ""
         self.log: list[str] = []
         self.invoke: Callable[[httpx2.Request], httpx2.Response] = lambda request: httpx2.Response(
@@ -58,12 +88,43 @@ class FakePlatform:
         path = request.url.path
         if path.startswith("/function/"):
             return self.invoke(request)
+        if self.flows is not None and "/flow" in path:
+            return self.flows(request)
+        if self.queue is not None and (
+            "/async-function/" in path
+            or "/calls" in path
+            or path.endswith(("/records", "/rollups"))
+            or "/dead-letters" in path
+        ):
+            return self.queue(request)
+        if path.startswith("/async-function/"):
+            return httpx2.Response(202, headers={"X-Call-Id": "call-2"})
         if path == "/healthz":
             return httpx2.Response(200, text="OK")
         if path == "/v1/info":
             return _json(self._info())
-        if path.startswith("/v1/bundles/"):
-            return self._bundle(request, path.removeprefix("/v1/bundles/"))
+        if (match := BUNDLE.fullmatch(path)) is not None:
+            return self._bundle(request, match[1], match[2])
+        if path == "/v1/secrets/rotate-key":
+            return _json(KeyRotation(key="bbbb", retired=("aaaa",), left=("cccc",), secrets=len(self.secrets)))
+        if (match := NAMESPACE.fullmatch(path)) is not None:
+            return self._namespace(request, match[1] or "")
+        if (match := TOKENS.fullmatch(path)) is not None:
+            return self._token(request, match[1], match[2] or "")
+        if (match := SECRET.fullmatch(path)) is not None:
+            return self._secret(request, match[1], match[2] or "")
+        if (match := ROUTE.fullmatch(path)) is not None:
+            return self._route(request, match[1], match[2] or "")
+        if (match := TRIGGER.fullmatch(path)) is not None:
+            return self._trigger(request, (match[1], match[2] or ""), match[3] or "")
+        if path.startswith("/v1/hosts"):
+            return self._host(request, path.removeprefix("/v1/hosts").removeprefix("/"))
+        if path.endswith("/usage"):
+            return _json(self.usages.pop(0) if len(self.usages) > 1 else self.usages[0])
+        if path.endswith("/budgets"):
+            return _json(self.budgets)
+        if path.endswith("/costs"):
+            return _json(self.costs)
         if path.endswith("/functions"):
             namespace = path.split("/")[3]
             return _json([one for (where, _), one in self.functions.items() if where == namespace])
@@ -88,26 +149,133 @@ class FakePlatform:
         return PlatformInfo(
             version="9.9.9", provider="fake", architecture="x86_64", default_namespace="openfaas-fn",
             gateway_url="http://127.0.0.1:8080", console_url="", metrics_url="",
-            functions=len(self.functions), gateways=1,
+            functions=len(self.functions), gateways=1, caller=self.caller,
         )  # fmt: skip
 
-    def _bundle(self, request: httpx2.Request, digest: str) -> httpx2.Response:
+    def _bundle(self, request: httpx2.Request, namespace: str, digest: str) -> httpx2.Response:
         if request.method == "HEAD":
-            return httpx2.Response(200 if digest in self.bundles else 404)
-        self.bundles[digest] = request.content
+            return httpx2.Response(200 if (namespace, digest) in self.bundles else 404)
+        self.bundles[namespace, digest] = request.content
         return httpx2.Response(201, json={"digest": digest, "size_bytes": len(request.content)})
+
+    def _route(self, request: httpx2.Request, namespace: str, name: str) -> httpx2.Response:
+        if not name:
+            return _json([one for (where, _), one in self.routes.items() if where == namespace])
+        present = (namespace, name) in self.routes
+        if request.method == "PUT":
+            if present and request.url.params["mode"] == "create":
+                return _problem(409, "conflict", f"the route {name} exists already")
+            spec = msgspec.json.decode(request.content, type=RouteSpec)
+            self.routes[namespace, name] = RouteStatus(
+                spec=spec, created_unix_ms=1_700_000_000_000, updated_unix_ms=1_700_000_000_000
+            )
+            return _json(self.routes[namespace, name])
+        if not present:
+            return _problem(404, "not_found", f"there is no route {name}")
+        if request.method == "DELETE":
+            del self.routes[namespace, name]
+            return httpx2.Response(204)
+        return _json(self.routes[namespace, name])
+
+    def _trigger(self, request: httpx2.Request, key: tuple[str, str], verb: str) -> httpx2.Response:
+        if not key[1]:
+            return _json([one for (where, _), one in self.triggers.items() if where == key[0]])
+        if request.method == "PUT":
+            if key in self.triggers and request.url.params["mode"] == "create":
+                return _problem(409, "conflict", f"the trigger {key[1]} exists already")
+            spec = msgspec.json.decode(request.content, type=TriggerSpec)
+            self.triggers[key] = TriggerStatus(spec=spec, created_unix_ms=1, updated_unix_ms=1)
+        if key not in self.triggers:
+            return _problem(404, "not_found", f"there is no trigger {key[1]}")
+        if request.method == "DELETE":
+            del self.triggers[key]
+            return httpx2.Response(204)
+        if verb == "test":
+            return _json({"delivered": not self.triggers[key].spec.filter})
+        if verb:
+            spec = msgspec.structs.replace(self.triggers[key].spec, paused=verb == "pause")
+            self.triggers[key] = TriggerStatus(spec=spec, created_unix_ms=1, updated_unix_ms=1)
+        return _json(self.triggers[key])
+
+    def _host(self, request: httpx2.Request, host: str) -> httpx2.Response:
+        host = "" if host == "*" else host
+        if request.method == "PUT":
+            self.hosts.add((host, msgspec.json.decode(request.content)["namespace"]))
+        if request.method == "DELETE":
+            self.hosts.discard((host, request.url.params["namespace"]))
+            return httpx2.Response(204)
+        grants = [HostGrant(host=each, namespace=NamespaceName(to)) for each, to in sorted(self.hosts)]
+        return _json(next(one for one in grants if one.host == host) if request.method == "PUT" else grants)
+
+    def _namespace(self, request: httpx2.Request, name: str) -> httpx2.Response:
+        if not name:
+            return _json(sorted(self.namespaces))
+        present = name in self.namespaces
+        if request.method == "POST" and present:
+            return _problem(409, "conflict", f"the namespace {name} exists already")
+        if request.method != "POST" and not present:
+            return _problem(404, "not_found", f"there is no namespace {name}")
+        inside = sum(where == name for where, _ in self.functions)
+        if request.method == "DELETE":
+            if inside and "force" not in request.url.params:
+                return _problem(409, "conflict", f"the namespace {name} has {inside} functions")
+            del self.namespaces[name]
+            return httpx2.Response(204)
+        if request.method in ("POST", "PUT"):
+            self.namespaces[name] = msgspec.json.decode(request.content, type=NamespaceChange)
+        about = msgspec.structs.asdict(self.namespaces[name])
+        used = QuotaUsage(functions=inside, replicas=2, memory_bytes=512 * 1024**2, cpu_millicores=1500)
+        return _json(NamespaceStatus(name=name, used=used, created_unix_ms=1_700_000_000_000, **about))
+
+    def _token(self, request: httpx2.Request, namespace: str | None, token: str) -> httpx2.Response:
+        if request.method == "POST":
+            wanted = msgspec.json.decode(request.content, type=TokenRequest)
+            token, text = new_token()
+            self.tokens[token] = TokenStatus(
+                id=token, namespace=namespace, role=wanted.role, note=wanted.note, created_unix_ms=1_700_000_000_000,
+                expires_unix_ms=1_700_000_000_000 + int(wanted.life_s * 1000) if wanted.expires else 0,
+            )  # fmt: skip
+            return _json(IssuedToken(token=text, status=self.tokens[token]), 201)
+        if request.method == "GET":
+            return _json([one for one in self.tokens.values() if namespace in (None, one.namespace)])
+        if token not in self.tokens or namespace not in (None, self.tokens[token].namespace):
+            return _problem(404, "not_found", f"there is no token {token}")
+        del self.tokens[token]
+        return httpx2.Response(204)
+
+    def _secret(self, request: httpx2.Request, namespace: str, name: str) -> httpx2.Response:
+        present = (namespace, name) in self.secrets
+        if request.method == "GET":
+            return _json([self._told(*key) for key in self.secrets if key[0] == namespace])
+        if request.method == "DELETE" and present:
+            if self.users.get(name) and "force" not in request.url.params:
+                return _problem(409, "conflict", f"the secret {name} is used by {self.users[name][0]}")
+            del self.secrets[namespace, name]
+            return httpx2.Response(204)
+        mode = request.url.params.get("mode", "upsert")
+        if present and mode == "create":
+            return _problem(409, "conflict", f"the secret {name} exists already")
+        if not present and (request.method == "DELETE" or mode == "update"):
+            return _problem(404, "not_found", f"there is no secret {name}")
+        self.secrets[namespace, name] = request.content
+        return _json(self._told(namespace, name), 200 if present else 201)
+
+    def _told(self, namespace: str, name: str) -> SecretStatus:
+        return SecretStatus(
+            namespace=NamespaceName(namespace), name=name, version=1, created_unix_ms=0,
+            updated_unix_ms=1_700_000_000_000, functions=self.users.get(name, ()),
+        )  # fmt: skip
 
     def _function(self, request: httpx2.Request, namespace: str, name: str, rest: str) -> httpx2.Response:
         key = (namespace, name)
         if request.method == "PUT":
             spec = msgspec.json.decode(request.content, type=FunctionSpec)
-            assert spec.bundle in self.bundles
+            assert spec.runtime == "image" or (namespace, spec.bundle) in self.bundles
             revision = self.functions[key].revision + 1 if key in self.functions else 1
             first = self.looks.pop(0) if self.looks else {"state": "building", "replicas": ()}
             return _json(self.add(name, **{"spec": spec, "revision": revision, **first}), 201)
         if key not in self.functions:
-            problem = {"code": "not_found", "detail": f"there is no function {name}", "title": "x", "status": 404}
-            return httpx2.Response(404, json=problem, headers={"Content-Type": "application/problem+json"})
+            return _problem(404, "not_found", f"there is no function {name}")
         if request.method == "DELETE":
             del self.functions[key]
             return httpx2.Response(204)
@@ -136,6 +304,11 @@ class FakePlatform:
             LogLine(1_700_000_000_123_000_000 + at, key, ReplicaId("abcdefghij"), "stdout", "", text)
             for at, text in enumerate(self.log)
         ]
+
+
+def _problem(status: int, code: str, detail: str) -> httpx2.Response:
+    problem = {"code": code, "detail": detail, "title": "x", "status": status}
+    return httpx2.Response(status, json=problem, headers={"Content-Type": "application/problem+json"})
 
 
 def _json(value: object, status: int = 200) -> httpx2.Response:

@@ -1,6 +1,7 @@
 """Completion: scripts for three shells, and live names asked for without ever failing."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from click.shell_completion import ShellComplete
 
 from dayfly.cli.main import cli
 from dayfly.cli.session import Session
+from dayfly.model.namespace import NamespaceChange
 from dayfly.model.status import RevisionStatus
 
 Run = Callable[..., Any]
@@ -28,7 +30,7 @@ def test_each_shell_gets_a_script(dayfly: Run, shell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["describe", "invoke", "logs", "scale", "remove", "ready", "revisions", "rollback", "promote"]
+    "command", ["describe", "invoke", "logs", "scale", "remove", "ready", "revisions", "rollback", "promote", "top"]
 )
 def test_names_come_from_the_platform(platform: Any, command: str) -> None:
     platform.add("hello")
@@ -52,6 +54,12 @@ def test_the_namespace_that_was_typed_counts(platform: Any) -> None:
     assert platform.requests[-1].url.path == "/v1/namespaces/team-a/functions"
 
 
+def test_namespaces_come_from_the_platform(platform: Any) -> None:
+    platform.namespaces["team-a"] = NamespaceChange()
+    assert complete(platform, "namespace", "get", "te") == ["team-a"]
+    assert complete(platform, "list", "--namespace", "") == ["openfaas-fn", "team-a"]
+
+
 @pytest.mark.parametrize("answer", [httpx2.Response(500), httpx2.Response(200, text="<html>"), httpx2.Response(401)])
 def test_a_platform_that_does_not_answer_completes_nothing(platform: Any, answer: httpx2.Response) -> None:
     platform.refuse = answer
@@ -59,7 +67,7 @@ def test_a_platform_that_does_not_answer_completes_nothing(platform: Any, answer
 
 
 def test_commands_and_options_are_completed(platform: Any) -> None:
-    assert complete(platform, "de") == ["deploy", "describe"]
+    assert complete(platform, "de") == ["deploy", "describe", "dev"]
     assert "--output" in complete(platform, "list", "--")
     assert platform.requests == []
 
@@ -67,3 +75,16 @@ def test_commands_and_options_are_completed(platform: Any) -> None:
 def test_every_command_is_there() -> None:
     context = click.Context(cli)
     assert all(cli.get_command(context, name) for name in cli.list_commands(context))
+
+
+@pytest.mark.parametrize("command", ["dev", "run"])
+def test_what_is_being_written_is_completed_from_the_stack_file_and_the_folders(
+    platform: Any, home: Path, command: str
+) -> None:
+    assert complete(platform, command, "hel") == ["hel"]
+    (home / "stack.yaml").write_text("functions: {hello: {lang: x}, help: {lang: y}, other: {lang: z}}")
+    # The last one has the shell look for folders.
+    assert complete(platform, command, "hel") == ["hello", "help", "hel"]
+    (home / "stack.yaml").write_text("functions: [")
+    assert complete(platform, command, "hel") == ["hel"]
+    assert platform.requests == []

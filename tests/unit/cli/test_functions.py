@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 Run = Callable[..., Any]
@@ -45,7 +46,7 @@ def test_describe_shows_what_is_there_and_no_value_of_the_environment(dayfly: Ru
     platform.add("hello", spec=FunctionSpec(name="hello", env={"KEY": "hush"}, labels={"a": "1"}))
     text = dayfly("describe", "hello").stdout
     assert "Status:             Ready" in text
-    assert "a : 1" in text
+    assert "a: 1" in text
     assert "KEY" in text
     assert "hush" not in text
 
@@ -56,15 +57,109 @@ def test_describe_of_an_unknown_function_exits_66_with_one_line(dayfly: Run) -> 
     assert outcome.stderr == "Error: there is no function nobody\n"
 
 
-def test_logs_prints_time_replica_and_text(dayfly: Run, platform: Any) -> None:
+def test_list_in_full_has_faas_clis_columns_too(dayfly: Run, platform: Any) -> None:
+    platform.add("hello")
+    head, row = dayfly("list", "-v").stdout.splitlines()
+    assert head.split() == ["Function", "Image", "Invocations", "Replicas", "CreatedAt", "State", "Revision"]
+    assert row.split() == ["hello", "3", "1", "2023-11-14T22:13:20Z", "ready", "1"]
+
+
+def test_functions_are_printed_in_faas_clis_json(dayfly: Run, platform: Any) -> None:
+    from dayfly.model.function import FunctionSpec, Resources
+
+    spec = FunctionSpec(
+        name="hello", image="x/hello:1", process="cat", env={"A": "1"}, secrets=("key",), limits=Resources(memory="1Gi")
+    )
+    platform.add("hello", spec=spec, created_unix_ms=1_700_000_000_120)
+    (told,) = json.loads(dayfly("list", "--json").stdout)
+    assert told == {
+        "name": "hello",
+        "image": "x/hello:1",
+        "namespace": "openfaas-fn",
+        "envProcess": "cat",
+        "envVars": {"A": "1"},
+        "secrets": ["key"],
+        "labels": {},
+        "annotations": {},
+        "limits": {"memory": "1Gi"},
+        "invocationCount": 3,
+        "replicas": 1,
+        "availableReplicas": 1,
+        "createdAt": "2023-11-14T22:13:20.12Z",
+    }
+    described = json.loads(dayfly("describe", "hello", "--json").stdout)
+    assert described.items() >= told.items()
+    assert (described["Status"], described["InvocationCount"]) == ("Ready", 3)
+    assert described["URL"] == "http://127.0.0.1:8080/function/hello"
+    assert described["AsyncURL"] == "http://127.0.0.1:8080/async-function/hello"
+
+
+def test_the_stack_file_here_names_the_gateway(dayfly: Run, platform: Any, home: Any) -> None:
+    platform.add("hello")
+    stack = "provider: {name: openfaas, gateway: https://one.example.org}\nfunctions: {hello: {image: x, namespace: a}}"
+    (home / "stack.yaml").write_text(stack)
+    (home / "two.yml").write_text("provider: {name: openfaas, gateway: https://two.example.org}")
+    commands = (("list",), ("describe", "hello"), ("logs", "hello"), ("version",), ("ready",), ("invoke", "hello"))
+    for command in commands:
+        for args, host in (
+            ((), "one"), (("-f", "two.yml"), "two"), (("-g", "https://three.example.org"), "three"),
+        ):  # fmt: skip
+            assert dayfly(*command, *args).exit_code == 0, command
+            assert platform.requests[-1].url.host == f"{host}.example.org"
+    assert platform.requests[-1].url.path == "/function/hello.a"
+    dayfly("invoke", "hello", "-f", "two.yml")
+    assert platform.requests[-1].url.path == "/function/hello.openfaas-fn"
+
+
+def test_a_stack_file_that_only_lies_here_stops_nothing(dayfly: Run, home: Any) -> None:
+    (home / "stack.yml").write_text("services: [not, ours")
+    assert dayfly("list").exit_code == 0
+    assert dayfly("list", "-f", "stack.yml").exit_code == 64
+
+
+def test_a_log_with_nothing_in_it_is_told_for_people_alone(dayfly: Run, platform: Any) -> None:
+    platform.add("hello")
+    platform.log = []
+    outcome = dayfly("logs", "hello")
+    assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (0, "", "hello logged nothing.\n")
+    assert dayfly("logs", "hello", "--since", "5m").stderr == "hello logged nothing of the kind.\n"
+    assert dayfly("logs", "hello", "--tail").stderr == ""
+
+
+def test_logs_prints_time_and_text_as_asked_for(dayfly: Run, platform: Any) -> None:
     platform.add("hello")
     platform.log = ["one", "two"]
-    assert dayfly("logs", "hello").stdout == (
-        "2023-11-14T22:13:20.123Z (abcdefghij) one\n2023-11-14T22:13:20.123Z (abcdefghij) two\n"
-    )
-    dayfly("logs", "hello", "--since", "5m", "--tail", "7", "--follow", "--instance", "abcdefghij")
+    assert dayfly("logs", "hello").stdout == "2023-11-14T22:13:20Z one\n2023-11-14T22:13:20Z two\n"
+    platform.log = ["one"]
+    for args, line in (
+        (("--name", "--instance"), "2023-11-14T22:13:20Z hello (abcdefghij) one"),
+        (("--time-format", ""), "one"),
+        (("--time-format", "RFC3339Nano"), "2023-11-14T22:13:20.123Z one"),
+        (("-o", "keyvalue"), 'timestamp="2023-11-14T22:13:20Z" text="one"'),
+        (
+            ("-o", "keyvalue", "--name", "--instance", "--time-format", "15:04"),
+            'timestamp="22:13" name="hello" instance="abcdefghij" text="one"',
+        ),
+    ):
+        assert dayfly("logs", "hello", *args).stdout == line + "\n"
+    told = json.loads(dayfly("logs", "hello", "--json").stdout)
+    assert told["timestamp"] == "2023-11-14T22:13:20.123Z"
+    assert [told[key] for key in ("name", "namespace", "instance", "text")] == [
+        "hello", "openfaas-fn", "abcdefghij", "one",
+    ]  # fmt: skip
+
+
+def test_logs_asks_for_what_is_wanted(dayfly: Run, platform: Any) -> None:
+    platform.add("hello")
+    dayfly("logs", "hello", "--since", "5m", "--lines", "7", "--tail", "--replica", "abcdefghij")
+    assert dict(platform.requests[-1].url.params) == {
+        "since": "5m", "tail": "7", "follow": "true", "instance": "abcdefghij",
+    }  # fmt: skip
+    dayfly("logs", "hello", "--since-time", "2026-01-02T03:04:05Z", "--tail=false", "--lines", "0")
     query = dict(platform.requests[-1].url.params)
-    assert query == {"since": "5m", "tail": "7", "follow": "true", "instance": "abcdefghij"}
+    assert query.pop("since") == "2026-01-02T03:04:05Z"
+    assert "follow" not in query
+    assert query.get("tail", "-1") == "-1"
 
 
 def test_logs_for_programs_are_a_line_each(dayfly: Run, platform: Any) -> None:
@@ -100,7 +195,7 @@ def test_remove_goes_on_after_one_that_is_missing(dayfly: Run, platform: Any) ->
     outcome = dayfly("remove", "gone", "here")
     assert outcome.exit_code == 66
     assert platform.functions == {}
-    assert "gone: no existing function to remove" in outcome.stderr
+    assert "gone: No existing function to remove" in outcome.stderr
 
 
 def test_remove_without_a_name_is_refused(dayfly: Run) -> None:
@@ -150,3 +245,30 @@ def test_ready_gives_up_after_its_attempts_and_at_once_on_failure(dayfly: Run, p
 
 def test_ready_for_the_gateway(dayfly: Run) -> None:
     assert dayfly("ready").stdout == "[1/60] Waiting for gateway\nDayfly gateway is ready\n"
+
+
+def test_describe_warns_of_a_function_that_tells_its_callers_tracebacks(dayfly: Run, platform: Any) -> None:
+    from dayfly.model.debug import Debug, Debugger
+    from dayfly.model.function import FunctionSpec
+
+    platform.add("plain")
+    platform.add("told", spec=FunctionSpec(name="told", debug=Debug(debugger=Debugger(5679, "1.8.22"))))
+    assert "WARNING" not in dayfly("describe", "plain").stdout
+    line = next(line for line in dayfly("describe", "told").stdout.splitlines() if line.startswith("Debug:"))
+    assert "WARNING" in line
+    assert "tracebacks" in line
+    assert "127.0.0.1:5679" in line
+
+
+def test_describe_tells_what_an_image_is_and_what_it_may(dayfly: Run, platform: Any) -> None:
+    assert dayfly("deploy", "web", "--image", "web:1", "--network", "host", "--no-wait").exit_code == 0
+    ((key, status),) = platform.functions.items()
+    platform.functions[key] = msgspec.structs.replace(status, pinned_image="web@sha256:abc")
+    told = dayfly("describe", "web").stdout
+    assert "web:1\n" in told
+    assert "pinned to web@sha256:abc" in told
+    assert "container, held by its engine" in told
+    assert "what any container of the engine reaches" in told
+    granted = ("--annotation", "com.dayfly.run-as-root=true")
+    assert dayfly("deploy", "web", "--image", "web:1", *granted, "--no-wait").exit_code == 0
+    assert "WARNING: it may be root" in dayfly("describe", "web").stdout

@@ -1,6 +1,8 @@
 """invoke: bytes in, bytes out, and nothing of ours given away."""
 
+import hmac
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,6 +19,15 @@ def test_it_carries_bytes_both_ways(dayfly: Run, platform: Any) -> None:
     assert (request.method, request.url.path) == ("POST", "/function/hello.openfaas-fn")
     assert request.headers["content-type"] == "text/plain"
     assert request.headers["content-length"] == "256"
+
+
+@pytest.mark.usefixtures("platform")
+def test_what_is_sent_can_be_given_or_be_in_a_file(dayfly: Run, tmp_path: Path) -> None:
+    assert dayfly("invoke", "hello", "-d", "Crème", stdin="not this").stdout == "echo:Crème"
+    (tmp_path / "order.json").write_text("{}")
+    assert dayfly("invoke", "hello", "--data", f"@{tmp_path}/order.json").stdout == "echo:{}"
+    outcome = dayfly("invoke", "hello", "--data", f"@{tmp_path}/none")
+    assert (outcome.exit_code, "none cannot be read: No such file" in outcome.stderr) == (64, True)
 
 
 def test_a_long_input_goes_in_pieces(dayfly: Run, platform: Any) -> None:
@@ -48,7 +59,28 @@ def test_a_functions_error_is_told_on_standard_error_with_1(dayfly: Run, platfor
     platform.invoke = lambda _: httpx2.Response(500, text="boom \x1b[31mred", headers={"X-Call-Id": "c"})
     outcome = dayfly("invoke", "hello")
     assert (outcome.exit_code, outcome.stdout) == (1, "")
-    assert outcome.stderr == "Error: hello.openfaas-fn answered 500 Internal Server Error: boom \\x1b[31mred\n"
+    assert outcome.stderr == "Error: Server returned unexpected status code: 500 - boom \\x1b[31mred\n"
+
+
+@pytest.mark.parametrize("detail", ["the function raised KeyError; its log has it", "it hit a limit: its memory"])
+def test_what_the_platform_says_of_a_functions_error_is_told_whole(dayfly: Run, platform: Any, detail: str) -> None:
+    problem = {"code": "function_failed", "detail": detail, "status": 500}
+    platform.invoke = lambda _: httpx2.Response(500, json=problem, headers={"Content-Type": "application/problem+json"})
+    outcome = dayfly("invoke", "hello")
+    assert outcome.exit_code == 1
+    assert outcome.stderr == f"Error: Server returned unexpected status code: 500 - {detail}\n"
+
+
+def test_an_end_for_memory_or_time_is_told_in_words_with_what_to_do(dayfly: Run, platform: Any) -> None:
+    problem = {
+        "type": "urn:dayfly:problem:function_out_of_memory",
+        "code": "function_out_of_memory",
+        "detail": "The replica is gone: it used more than its memory limit of 100 MiB.",
+        "hint": "Raise limits.memory.",
+    }
+    platform.invoke = lambda _: httpx2.Response(502, json=problem, headers={"Content-Type": "application/problem+json"})
+    told = "The replica is gone: it used more than its memory limit of 100 MiB.\nRaise limits.memory.\n"
+    assert dayfly("invoke", "hello").stderr == f"Error: Server returned unexpected status code: 502 - {told}"
 
 
 def test_the_platforms_own_refusal_has_its_own_exit_code(dayfly: Run, platform: Any) -> None:
@@ -68,11 +100,14 @@ def test_verbose_says_the_call_id(dayfly: Run) -> None:
     assert "call id call-1" in dayfly("invoke", "hello", "-v").stderr
 
 
-def test_queued_calls_are_refused_plainly(dayfly: Run, platform: Any) -> None:
-    outcome = dayfly("invoke", "hello", "--async")
-    assert outcome.exit_code == 69
-    assert "not there yet" in outcome.stderr
-    assert platform.requests == []
+def test_a_call_is_queued(dayfly: Run, platform: Any) -> None:
+    outcome = dayfly("invoke", "hello", "-a", "-v", "-H", "X-Callback-Url: http://x", stdin="later")
+    assert (outcome.exit_code, outcome.stdout) == (0, "call-2\n")
+    assert outcome.stderr == "202, call id call-2\nFunction submitted asynchronously.\n"
+    request = platform.requests[-1]
+    assert (request.url.path, request.content) == ("/async-function/hello.openfaas-fn", b"later")
+    assert request.headers["x-callback-url"] == "http://x"
+    assert dayfly("invoke", "hello", "--async", "-m", "GET").exit_code == 64
 
 
 @pytest.mark.parametrize(
@@ -97,3 +132,31 @@ def test_a_cookie_that_one_function_sets_is_not_told_to_another() -> None:
         client.invoke("one")
         client.invoke("two")
     assert seen == [None, None]
+
+
+def test_the_input_is_signed(dayfly: Run, platform: Any, home: Any) -> None:
+    """The sum is that of `openssl dgst -sha256 -hmac hush` over the same bytes."""
+    (home / "key").write_text("hush\n")
+    body = b"x" * 600_000
+    for args in (("--key", "hush"), ("--key-file", "key")):
+        assert dayfly("invoke", "hello", "--sign", "X-Sum", *args, stdin=body).stdout_bytes == b"echo:" + body
+        expected = hmac.new(b"hush", body, "sha256").hexdigest()
+        assert platform.requests[-1].headers["x-sum"] == f"sha256={expected}"
+
+
+@pytest.mark.parametrize(
+    "args", [("--sign", "X-Sum"), ("--key", "k"), ("--sign", "X", "--key", "k", "--key-file", "f")]
+)
+def test_signing_takes_both(dayfly: Run, platform: Any, args: tuple[str, ...]) -> None:
+    outcome = dayfly("invoke", "hello", *args)
+    assert outcome.exit_code == 64
+    assert platform.requests == []
+
+
+def test_older_headers_are_understood_with_a_warning(dayfly: Run, platform: Any) -> None:
+    outcome = dayfly("invoke", "hello", "-H", "X-One=1", "-H", "Content-Type: a/b")
+    assert "deprecated 'key=value' format" in outcome.stderr
+    assert platform.requests[-1].headers["x-one"] == "1"
+    assert platform.requests[-1].headers.get_list("content-type") == ["a/b"]
+    dayfly("invoke", "hello", "-H", "Content-Type: a/b", "--content-type", "c/d")
+    assert platform.requests[-1].headers.get_list("content-type") == ["c/d"]

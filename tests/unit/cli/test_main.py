@@ -1,5 +1,6 @@
 """The frame of the command line: lazy loading, help, exit codes, interruptions; in process and as a real process."""
 
+import functools
 import os
 import signal
 import socket
@@ -40,6 +41,14 @@ def test_every_command_has_help_with_its_summary_and_examples(dayfly: Run, name:
     text = dayfly(name, "--help").stdout
     assert "Examples:" in text
     assert f"dayfly {name}" in text
+
+
+def test_commands_below_commands_have_examples_too(dayfly: Run) -> None:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        group = cli.get_command(context, name)
+        for below in group.list_commands(context) if isinstance(group, click.Group) else ():
+            assert "Examples:" in dayfly(name, below, "--help").stdout, f"{name} {below}"
 
 
 def test_help_lists_the_commands_and_loads_none_of_them() -> None:
@@ -141,9 +150,13 @@ def silent_gateway() -> Iterator[socket.socket]:
 
 def test_ctrl_c_ends_with_130_and_no_traceback(silent_gateway: socket.socket) -> None:
     url = f"http://127.0.0.1:{silent_gateway.getsockname()[1]}"
-    child = subprocess.Popen([*ARGV, "list", "-g", url], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    # A job of a shell without job control ignores Ctrl-C, and so would the command that these tests start.
+    heeding = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    child = subprocess.Popen(
+        [*ARGV, "list", "-g", url], stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heeding
+    )
     connection, _ = silent_gateway.accept()
-    with connection:
+    with connection, child:
         assert connection.recv(1)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=DEADLINE_S)

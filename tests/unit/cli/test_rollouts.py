@@ -255,5 +255,6 @@ def test_describe_of_a_revision_that_fails_says_why_once_and_that_the_other_serv
 
 def test_describe_without_a_rollout_says_none(dayfly: Run, platform: Any) -> None:
     platform.add("hello")
-    text = dayfly("describe", "hello").stdout
+    text = dayfly("describe", "hello", "-v").stdout
     assert [line.split()[-1] for line in text.splitlines() if "Rollout:" in line] == ["<none>", "<none>"]
+    assert "<none>" not in dayfly("describe", "hello").stdout

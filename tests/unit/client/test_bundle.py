@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from dayfly.client import bundle as bundle_module
+from dayfly.client import walk
 from dayfly.client.bundle import pack
 from dayfly.model.errors import InvalidRequest, PayloadTooLarge
+from dayfly.model.token import new_token
 
 KEY = b"-----BEGIN RSA PRIVATE KEY-----\n" + b"MIIEowIBAAKCAQEAtestkeymaterial0123456789\n"
 
@@ -67,7 +69,20 @@ def test_clutter_is_left_out(code: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [".git", ".env", ".env.production", "server.pem", "id_rsa", "id_ed25519", ".aws", ".kube", ".ssh", ".netrc"]
+    "name",
+    [
+        ".git",
+        ".env",
+        ".env.production",
+        "server.pem",
+        "id_rsa",
+        "id_ed25519",
+        ".aws",
+        ".kube",
+        ".ssh",
+        ".netrc",
+        ".secrets",
+    ],
 )
 @pytest.mark.parametrize("where", ["", "sub"])
 def test_credentials_are_refused_by_name_unless_ignored(code: Path, name: str, where: str) -> None:
@@ -99,8 +114,16 @@ def test_innocent_names_are_carried(code: Path, name: str) -> None:
 )
 def test_private_keys_are_found_by_content(code: Path, content: bytes) -> None:
     (code / "sub" / "harmless.txt").write_bytes(content)
-    with pytest.raises(InvalidRequest, match=r"harmless\.txt contains a private key"):
+    with pytest.raises(InvalidRequest, match=r"harmless\.txt:[12]: a private key"):
         pack(code)
+
+
+def test_tokens_are_found_by_content(code: Path) -> None:
+    _, token = new_token()
+    (code / "sub" / "ci.yaml").write_text(f"run: dayfly login --token {token}\n")
+    with pytest.raises(InvalidRequest, match=r"sub/ci\.yaml:1: a token of Dayfly") as caught:
+        pack(code)
+    assert token not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +212,7 @@ def test_deep_folders_are_refused(code: Path) -> None:
 
 
 def test_entries_are_counted(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_module, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(walk, "MAX_ENTRIES", 3)
     pack(code)
     (code / "fourth").touch()
     with pytest.raises(InvalidRequest, match="more than 3"):

@@ -12,15 +12,21 @@ import httpx2
 import msgspec
 import pytest
 
+from dayfly.catalog.listing import items
 from dayfly.client import AsyncClient, Client, Credential
 from dayfly.client.bundle import Bundle
 from dayfly.client.gateway import Target
 from dayfly.model import errors
+from dayfly.model.builder import BuilderSecret
+from dayfly.model.flow import FlowSpec
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
+from dayfly.model.namespace import NamespaceChange, NamespaceStatus, Quota, Usage
 from dayfly.model.rollout import Canary
+from dayfly.model.secret import KeyRotation, SecretStatus
 from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo, RevisionStatus, RollbackRequest
+from dayfly.model.token import IssuedToken, TokenStatus
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 DIGEST = "sha256:" + "a" * 64
@@ -75,6 +81,17 @@ def driver(request: pytest.FixtureRequest) -> Driver:
 
 
 FUNCTIONS = "/v1/namespaces/openfaas-fn/functions"
+SECRET = SecretStatus(
+    namespace=NamespaceName("openfaas-fn"), name="a.b", version=1, created_unix_ms=1, updated_unix_ms=1,
+    functions=("hello",),
+)  # fmt: skip
+NAMESPACE = NamespaceStatus(
+    name="team-a", labels={}, annotations={}, quota=Quota(functions=1), used=Usage(replicas=2), created_unix_ms=1
+)
+ISSUED = IssuedToken(
+    token="dayfly_4tk8zq0w1c5m_hush",
+    status=TokenStatus(id="4tk8zq0w1c5m", namespace="team-a", role="deploy", created_unix_ms=1),
+)
 REVISION = RevisionStatus(number=1, spec=STATUS.spec, created_unix_ms=1, role="serving")
 
 
@@ -90,6 +107,18 @@ REVISION = RevisionStatus(number=1, spec=STATUS.spec, created_unix_ms=1, role="s
         ("list_revisions", ("hello",), f"GET {FUNCTIONS}/hello/revisions", [REVISION]),
         ("rollback", ("hello",), f"POST {FUNCTIONS}/hello/rollback", STATUS),
         ("promote", ("hello.team-a",), "POST /v1/namespaces/team-a/functions/hello/promote", STATUS),
+        ("list_secrets", (), "GET /v1/namespaces/openfaas-fn/secrets", [SECRET]),
+        ("list_secrets", ("team-a",), "GET /v1/namespaces/team-a/secrets", []),
+        ("get_namespace", ("team-a",), "GET /v1/namespaces/team-a", NAMESPACE),
+        ("create_namespace", ("team-a",), "POST /v1/namespaces/team-a", NAMESPACE),
+        ("update_namespace", ("team-a", NamespaceChange()), "PUT /v1/namespaces/team-a", NAMESPACE),
+        ("builder_secret", ("team-a",), "GET /v1/namespaces/team-a/builder-secret", BuilderSecret("team-a", "s")),
+        ("list_tokens", (), "GET /v1/namespaces/openfaas-fn/tokens", [ISSUED.status]),
+        ("list_tokens", ("team-a",), "GET /v1/namespaces/team-a/tokens", [ISSUED.status]),
+        ("list_tokens", (None,), "GET /v1/tokens", []),
+        ("create_token", ("deploy",), "POST /v1/namespaces/openfaas-fn/tokens", ISSUED),
+        ("put_secret", ("a.b", b"x"), "PUT /v1/namespaces/openfaas-fn/secrets/a.b", SECRET),
+        ("rotate_key", (), "POST /v1/secrets/rotate-key", KeyRotation(key="k", retired=("l",), secrets=2)),
         ("info", (), "GET /v1/info", PlatformInfo(
             version="1", provider="p", architecture="a", default_namespace="d", gateway_url="", console_url="",
             metrics_url="", functions=0, gateways=1,
@@ -148,6 +177,67 @@ def test_a_rollout_is_checked_before_it_is_sent(driver: Driver, method: str, arg
     assert driver.requests == []
 
 
+def test_a_secret_is_sent_as_it_is_and_removed_by_name(driver: Driver) -> None:
+    driver.reply(SECRET, 201)
+    driver.call("put_secret", "a.b", bytes(range(256)), namespace="team-a", mode="create")
+    assert driver.last.content == bytes(range(256))
+    assert str(driver.last.url).endswith("/v1/namespaces/team-a/secrets/a.b?mode=create")
+    driver.answer = lambda _: httpx2.Response(204)
+    for force, query in ((False, {}), (True, {"force": "true"})):
+        assert driver.call("remove_secret", "a.b", force=force) is None
+        assert (driver.last.method, dict(driver.last.url.params)) == ("DELETE", query)
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "A", "", "a\n"])
+def test_a_secret_is_checked_before_it_is_sent(driver: Driver, name: str) -> None:
+    with pytest.raises(errors.InvalidName):
+        driver.call("put_secret", name, b"canary")
+    with pytest.raises(errors.InvalidName):
+        driver.call("remove_secret", name)
+    with pytest.raises(errors.InvalidRequest, match="empty"):
+        driver.call("put_secret", "one", b"")
+    assert driver.requests == []
+
+
+def test_what_is_said_of_a_namespace_is_sent(driver: Driver) -> None:
+    driver.reply(NAMESPACE, 201)
+    change = NamespaceChange(labels={"team": "a"}, quota=Quota(functions=1, memory="1Gi"))
+    for method in ("create_namespace", "update_namespace"):
+        driver.call(method, "team-a", change)
+        assert json.loads(driver.last.content) == {
+            "labels": {"team": "a"}, "quota": {"functions": 1, "memory": "1Gi"}
+        }  # fmt: skip
+    driver.answer = lambda _: httpx2.Response(204)
+    for force, query in ((False, {}), (True, {"force": "true"})):
+        assert driver.call("remove_namespace", "team-a", force=force) is None
+        assert (driver.last.method, driver.last.url.path) == ("DELETE", "/v1/namespaces/team-a")
+        assert dict(driver.last.url.params) == query
+
+
+def test_which_token_is_made_and_revoked(driver: Driver) -> None:
+    driver.reply(ISSUED, 201)
+    driver.call("create_token", "view", namespace=None, expires="30d", note="ci")
+    assert driver.last.url.path == "/v1/tokens"
+    assert json.loads(driver.last.content) == {"role": "view", "expires": "30d", "note": "ci"}
+    driver.answer = lambda _: httpx2.Response(204)
+    for namespace, path in (("", "/v1/namespaces/openfaas-fn/tokens"), (None, "/v1/tokens")):
+        assert driver.call("revoke_token", "4tk8zq0w1c5m", namespace=namespace) is None
+        assert (driver.last.method, driver.last.url.path) == ("DELETE", f"{path}/4tk8zq0w1c5m")
+    assert "hush" not in repr(ISSUED)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "A", "a\n"])
+@pytest.mark.parametrize("method", ["create_namespace", "update_namespace", "remove_namespace"])
+def test_no_namespace_is_meant_by_an_accident(driver: Driver, method: str, name: str) -> None:
+    with pytest.raises(errors.InvalidName):
+        driver.call(method, name, *([NamespaceChange()] if method == "update_namespace" else []))
+    with pytest.raises(errors.InvalidSpec):
+        driver.call("create_namespace", "a", NamespaceChange(quota=Quota(memory="lots")))
+    with pytest.raises(errors.InvalidName):
+        driver.call("revoke_token", "../../functions/hello")
+    assert driver.requests == []
+
+
 def test_deploy_checks_before_it_sends(driver: Driver) -> None:
     with pytest.raises(errors.InvalidSpec):
         driver.call("deploy", FunctionSpec(name="hello", timeout="never"))
@@ -177,10 +267,13 @@ def test_a_bundle_is_uploaded_once(driver: Driver) -> None:
     )
     assert driver.call("upload", bundle) == BundleReceipt(DIGEST, 4)
     assert [(request.method, request.content) for request in driver.requests] == [("HEAD", b""), ("PUT", b"data")]
+    assert {request.url.path for request in driver.requests} == {f"/v1/namespaces/openfaas-fn/bundles/{DIGEST}"}
     driver.requests.clear()
     driver.answer = lambda _: httpx2.Response(200)
-    assert driver.call("upload", bundle) == BundleReceipt(DIGEST, 4)
-    assert [request.method for request in driver.requests] == ["HEAD"]
+    assert driver.call("upload", bundle, namespace="team-a") == BundleReceipt(DIGEST, 4)
+    assert [(request.method, request.url.path) for request in driver.requests] == [
+        ("HEAD", f"/v1/namespaces/team-a/bundles/{DIGEST}")
+    ]
 
 
 def test_build_log_is_text(driver: Driver) -> None:
@@ -285,6 +378,7 @@ def test_retry_after_and_the_hint_to_log_in(driver: Driver) -> None:
     with pytest.raises(errors.Unauthenticated) as unknown:
         driver.call("info")
     assert "dayfly login" in unknown.value.hint
+    assert "needs a credential" in str(unknown.value)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"\xff", b'{"version": 1}'])
@@ -386,4 +480,80 @@ def test_a_path_that_would_be_read_otherwise_is_refused(driver: Driver, path: st
 def test_names_are_checked_before_they_become_paths(driver: Driver, name: str, method: str) -> None:
     with pytest.raises(errors.InvalidName):
         driver.call(method, name)
+    assert driver.requests == []
+
+
+def test_the_store_is_listed(driver: Driver) -> None:
+    driver.reply(items())
+    assert driver.call("list_store") == list(items())
+    assert (driver.last.method, driver.last.url.path) == ("GET", "/v1/store")
+
+
+def test_a_queued_call_has_an_id_and_carries_no_credential() -> None:
+    """It goes to somebody else's code, as every call does."""
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(202, headers={"X-Call-Id": "call-1"})
+
+    from dayfly.client import Client, Credential
+
+    with Client(
+        "http://127.0.0.1:1", credential=Credential.bearer("secret"), transport=httpx2.MockTransport(answer)
+    ) as client:
+        assert client.submit("hello", b"in", path="a", query=[("x", "1")], headers={"X-Delay": "10m"}) == "call-1"
+    request = seen[0]
+    assert (request.method, request.url.raw_path) == ("POST", b"/async-function/hello.openfaas-fn/a?x=1")
+    assert (request.read(), request.headers["x-delay"]) == (b"in", "10m")
+    assert "authorization" not in request.headers
+
+
+RUN = {
+    "run": {
+        "id": "r", "namespace": "openfaas-fn", "flow": "bill", "state": "done", "started_unix_ms": 1, "input": None,
+        "result": [1], "spec": {"name": "bill", "steps": [{"do": "set", "name": "a", "value": "input"}]},
+    },
+    "steps": [],
+}  # fmt: skip
+
+
+def test_flows_and_their_runs(driver: Driver) -> None:
+    spec = FlowSpec.sequence("bill", "openfaas-fn", ("load",))
+    status = {"spec": msgspec.to_builtins(spec), "created_unix_ms": 1, "updated_unix_ms": 2, "runs_under_way": 3}
+    driver.answer = lambda _: httpx2.Response(200, json=status)
+    assert driver.call("put_flow", spec, mode="create").runs_under_way == 3
+    assert driver.call("get_flow", "bill", namespace="team").spec == spec
+    driver.answer = lambda _: httpx2.Response(200, json=[status])
+    assert [each.spec for each in driver.call("list_flows")] == [spec]
+    driver.answer = lambda _: httpx2.Response(204)
+    driver.call("remove_flow", "bill")
+    driver.call("send_event", "r", "paid", b"{}", content_type="application/json")
+    driver.call("judge_step", "r", "each.1.ok", approve=False, comment="no")
+    driver.answer = lambda _: httpx2.Response(202, json=RUN)
+    assert driver.call("start_run", "bill", b"x", key="k", wait_s=5).run.result == [1]
+    assert driver.call("rerun", "r", "a").run.id == "r"
+    driver.answer = lambda _: httpx2.Response(200, json=RUN)
+    assert driver.call("get_run", "r", wait_s=2).run.state == "done"
+    assert driver.call("cancel_run", "r").steps == ()
+    driver.answer = lambda _: httpx2.Response(200, json=[])
+    assert driver.call("list_runs", "team", flow="bill", state="failed", limit=3) == []
+    base = "/v1/namespaces/openfaas-fn"
+    assert [f"{each.method} {each.url.raw_path.decode()}" for each in driver.requests] == [
+        f"PUT {base}/flows/bill?mode=create", "GET /v1/namespaces/team/flows/bill", f"GET {base}/flows",
+        f"DELETE {base}/flows/bill", f"POST {base}/flow-runs/r/events/paid",
+        f"POST {base}/flow-runs/r/approvals/each.1.ok", f"POST {base}/flows/bill/runs?wait=5s",
+        f"POST {base}/flow-runs/r/rerun", f"GET {base}/flow-runs/r?wait=2s", f"DELETE {base}/flow-runs/r",
+        "GET /v1/namespaces/team/flow-runs?limit=3&flow=bill&state=failed",
+    ]  # fmt: skip
+    assert driver.requests[6].headers["idempotency-key"] == "k"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [("get_run", ("a/b",)), ("send_event", ("r", "a b")), ("judge_step", ("r", "a/b")), ("get_flow", ("No",))],
+)
+def test_what_is_no_name_of_a_flows_things_is_not_sent(driver: Driver, method: str, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(errors.InvalidName):
+        driver.call(method, *arguments, **({"approve": True} if method == "judge_step" else {}))
     assert driver.requests == []

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dayfly.client.credentials import Credential, CredentialFile
-from dayfly.model.errors import ConfigError, InvalidRequest
+from dayfly.client.credentials import Credential, CredentialFile, Login
+from dayfly.model.errors import ConfigError, InvalidName, InvalidRequest
 
 
 @pytest.fixture
@@ -24,11 +24,24 @@ def test_a_login_is_kept_and_forgotten(file: CredentialFile) -> None:
     assert file.find("http://a") is None
     file.save("http://a", "admin", "pw:with:colons")
     file.save("http://b", "admin", "other")
-    assert file.find("http://a") == Credential.basic("admin", "pw:with:colons")
+    kept = file.find("http://a")
+    assert kept is not None
+    assert (kept.credential, kept.own_namespace) == (Credential.basic("admin", "pw:with:colons"), "openfaas-fn")
     assert file.remove("http://a") is True
     assert file.remove("http://a") is False
     assert file.find("http://a") is None
     assert file.find("http://b") is not None
+
+
+def test_a_login_for_one_namespace_is_kept_with_it(file: CredentialFile) -> None:
+    file.save("http://a", "admin", "pw")
+    assert "namespace" not in file.path.read_text()
+    file.save("http://a", "token", "hush", namespace="team-a")
+    kept = file.find("http://a")
+    assert kept is not None
+    assert kept.own_namespace == "team-a"
+    with pytest.raises(InvalidName):
+        file.save("http://a", "token", "hush", namespace="Team A")
 
 
 def test_the_file_is_private_from_the_beginning(file: CredentialFile) -> None:
@@ -64,6 +77,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_secrets_are_not_in_repr() -> None:
     assert repr(Credential.bearer("hush-hush")) == "Credential(Bearer …)"
     assert "c2Vj" not in repr(Credential.basic("a", "sec"))
+    assert "sec" not in repr(Login(username="a", password="sec"))
 
 
 @pytest.mark.parametrize(("name", "password"), [("", "x"), ("a", ""), ("a:b", "x")])

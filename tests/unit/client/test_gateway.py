@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dayfly.client.credentials import CredentialFile
+from dayfly.client.credentials import Credential, CredentialFile
 from dayfly.client.gateway import DEFAULT_URL, Target, choose_target, normalise_url
 from dayfly.model.errors import InvalidRequest
 
@@ -103,6 +103,23 @@ def test_a_login_goes_to_its_own_gateway_only(environ: dict[str, str]) -> None:
     assert choose_target("https://faas.example.org/", environ=environ).credential is not None
     for url in ("http://faas.example.org", "https://faas.example.org:8443", "https://example.org"):
         assert choose_target(url, environ=environ).credential is None, url
+
+
+def test_a_login_says_which_namespace_is_meant(environ: dict[str, str]) -> None:
+    url = "https://faas.example.org"
+    CredentialFile.default(environ).save(url, "token", "pw", namespace="team-a")
+    target = choose_target(url, environ=environ)
+    assert (target.namespace(""), target.namespace("team-b")) == ("team-a", "team-b")
+    assert [str(target.key(*name)) for name in (("f",), ("f.team-b",), ("f", "team-b"))] == [
+        "f.team-a",
+        "f.team-b",
+        "f.team-b",
+    ]
+    assert target.with_own(None, "").own_namespace == "team-a"
+    assert target.with_own(None, "team-c").own_namespace == "team-c"
+    given = Credential.bearer("x")
+    assert target.with_own(given, "") == Target(url, given), "what was kept is of the credential that was kept"
+    assert choose_target("https://example.org", environ=environ).namespace("") == "openfaas-fn"
 
 
 @pytest.mark.parametrize(

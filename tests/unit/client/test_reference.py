@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import dayfly.client
-from dayfly.client.stack import DIALECTS
+from dayfly.client.templates import built_in
 from dayfly.model.function import FunctionSpec
 from dayfly.model.status import FunctionStatus
 
@@ -39,14 +39,15 @@ def test_snippets_run(snippet: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "hello").mkdir()
     (tmp_path / "hello/handler.py").touch()
     (tmp_path / "stack.yaml").write_text("functions: {hello: {lang: python, handler: ./hello}}")
-    monkeypatch.setattr("dayfly.client.blocking.transport", lambda *_: httpx2.MockTransport(answer))
-    monkeypatch.setattr("dayfly.client.asynchronous.async_transport", lambda *_: httpx2.MockTransport(answer))
+    monkeypatch.setattr("dayfly.client.connection.transport", lambda *_: httpx2.MockTransport(answer))
+    monkeypatch.setattr("dayfly.client.connection.async_transport", lambda *_: httpx2.MockTransport(answer))
     scope: dict[str, Any] = {}
     exec(compile(snippet, "client.md", "exec"), scope)  # noqa: S102 - our own documentation
 
 
 def test_the_page_names_every_method_and_language() -> None:
     assert len(SNIPPETS) == 4
-    methods = [name for name in vars(dayfly.client.Client) if not name.startswith("_")]
+    methods = [name for name in dir(dayfly.client.Client) if not name.startswith("_")]
+    assert methods == [name for name in dir(dayfly.client.AsyncClient) if not name.startswith("_")]
     assert [name for name in methods if f"`{name}" not in PAGE] == []
-    assert [lang for lang in DIALECTS if f"`{lang}`" not in PAGE] == []
+    assert [lang for each in built_in() for lang in (each.name, *each.also) if f"`{lang}`" not in PAGE] == []

@@ -1,7 +1,10 @@
 """The table of operators, and that nothing but our own error ever comes out."""
 
+import shutil
+import subprocess
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dayfly.client.substitution import MAX_RESULT, substitute
@@ -107,3 +110,33 @@ def test_any_text_is_substituted_or_refused(text: str, value: str) -> None:
         assert "${" in text
     else:
         assert result == text or "${" in text
+
+
+BASH = shutil.which("bash")
+PLAIN = st.text(alphabet="abcXY.é", max_size=3)
+GLOBS = st.text(alphabet="abX.*?", min_size=1, max_size=4)
+OPERATIONS = st.one_of(
+    st.sampled_from(["", "^", "^^", ",", ",,"]),
+    st.builds(":{}".format, st.integers(0, 9)),
+    st.builds(":{}:{}".format, st.integers(0, 9), st.integers(0, 9)),
+    st.builds(":-{}".format, PLAIN),
+    st.builds(
+        "{}{}".format, st.sampled_from(["#", "##", "%", "%%"]), st.text(alphabet="abX.*?", min_size=1, max_size=4)
+    ),
+    st.builds("{}{}/{}".format, st.sampled_from(["/", "//", "/#", "/%"]), PLAIN.filter(bool), PLAIN),
+)
+VALUES = st.text(alphabet="abcXY.éÉ ", max_size=8)
+
+
+@pytest.mark.skipif(BASH is None, reason="bash, whose operators these are, is not here")
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(VALUES, OPERATIONS), min_size=1, max_size=30))
+def test_bash_makes_the_same_of_it(cases: list[tuple[str, str]]) -> None:
+    """faas-cli's operators are bash's, where both have them: here bash says what each makes."""
+    environ = {f"V{at}": value for at, (value, _) in enumerate(cases)}
+    expressions = [f"${{V{at}{operation}}}" for at, (_, operation) in enumerate(cases)]
+    expressions += [f"${{#V{at}}}" for at in range(len(cases))]
+    script = "".join(f'printf "%s\\0" "{expression}"\n' for expression in expressions)
+    argv = (BASH or "", "--norc", "-c", script)
+    done = subprocess.run(argv, env={**environ, "LC_ALL": "C.UTF-8"}, capture_output=True, check=True)
+    assert [substitute(expression, environ) for expression in expressions] == done.stdout.decode().split("\0")[:-1]

@@ -15,8 +15,10 @@ from dayfly.control.plane import ControlPlane
 from dayfly.decide.invariants import validate
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
-from dayfly.model.names import BundleDigest, FunctionKey, parse_function_key
-from dayfly.model.replica import Prepared
+from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName, parse_function_key
+from dayfly.model.namespace import NamespaceChange
+from dayfly.model.replica import Ceilings, Prepared
+from dayfly.model.route_entry import RouteEntry
 from dayfly.model.table import (
     Delta,
     Demand,
@@ -33,9 +35,14 @@ from dayfly.model.table import (
 from dayfly.providers.fake import FakeProvider
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.memory import MemoryStore
+from dayfly.storage.memory_ledger import MemoryLedger
+from dayfly.storage.memory_routes import MemoryRoutes
+from dayfly.storage.memory_tenancy import MemoryTenancy
+from dayfly.storage.secrets.memory import MemorySecrets
 
 DEADLINE_S = 10.0
 BUNDLE = "sha256:" + "a" * 64
+CEILINGS = Ceilings(processes=100)
 _TO_GATEWAY: msgspec.msgpack.Decoder[ToGateway] = msgspec.msgpack.Decoder(ToGateway)
 
 
@@ -64,6 +71,17 @@ class AnyBlobs(FileBlobs):
         return digest not in self.missing
 
 
+class AnyTenancy(MemoryTenancy):
+    """Gives every namespace every bundle, but for those in `foreign`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(lambda: store.broken)
+        self.foreign: set[str] = set()
+
+    async def has_bundle(self, namespace: NamespaceName, digest: BundleDigest) -> bool:
+        return digest not in self.foreign or await super().has_bundle(namespace, digest)
+
+
 class ScriptedPreparer:
     """Prepares at once, unless `gate` is cleared; fails with `error` when set."""
 
@@ -71,11 +89,18 @@ class ScriptedPreparer:
         self.gate = asyncio.Event()
         self.gate.set()
         self.error: Exception | None = None
+        self.refusal: Exception | None = None
         self.place = "/code"
         self.asked: list[FunctionSpec] = []
 
-    async def prepare(self, spec: FunctionSpec) -> Prepared:
+    async def check(self, _spec: FunctionSpec) -> None:
+        """Refuse what it was told to."""
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def prepare(self, spec: FunctionSpec, revision: int) -> Prepared:
         self.asked.append(spec)
+        assert revision > 0
         await self.gate.wait()
         if self.error is not None:
             raise self.error
@@ -141,6 +166,9 @@ class ListedLogs:
     def write(self, line: LogLine) -> None:
         self.lines.append(line)
 
+    async def forget(self, namespace: NamespaceName) -> None:
+        self.lines = [line for line in self.lines if line.key.namespace != namespace]
+
 
 class ScriptedGateway:
     """A gateway that does what a test says. It keeps its table, and answers reports unless `mute`."""
@@ -148,6 +176,7 @@ class ScriptedGateway:
     def __init__(self, name: str) -> None:
         self.name = name
         self.table: dict[str, Entry] = {}
+        self.routes: dict[str, RouteEntry] = {}
         self.heard: list[ToGateway] = []
         self.figures: dict[str, FunctionLoad] = {}
         self.mute = False
@@ -212,10 +241,14 @@ class ScriptedGateway:
             return
         if isinstance(message, Snapshot):
             self.table = {f"{entry.name}.{entry.namespace}": entry for entry in message.entries}
+            self.routes = {route.key: route for route in message.routes}
         if isinstance(message, Delta):
             self.table.update({f"{entry.name}.{entry.namespace}": entry for entry in message.changed})
             for name in message.removed:
                 self.table.pop(name, None)
+            self.routes.update({route.key: route for route in message.routes})
+            for name in message.unrouted:
+                del self.routes[name]
 
 
 class Rig:
@@ -224,18 +257,26 @@ class Rig:
     def __init__(self, folder: Path) -> None:
         self.clock = ManualClock()
         self.store = MemoryStore()
+        self.secrets = MemorySecrets()
+        self.tenancy = AnyTenancy(self.store)
+        self.routes = MemoryRoutes(lambda: self.store.broken)
         self.provider = FakeProvider(call_later=lambda s, act: self.clock.call_at(self.clock.now() + s, act))
         self.blobs = AnyBlobs(folder / "blobs")
         self.preparer = ScriptedPreparer()
         self.meter = SimpleMeter()
         self.logs = ListedLogs()
         self.link = folder / "link.sock"
+        self.ledger = MemoryLedger()
         self.plane = self.new_plane()
         self._gateways: list[ScriptedGateway] = []
 
     def new_plane(self) -> ControlPlane:
         return ControlPlane(
             store=self.store,
+            secrets=self.secrets,
+            tenancy=self.tenancy,
+            routes=self.routes,
+            ledger=self.ledger,
             provider=self.provider,
             blobs=self.blobs,
             preparer=self.preparer,
@@ -244,6 +285,7 @@ class Rig:
             link_socket=self.link,
             gateway_url="http://127.0.0.1:8080",
             clock=self.clock,
+            ceilings=CEILINGS,
         )
 
     async def restart(self) -> None:
@@ -265,8 +307,10 @@ class Rig:
         return gateway
 
     async def deployed(self, name: str = "hello", **fields: object) -> FunctionKey:
-        """Deploy and wait until the revision is ready."""
+        """Deploy and wait until the revision is ready; the namespace is made where there is none."""
         spec = make_spec(name, **fields)
+        if spec.key.namespace not in self.plane.namespaces.names():
+            await self.plane.namespaces.create(spec.key.namespace, NamespaceChange())
         await self.plane.deploy(spec, mode="upsert")
         await until(lambda: self.state(spec.key) == "ready", f"{name} is ready")
         await until(

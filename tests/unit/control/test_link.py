@@ -7,7 +7,7 @@ import socket
 import stat
 from typing import TYPE_CHECKING
 
-from dayfly.model.names import parse_function_key
+from dayfly.model.names import ReplicaId, parse_function_key
 from dayfly.model.table import MAX_MESSAGE_BYTES, Delta, Demand, Hello, Snapshot
 
 if TYPE_CHECKING:
@@ -187,5 +187,21 @@ def test_a_gateway_that_does_not_read_is_cut_off(play: Play) -> None:
             for _ in range(70):
                 connection.write(b"\0" * (1 << 20))
             await rig.until(lambda: rig.plane.gateways() == 0)
+
+    play(story)
+
+
+def test_why_a_replica_ended_is_told_before_the_table_changes(play: Play) -> None:
+    async def story(rig: Rig) -> None:
+        await rig.deployed()
+        gateway = await rig.gateway()
+        (replica,) = gateway.endpoints(HELLO)
+        rig.provider.end(ReplicaId(replica), "oom", "it used more than 64 MiB")
+        await rig.until(lambda: not gateway.endpoints(HELLO))
+        reason, table = [message for message in gateway.heard if isinstance(message, Delta)][:2]
+        assert [(ended.replica, ended.code, ended.detail) for ended in reason.ended] == [
+            (replica, "function_out_of_memory", "it used more than 64 MiB")
+        ]
+        assert (reason.changed, len(table.changed), table.ended) == ((), 1, ())
 
     play(story)

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from dayfly.model.errors import BuildFailed, Conflict, InvalidRequest, InvalidSpec, NotFound, StoreUnavailable
+from dayfly.model.errors import (
+    BuildFailed,
+    Conflict,
+    InvalidRequest,
+    InvalidSpec,
+    NotFound,
+    NotSupported,
+    StoreUnavailable,
+)
 from dayfly.model.function import Function, FunctionSpec
 from dayfly.model.names import FunctionKey, NamespaceName, parse_function_key
+from dayfly.model.namespace import NamespaceChange
 from dayfly.providers.fake import FakePlan
 from dayfly.storage.memory import MemoryStore
 
@@ -40,6 +49,42 @@ def test_a_deployment_starts_a_replica_and_is_published(play: Play) -> None:
         assert status.replicas[0].memory_bytes == 10 << 20
         (order,) = rig.provider.started
         assert (order.code_dir, order.layer_dirs, order.revision) == ("/code/aaaaaaaa", ("/layers/x",), 1)
+
+    play(story)
+
+
+def test_what_a_function_uses_is_the_sum_of_its_replicas_and_stays_when_they_go(play: Play) -> None:
+    async def story(rig: Rig) -> None:
+        gateway = await rig.gateway()
+        await rig.plane.deploy(spec_of(), mode="create")
+        await rig.plane.scale(KEY, 2)
+        await rig.until(lambda: len(gateway.endpoints(HELLO)) == 2)
+        status = await rig.plane.status(KEY)
+        each = status.replicas[0].cpu_s
+        assert each > 0
+        assert (status.cpu_s, status.memory_bytes) == (2 * each, 20 << 20)
+        await rig.plane.scale(KEY, 0)
+        await rig.until(lambda: not gateway.endpoints(HELLO))
+        for replica in list(rig.provider.replicas):
+            rig.provider.end(replica, "stopped")
+        status = await rig.plane.status(KEY)
+        assert (status.cpu_s, status.memory_bytes) == (2 * each, 0)
+        await rig.plane.remove(KEY)
+        await rig.plane.deploy(spec_of(), mode="create")
+        assert (await rig.plane.status(KEY)).cpu_s <= each
+
+    play(story)
+
+
+def test_a_deployment_that_this_machine_has_not_the_means_for_is_refused_and_leaves_nothing(play: Play) -> None:
+    async def story(rig: Rig) -> None:
+        rig.preparer.refusal = NotSupported("There is no Node.js on this machine.")
+        with pytest.raises(NotSupported, match=r"no Node\.js"):
+            await rig.plane.deploy(spec_of(runtime="node"), mode="upsert")
+        rig.preparer.refusal = None
+        with pytest.raises(NotFound):
+            await rig.plane.status(KEY)
+        assert rig.preparer.asked == []
 
     play(story)
 
@@ -310,10 +355,10 @@ def test_absurd_numbers_are_refused(play: Play, replicas: int) -> None:
 def test_namespaces_hold_functions_apart(play: Play) -> None:
     async def story(rig: Rig) -> None:
         await rig.plane.deploy(spec_of(), mode="create")
+        await rig.plane.namespaces.create(NamespaceName("other"), NamespaceChange())
         await rig.plane.deploy(spec_of(namespace="other", timeout="3s"), mode="create")
         assert [status.spec.timeout_s for status in await rig.plane.statuses(NamespaceName("other"))] == [3.0]
         assert len(await rig.plane.statuses(KEY.namespace)) == 1
-        assert await rig.plane.namespaces() == ["openfaas-fn", "other"]
         other = await rig.plane.status(FunctionKey(NamespaceName("other"), KEY.name))
         assert other.url.endswith("/function/hello.other")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dayfly.control.processor import SAMPLE_S
+from dayfly.control.spending import Spending
 from dayfly.model.errors import Unavailable
 from dayfly.model.names import ReplicaId, parse_function_key
 from dayfly.model.replica import ReplicaStats
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 HELLO = "hello.openfaas-fn"
 KEY = parse_function_key(HELLO)
 CPU = {"com.openfaas.scale.type": "cpu", "com.openfaas.scale.target": "500"}
+
+
+@pytest.fixture(autouse=True)
+def nobody_else_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody ask for what replicas use but who is tested here."""
+
+    async def look(_spending: Spending) -> None:
+        """Look at nothing."""
+
+    monkeypatch.setattr(Spending, "_look", look)
 
 
 class Use:

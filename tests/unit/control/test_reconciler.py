@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests.unit.control.conftest import CEILINGS
 
 from dayfly.decide.events import Event
 from dayfly.decide.lifecycle import Lifecycle
@@ -231,5 +232,13 @@ def test_prepared_code_may_change_place_after_a_start_that_failed(play: Play) ->
         rig.clock.advance(1)
         await rig.until(lambda: rig.provider.started)
         assert rig.provider.started[0].code_dir == "/elsewhere/aaaaaaaa"
+
+    play(story)
+
+
+def test_replicas_start_with_what_the_operator_lets_each_have(play: Play) -> None:
+    async def story(rig: Rig) -> None:
+        await rig.deployed("hello")
+        assert {order.ceilings for order in rig.provider.started} == {CEILINGS}
 
     play(story)

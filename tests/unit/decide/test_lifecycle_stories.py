@@ -9,6 +9,7 @@ import string
 from typing import get_args
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -17,7 +18,7 @@ from dayfly.decide import events as ev
 from dayfly.decide import rollout
 from dayfly.decide.invariants import validate
 from dayfly.decide.lifecycle import Lifecycle
-from dayfly.decide.replicas import DRAIN_DELAY_S, DRAINING, READY
+from dayfly.decide.replicas import DRAIN_DELAY_S, DRAINING, READY, STARTING
 from dayfly.decide.routing import entry
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import ReplicaId
@@ -65,6 +66,8 @@ class Stories(RuleBasedStateMachine):
         self.preparing: list[int] = []
         self.wake: float | None = None
         self.published: frozenset[ReplicaId] = frozenset()
+        self.served: set[ReplicaId] = set()
+        """Those that were ever published."""
         self.unpublished_at: dict[ReplicaId, float] = {}
         self.known = True
         self.finished = 0
@@ -79,14 +82,22 @@ class Stories(RuleBasedStateMachine):
         self.highest += 1
         labels = {f"com.openfaas.scale.{name}": value for name, value in policy.items()}
         timeout = f"{3 + self.highest % 4}s"
-        spec = FunctionSpec(name="hello", bundle="sha256:" + "a" * 64, labels=labels, timeout=timeout)
+        secrets = ("shared",) if self.highest % 3 else ()
+        spec = FunctionSpec(name="hello", bundle="sha256:" + "a" * 64, labels=labels, timeout=timeout, secrets=secrets)
         revision = self.history[self.highest] = Revision(number=self.highest, spec=spec, created_unix_ms=0)
         return revision
 
     def tell(self, event: ev.Event) -> None:
         before, outcome = self.published, self.machine.function.outcome
         out = self.machine.handle(event, self.now)
+        explained = [instruction.ended.replica for instruction in out if isinstance(instruction, ev.Explain)]
+        ended = [event.replica] if isinstance(event, ev.Exited) and event.reason != "stopped" else []
+        # One that was given up in the moment it got ready took no calls; to tell of it all the same does no harm.
+        took = [name for name in ended if name in self.served]
+        assert explained in (took, ended), "callers are told of each end that took down calls"
         for instruction in out:
+            if isinstance(instruction, ev.Explain):
+                assert self.published == before, "the table went ahead of the reason"
             self.carry_out(instruction)
         validate(self.machine, self.now)
         wanted, candidate = self.machine.scale.wanted, self.machine.candidate
@@ -111,6 +122,7 @@ class Stories(RuleBasedStateMachine):
             assert order.replica not in self.alive, "an id was used twice"
             assert order.revision in [track.number for track in self.machine.tracks]
             assert order.code_dir == f"/code/{order.revision}"
+            assert instruction.secrets == self.history[order.revision].spec.secrets
             self.alive[order.replica] = order
         elif isinstance(instruction, ev.StopReplica):
             name = instruction.replica
@@ -137,6 +149,7 @@ class Stories(RuleBasedStateMachine):
         for name in self.published - names:
             self.unpublished_at[name] = self.now
         self.published = names
+        self.served |= names
 
     @precondition(lambda self: self.written is None)
     @rule(policy=st.sampled_from(POLICIES), canary=st.sampled_from(CANARIES), at_once=st.booleans())
@@ -225,6 +238,15 @@ class Stories(RuleBasedStateMachine):
         self.finished += more
         self.tell(ev.LoadObserved(inflight, waiting, self.finished, self.finished + inflight + waiting))
 
+    @rule(name=st.sampled_from(["shared", "shared", "other"]))
+    def secret_changes(self, name: str) -> None:
+        before = set(self.alive)
+        self.tell(ev.SecretChanged(name))
+        users = [track.number for track in self.machine.tracks if name in track.revision.spec.secrets]
+        for replica in self.machine.replicas.within(STARTING, READY):
+            assert replica.id not in before or replica.revision not in users or replica.stale, "it holds the old one"
+        assert name == "shared" or not self.known or set(self.alive) == before, "it was none of its business"
+
     @rule(used_s=st.floats(0, 5))
     def processor_time(self, used_s: float) -> None:
         self.cpu_s += used_s
@@ -293,15 +315,17 @@ class Stories(RuleBasedStateMachine):
         self.tell(ev.Tick())
 
     @precondition(lambda self: self.known and self.written is None)
-    @rule(newer=st.booleans())
-    def control_plane_restarts(self, newer: bool) -> None:
+    @rule(newer=st.booleans(), changed=st.booleans())
+    def control_plane_restarts(self, newer: bool, changed: bool) -> None:
         found = tuple(
-            RecoveredReplica(order, self.ready.get(name, ""), stale=newer) for name, order in self.alive.items()
+            RecoveredReplica(order, self.ready.get(name, ""), stale=newer or (changed and order.revision % 3 > 0))
+            for name, order in self.alive.items()
         )
         self.machine = self.begin()
         self.preparing, self.stopping, self.wake = [], set(), None
         self.unwritten = False
         self.published = frozenset(self.ready)
+        self.served |= self.published  # for all that the next life can know
         self.unpublished_at = {}
         self.tell(ev.Recovered(found))
         self.announce(frozenset(ReplicaId(e.replica) for e in entry(self.machine).endpoints))
@@ -350,8 +374,11 @@ class Stories(RuleBasedStateMachine):
             leaving = [r for r in self.machine.replicas.within(DRAINING) if r.act_at and r.act_at > self.now]
             wanted, candidate = self.machine.scale.wanted, self.machine.candidate
             assert len(self.machine.of(self.machine.serving, READY)) == wanted
-            if candidate is not None:
-                assert self.machine.canary is not None, "a rollout without a canary never ends"
+            if candidate is not None and self.machine.canary is None:
+                # One that went on failing until its time was over waits for the next call.
+                assert not wanted, "a rollout without a canary never ends"
+                assert not candidate.is_tried(self.now), "a rollout without a canary never ends"
+            elif self.machine.canary is not None:
                 wanted += rollout.part(wanted, self.machine.canary.weight)
             assert wanted == len(self.alive) - len(leaving)
         else:
@@ -364,4 +391,5 @@ class Stories(RuleBasedStateMachine):
 
 
 Stories.TestCase.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
-TestStories = Stories.TestCase
+# A bound for a hang: thousands of steps take half a minute where others work on the same cores.
+TestStories = pytest.mark.timeout(300)(Stories.TestCase)

@@ -1,5 +1,6 @@
 """How one revision takes over from another, told as events and what comes of them."""
 
+import msgspec
 import pytest
 from tests.unit.decide.stage import Stage, found, function, kinds
 
@@ -258,6 +259,16 @@ def test_replicas_of_an_older_dayfly_are_replaced_in_steps() -> None:
     assert stage.serving() == [order.replica for order in stage.started]
 
 
+def test_a_candidate_that_fails_after_a_restart_is_tried_again_though_nobody_calls() -> None:
+    before = Stage()
+    before.deploy()
+    before.ready()
+    stage = Stage(before.machine.plan(function(2).revision, None))
+    stage.tell(ev.Recovered())
+    stage.tell(ev.PrepareFailed(2, "no"))
+    assert [i.revision for i in stage.tick(61) if isinstance(i, ev.Prepare)] == [2]
+
+
 def test_a_stale_replica_that_ends_is_no_failure() -> None:
     stage = Stage(function())
     stage.tell(ev.Recovered((found(1, 1, stale=True),)))
@@ -435,3 +446,47 @@ def test_a_removed_function_forgets_its_candidate() -> None:
     stage.tell(ev.Removed())
     assert stage.machine.function.candidate is None
     assert {replica.phase for replica in stage.machine.replicas} == {DRAINING}
+
+
+def test_a_canary_of_a_revision_that_served_in_part_takes_nothing_away() -> None:
+    stage = serving(FOUR)
+    stage.deploy(function(2, labels=FOUR))
+    for _ in range(2):
+        stage.ready()
+    assert stage.revisions() == [1, 1, 2, 2]
+    stage.deploy(function(3, labels=FOUR))
+    stage.deploy(function(2, labels=FOUR), canary=Canary(weight=10))
+    assert stage.revisions() == [1, 1, 2, 2], "one would do for a canary, but the other revision is short of two"
+    stage.all_ready()
+    assert stage.revisions() == [1, 1, 1, 1, 2]
+
+
+def test_what_is_given_back_goes_also_where_its_zygote_is_being_replaced() -> None:
+    first, second = function(labels=FOUR), function(2, labels=FOUR)
+    stage = Stage(msgspec.structs.replace(first, candidate=Candidate(revision=second.revision)))
+    stage.tell(ev.Recovered((found(1, 1, stale=True), found(2, 2, stale=True))))
+    stage.tell(ev.Decided(2, "returned"))
+    assert stage.revisions() == [1]
+
+
+def test_a_canary_that_is_promoted_while_nobody_calls_is_started_to_take_over() -> None:
+    stage = Stage().at_zero()
+    stage.deploy(function(2), canary=Canary(weight=10, window="1h"))
+    stage.ready()
+    stage.exited(reason="stopped")
+    called = len(stage.started)
+    stage.tell(ev.Demanded(1))
+    for index in range(called, len(stage.started)):
+        stage.ready(index)
+    (tried,) = [order for order in stage.started[called:] if order.revision == 2]
+    stage.tell(ev.Exited(tried.replica, "crashed"))
+    for _ in range(3):
+        stage.tick(950)
+    assert stage.revisions() == []
+    assert stage.machine.candidate is not None
+    assert stage.machine.candidate.until < stage.now
+    before = len(stage.started)
+    stage.tell(ev.Decided(2, "promoted"))
+    assert len(stage.started) == before + 1
+    stage.ready()
+    assert stage.machine.function.revision.number == 2

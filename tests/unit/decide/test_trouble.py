@@ -75,6 +75,11 @@ def test_the_account_holds_the_last_lines_and_the_sentence_does_not() -> None:
     assert trouble.sentence == SENTENCES["crashed"]
 
 
+def test_a_reason_that_is_in_the_log_too_is_told_once() -> None:
+    trouble = failed(None, "import_failed", "Traceback:\n  x\nKeyError", ("printed", "Traceback:\n  x"), 0.0)
+    assert trouble.detail == "Traceback:\n  x\nKeyError\nprinted"
+
+
 def test_the_account_is_bounded_and_keeps_the_end() -> None:
     trouble = failed(None, "crashed", "x" * 100_000 + "the end", (), 0.0)
     assert len(trouble.detail) == MAX_ACCOUNT

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayfly.dialects.openfaas.mapping import FUNCTION_LABEL, to_description, to_key, to_spec
+from dayfly.dialects.openfaas.mapping import FUNCTION_LABEL, to_description, to_spec
 from dayfly.dialects.openfaas.wire import FunctionDeployment, FunctionResources
-from dayfly.model.errors import InvalidName
 from dayfly.model.function import FunctionSpec
-from dayfly.model.names import FunctionKey, FunctionName, NamespaceName
+from dayfly.model.names import FunctionKey, parse_function_name, parse_namespace
 from dayfly.model.status import FunctionStatus
 
 BUNDLE = "sha256:" + "a" * 64
+FN = FunctionKey(parse_namespace(""), parse_function_name("fn"))
 names = st.from_regex(r"\A[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?\Z")
 texts = st.dictionaries(st.text(min_size=1), st.text())
 resources = st.builds(
@@ -50,6 +50,10 @@ def status_of(spec: FunctionSpec) -> FunctionStatus:
     )
 
 
+def key_of(asked: FunctionDeployment) -> FunctionKey:
+    return FunctionKey(parse_namespace(asked.namespace or ""), parse_function_name(asked.service or ""))
+
+
 def essence(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields without what stands for nothing."""
     limits = {
@@ -61,7 +65,7 @@ def essence(fields: dict[str, Any]) -> dict[str, Any]:
 
 @given(deployments)
 def test_what_was_deployed_is_what_is_described(asked: FunctionDeployment) -> None:
-    key = to_key(asked.service or "", asked.namespace)
+    key = key_of(asked)
     described = msgspec.to_builtins(to_description(status_of(to_spec(asked, key, bundle=BUNDLE, present=None))))
     assert described["labels"].pop(FUNCTION_LABEL) == asked.service
     deployed = msgspec.to_builtins(asked)
@@ -73,7 +77,7 @@ def test_what_was_deployed_is_what_is_described(asked: FunctionDeployment) -> No
 
 @given(deployments)
 def test_a_description_deploys_the_same_again(asked: FunctionDeployment) -> None:
-    key = to_key(asked.service or "", asked.namespace)
+    key = key_of(asked)
     spec = to_spec(asked, key, bundle=BUNDLE, present=None)
     described = msgspec.to_builtins(to_description(status_of(spec)))
     again = msgspec.convert({"service": described["name"], **described}, FunctionDeployment)
@@ -82,16 +86,37 @@ def test_a_description_deploys_the_same_again(asked: FunctionDeployment) -> None
 
 @given(deployments)
 def test_a_description_has_no_null_and_no_empty_optional_part(asked: FunctionDeployment) -> None:
-    key = to_key(asked.service or "", asked.namespace)
+    key = key_of(asked)
     document = msgspec.to_builtins(to_description(status_of(to_spec(asked, key, bundle=BUNDLE, present=None))))
     always = {"labels", "annotations", "replicas", "availableReplicas", "invocationCount"}
     assert all(document[name] or name in always for name in document)
     assert always <= document.keys()
 
 
-def test_a_name_and_its_namespaces() -> None:
-    assert to_key("a") == FunctionKey(NamespaceName("openfaas-fn"), FunctionName("a"))
-    assert to_key("a.b", "b", None, "") == FunctionKey(NamespaceName("b"), FunctionName("a"))
-    for name, namespaces in (("a", ("b", "c")), ("a.openfaas-fn", ("b",)), ("a.b", ("openfaas-fn",)), ("a.b.c", ())):
-        with pytest.raises(InvalidName):
-            to_key(name, *namespaces)
+@pytest.mark.parametrize(
+    ("process", "env", "runtime"),
+    [
+        (None, {}, "python"),
+        ("", {"mode": "http"}, "python"),
+        ("python3 index.py", {}, "python"),
+        ("cat", {}, "exec"),
+        ("cat", {"mode": "streaming"}, "exec"),
+        ("./serve", {"mode": "http", "upstream_url": "http://127.0.0.1:5000"}, "http"),
+    ],
+)
+def test_a_new_function_runs_by_its_process(process: str | None, env: dict[str, str], runtime: str) -> None:
+    asked = FunctionDeployment(service="fn", image=BUNDLE, env_process=process, env_vars=env)
+    spec = to_spec(asked, FN, bundle=BUNDLE, present=None)
+    assert (spec.runtime, spec.lang, spec.process) == (runtime, runtime, process or "")
+
+
+def test_an_update_changes_the_process_and_not_the_runtime() -> None:
+    present = FunctionSpec(name="fn", runtime="exec", process="cat", lang="bash", bundle=BUNDLE)
+    without = FunctionDeployment(service="fn", image=BUNDLE)
+    assert to_spec(without, FN, bundle=BUNDLE, present=present).process == "cat"
+    other = to_spec(FunctionDeployment(service="fn", image=BUNDLE, env_process="env"), FN, bundle=BUNDLE,
+                    present=present)  # fmt: skip
+    assert (other.runtime, other.process, other.lang) == ("exec", "env", "bash")
+    python = FunctionSpec(name="fn", bundle=BUNDLE, process="python index.py")
+    spec = to_spec(without, FN, bundle=BUNDLE, present=python)
+    assert (spec.runtime, spec.process) == ("python", "")

@@ -18,6 +18,7 @@ import uvloop
 
 from dayfly.gateway.process import GatewaySettings, serve
 from dayfly.http1.limits import Limits
+from dayfly.model.route_entry import RouteEntry
 from dayfly.model.table import Delta, Demand, Endpoint, Entry, Hello, Load, Report, Snapshot, ToControl, ToGateway
 
 DEADLINE_S = 20
@@ -87,9 +88,11 @@ class Client:
         body = b"" if bodiless else await read_body(self.reader, headers, until_close=True)
         return Answer(status, headers, body)
 
-    async def ask(self, target: str, *lines: str, method: str = "GET", body: bytes = b"") -> Answer:
+    async def ask(
+        self, target: str, *lines: str, method: str = "GET", body: bytes = b"", host: str = "h"
+    ) -> Answer:  # fmt: skip
         """Send a request and return its response."""
-        head = [f"{method} {target} HTTP/1.1", "Host: h", *lines]
+        head = [f"{method} {target} HTTP/1.1", f"Host: {host}", *lines]
         if body:
             head.append(f"Content-Length: {len(body)}")
         self.send("\r\n".join(head).encode() + b"\r\n\r\n" + body)
@@ -191,6 +194,8 @@ class Rig:
 
     def __init__(self, folder: Path, settings: dict[str, Any], limits: Limits) -> None:
         settings.setdefault("drain_s", 5)
+        if settings.pop("queue", False):
+            settings["queue_socket"] = str(folder / "queue")
         self.folder = folder
         self.settings = GatewaySettings(
             name="gw0",
@@ -204,6 +209,7 @@ class Rig:
         self.stop = asyncio.Event()
         self.heard: list[ToControl] = []
         self.entries: tuple[Entry, ...] = ()
+        self.routes: tuple[RouteEntry, ...] = ()
         self.port = 0
         self.console_port = 0
         self._reports = 0
@@ -248,7 +254,7 @@ class Rig:
                 (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
                 message = decoder.decode(await reader.readexactly(size))
                 if isinstance(message, Hello):
-                    self.tell(Snapshot(1, self.entries, "openfaas-fn"))
+                    self.tell(Snapshot(1, self.entries, "openfaas-fn", self.routes))
                 async with self._changed:
                     self.heard.append(message)
                     self._changed.notify_all()
@@ -297,6 +303,24 @@ class Rig:
         return Entry(name=name, namespace="openfaas-fn", endpoints=endpoints, **fields)
 
     @staticmethod
+    def route(path: str = "/*", *, name: str = "r", host: str = "", to: str = "f", **fields: Any) -> RouteEntry:
+        """Return a route to a function."""
+        targets = fields.pop("targets", ((f"{to}.openfaas-fn", 1),))
+        return RouteEntry(name=name, namespace="openfaas-fn", host=host, path=path, targets=targets, **fields)
+
+    async def reroute(self, *routes: RouteEntry, gone: tuple[str, ...] = ()) -> None:
+        """Have the gateway take routes over; returns once it has."""
+        self.tell(Delta(2, routes=routes, unrouted=gone))
+        await self.heard_all()
+
+    async def heard_all(self) -> None:
+        """Return once the gateway has taken in all that it was told."""
+        self._reports += 1
+        asked = self._reports
+        self.tell(Report(asked))
+        await self.hear(Load, functools.partial(_answers, asked))
+
+    @staticmethod
     def delta(*entries: Entry) -> Delta:
         """Return the news of `entries`."""
         return Delta(2, entries)
@@ -307,7 +331,9 @@ class Rig:
         while await conversation.request():
             conversation.reply(conversation.body or b"empty", f"X-Line: {conversation.line}")
 
-    async def serve(self, *entries: Entry, tls: ssl.SSLContext | None = None) -> None:
+    async def serve(
+        self, *entries: Entry, tls: ssl.SSLContext | None = None, inner: socket.socket | None = None
+    ) -> None:
         """Start the gateway with a table of `entries`."""
         self.entries = entries
         public, console = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
@@ -315,7 +341,14 @@ class Rig:
         ready = asyncio.Event()
         task = asyncio.create_task(
             serve(
-                self.settings, public=public, console=console, metrics=None, tls=tls, stop=self.stop, on_ready=ready.set
+                self.settings,
+                public=public,
+                console=console,
+                metrics=None,
+                inner=inner,
+                tls=tls,
+                stop=self.stop,
+                on_ready=ready.set,
             )
         )
         self.gateway = task

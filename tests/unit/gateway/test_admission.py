@@ -7,7 +7,7 @@ from dayfly.gateway.admission import SUSPECT_S, Lane, Seat
 from dayfly.gateway.metering import Meters
 from dayfly.http1.pool import Pool
 from dayfly.http1.sieve import Sieve
-from dayfly.model.table import Endpoint, Entry
+from dayfly.model.table import Allowed, Endpoint, Entry
 
 
 class Call:
@@ -208,3 +208,26 @@ def test_no_seat_is_overbooked_and_nobody_waits_beside_a_free_seat(steps: list[i
             assert all(seat.outstanding <= limit for seat in of.seats)
         if waiting:
             assert all(limit and seat.outstanding >= limit for seat in of.seats)
+
+
+def test_a_budget_bounds_the_calls_that_may_begin() -> None:
+    def left(calls: int, turn: int = 1, *, is_open: bool = True) -> Entry:
+        return Entry(name="a", namespace="ns", allowed=Allowed(is_open, calls, turn, 0, "", ""))
+
+    of = lane(left(5))
+    assert of.last == 5
+    of.meter.started = 3
+    of.update(left(5))
+    assert of.last == 5, "what the control plane has not heard of yet still counts"
+    of.update(left(1))
+    assert of.last == 4
+    of.update(left(9, turn=2))
+    assert of.last == 12, "it was raised, or another day has begun"
+    of.update(left(-1, turn=2, is_open=False))
+    assert of.last == 0
+    of.update(left(-1, turn=3))
+    assert of.last > 1 << 60
+    of.update(left(0, turn=3))
+    assert of.last == 3
+    of.update(Entry(name="a", namespace="ns"))
+    assert of.last > 1 << 60

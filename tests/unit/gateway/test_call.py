@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dayfly.gateway import endings
 from dayfly.http1.limits import Limits
 from dayfly.model.table import Delta, Demand, Load
 
@@ -39,6 +40,7 @@ def test_a_call_passes_what_it_should(play: "Play") -> None:
         assert headers == {
             "host": "h",
             "cookie": "c",
+            "x-dayfly-depth": "1",
             "x-forwarded-for": "127.0.0.1",
             "x-forwarded-host": "h",
             "x-forwarded-proto": "http",
@@ -107,6 +109,8 @@ def test_paths(play: "Play", target: str, status: int) -> None:
             assert answer.status == status
             if status != 200:
                 answer.problem()
+            if target == "/function/f.elsewhere":
+                assert answer.problem()["detail"] == "There is no function f.elsewhere."
 
     play(scenario)
 
@@ -464,6 +468,27 @@ def test_body_limit(play: "Play") -> None:
     play(scenario, limits=Limits(body_bytes=1000))
 
 
+@pytest.mark.parametrize("given", [0, 50, 2000])
+def test_a_function_may_take_smaller_bodies_than_the_gateway_and_no_larger_ones(play: "Play", given: int) -> None:
+    async def scenario(rig: "Rig") -> None:
+        await rig.serve(rig.entry(await rig.replica(rig.echo), body_bytes=given), rig.entry(name="g"))
+        most = 50 if given == 50 else 1000
+        async with rig.client() as client:
+            assert (await client.ask("/function/f", method="POST", body=b"a" * most)).status == 200
+            assert (await client.ask("/function/f")).status == 200
+            answer = await client.ask("/function/f", method="POST", body=b"a" * (most + 1))
+            problem = answer.problem()
+            assert (answer.status, problem["code"]) == (413, "payload_too_large")
+            assert f"larger than the {most} bytes" in problem["detail"]
+            assert ("max_body" if given == 50 else "body_bytes") in problem["hint"]
+        async with rig.client() as client:
+            head = b"POST /function/f HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+            client.send(head + b"%x\r\n" % (most + 1) + b"a" * (most + 1) + b"\r\n0\r\n\r\n")
+            assert (await client.answer()).status == 413
+
+    play(scenario, limits=Limits(body_bytes=1000))
+
+
 def test_a_call_is_held_until_a_replica_is_ready(play: "Play") -> None:
     async def scenario(rig: "Rig") -> None:
         await rig.serve(rig.entry())
@@ -580,6 +605,34 @@ def test_max_inflight_queues_the_rest(play: "Play") -> None:
     play(scenario)
 
 
+def test_beyond_max_inflight_nothing_waits_where_the_function_says_so(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        go = asyncio.Event()
+
+        async def script(conversation: "Conversation") -> None:
+            while await conversation.request():
+                await go.wait()
+                conversation.reply()
+
+        await rig.serve(rig.entry(max_inflight=1, turns_away=True))
+        async with rig.client() as first, rig.client() as second:
+            asked = asyncio.create_task(first.ask("/function/f"))
+            await rig.demand()
+            rig.tell(rig.delta(rig.entry(await rig.replica(script), max_inflight=1, turns_away=True)))
+            await rig.load(lambda load: load.functions[0].inflight == 1)
+            answer = await second.ask("/function/f")
+            assert answer.status == 429
+            assert answer.body == b"Concurrent request limit exceeded. Max concurrent requests: 1\n"
+            assert answer.headers["content-type"] == "text/plain"
+            assert answer.headers["x-openfaas-internal"] == "faas-middleware"
+            assert (answer.headers["retry-after"], bool(answer.headers["x-call-id"])) == ("1", True)
+            go.set()
+            assert (await asked).status == 200, "a call waits for the first replica all the same"
+            assert (await second.ask("/function/f")).status == 200
+
+    play(scenario)
+
+
 def test_waiting_too_long_for_a_busy_replica_is_429(play: "Play") -> None:
     async def scenario(rig: "Rig") -> None:
         go = asyncio.Event()
@@ -648,7 +701,11 @@ def test_a_timeout_within_an_answer_breaks_it_off(play: "Play") -> None:
         (b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", "replica_lost"),
     ],
 )
-def test_a_replica_that_dies_before_its_answer(play: "Play", sent: bytes, code: str) -> None:
+def test_a_replica_that_dies_before_its_answer(
+    play: "Play", sent: bytes, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings, "WORD_S", 0.01)
+
     async def scenario(rig: "Rig") -> None:
         async def script(conversation: "Conversation") -> None:
             await conversation.request()

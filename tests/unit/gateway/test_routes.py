@@ -85,7 +85,7 @@ def test_what_could_be_read_in_two_ways(part: bytes) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    [b"/", b"/function", b"/functions/a", b"/async-function/a", b"//function/a", b"/Function/a", b"/system/functions"],
+    [b"/", b"/function", b"/functions/a", b"/async-function", b"//function/a", b"/Function/a", b"/system/functions"],
 )
 def test_what_is_not_a_functions(target: bytes) -> None:
     assert route(target) is None

@@ -37,8 +37,8 @@ class Caller:
     def answer(self, data: object, complete: bool) -> None:
         raise AssertionError(data, complete)
 
-    def upstream_lost(self, why: str) -> None:
-        raise AssertionError(why)
+    def upstream_lost(self, why: str, left: bool) -> None:
+        raise AssertionError(why, left)
 
     def upstream_pace(self, writable: bool) -> None:
         raise AssertionError(writable)

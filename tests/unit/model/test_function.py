@@ -22,7 +22,10 @@ def test_a_name_alone_is_a_spec() -> None:
         {"labels": {str(n): "" for n in range(257)}}, {"timeout": "0s"}, {"timeout": "25h"}, {"timeout": "x"},
         {"max_inflight": -1}, {"max_inflight": 100_001}, {"limits": {"memory": "lots"}}, {"requests": {"cpu": "0"}},
         {"secrets": ["../x"]}, {"secrets": ["a/b"]}, {"bundle": "sha256:zz"}, {"namespace": "a/b"}, {"name": "A"},
-        {"labels": {"com.openfaas.scale.min": "x"}},
+        {"labels": {"com.openfaas.scale.min": "x"}}, {"debug": {"source": "hello"}}, {"debug": {"source": "/a\nb"}},
+        {"debug": {"source": "/" + "a" * 5000}}, {"debug": {"debugger": {"port": 0, "version": "1.8"}}},
+        {"debug": {"debugger": {"port": 70_000, "version": "1.8"}}},
+        {"debug": {"debugger": {"port": 1, "version": "1.8 --index-url x"}}},
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused(field: dict[str, object]) -> None:

@@ -1,7 +1,8 @@
 import pytest
 
 from dayfly.model.errors import InvalidSpec
-from dayfly.model.scaling import PREFIX, ScalingPolicy
+from dayfly.model.function import FunctionSpec
+from dayfly.model.scaling import LIKE_LABEL, LIKE_OPENFAAS, PREFIX, ScalingPolicy, asks_for_openfaas
 
 
 def labels(**values: str) -> dict[str, str]:
@@ -28,6 +29,34 @@ def test_the_target_left_out_is_the_types(signal: str, target: int) -> None:
     policy = ScalingPolicy.from_labels(labels(type=signal))
     assert (policy.signal, policy.target) == (signal or "capacity", target)
     assert policy.share == pytest.approx(target * 0.9)
+
+
+def test_scaled_like_openfaas_a_function_has_other_defaults_and_no_other_bounds() -> None:
+    like = {LIKE_LABEL: LIKE_OPENFAAS}
+    assert ScalingPolicy.from_labels(like) == ScalingPolicy(signal="rps", target=5, proportion=1, down_window_s=10)
+    chosen = ScalingPolicy.from_labels(like | labels(type="cpu", max="3", target_proportion="0.5"))
+    assert (chosen.signal, chosen.target, chosen.proportion, chosen.maximum) == ("cpu", 500, 0.5, 3)
+    assert ScalingPolicy.from_labels(like | labels(target="9")).target == 9
+    assert ScalingPolicy.from_labels({LIKE_LABEL: "anybody"}) == ScalingPolicy()
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [({}, False), ({"max": "2"}, True), ({"min": "1", "max": "2", "zero": "true"}, True), ({"min": "2"}, False),
+     ({"max": "2", "type": "capacity"}, False), ({"max": "2", "target": "10"}, False)],
+)  # fmt: skip
+def test_who_bounds_the_replicas_and_says_nothing_else_is_scaled_like_openfaas(
+    found: dict[str, str], expected: bool
+) -> None:
+    assert asks_for_openfaas(labels(**found)) is expected
+
+
+def test_by_default_no_replica_is_meant_to_carry_more_calls_than_it_takes_at_a_time() -> None:
+    assert ScalingPolicy.from_labels({}, inflight=2).target == 2
+    assert ScalingPolicy.from_labels({}, inflight=50).target == 10
+    assert ScalingPolicy.from_labels(labels(target="7"), inflight=2).target == 7
+    assert ScalingPolicy.from_labels(labels(type="rps"), inflight=2).target == 50
+    assert FunctionSpec(name="a", env={"max_inflight": "3"}).scaling.target == 3
 
 
 def test_a_target_may_be_more_than_there_may_be_replicas() -> None:

@@ -7,13 +7,16 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.log import MAX_LINE_BYTES, LogLine
 from dayfly.model.names import ReplicaId, parse_function_key
 from dayfly.observe import logs as logs_module
-from dayfly.observe.log_file import LogFile
+from dayfly.observe.log_file import LogFile, share
 from dayfly.observe.logs import LogQuery, LogStore, Retention
 
 KEY = parse_function_key("hello")
@@ -186,6 +189,51 @@ def test_all_lines_together_stay_within_their_size(tmp_path: Path) -> None:
         assert [int(text) for text in kept] == list(range(300 - len(kept), 300))
 
     play(tmp_path / "logs.db", story, Retention(total_characters=10_000))
+
+
+def test_of_all_lines_together_those_of_the_namespace_with_most_go_first(tmp_path: Path) -> None:
+    async def story(store: LogStore) -> None:
+        for number in range(20):
+            store.write(msgspec.structs.replace(line(f"{number:0100}"), key=OTHER))
+        for number in range(300):
+            store.write(line(f"{number:0100}"))
+            if number % 30 == 0:
+                await store.query(KEY, tail=1)
+        assert len(await store.query(OTHER)) == 20, "a small tenant loses nothing by a large one"
+        assert 60 <= len(await texts(store)) <= 80
+
+    play(tmp_path / "logs.db", story, Retention(total_characters=10_000))
+
+
+@given(st.lists(st.integers(0, 100), min_size=1), st.integers(0, 500))
+def test_shares_are_within_the_goal_and_the_small_keep_all(sizes: list[int], goal: int) -> None:
+    most = share(sizes, goal)
+    kept = [min(size, most) for size in sizes]
+    assert sum(kept) <= goal or sum(sizes) <= goal
+    assert sum(kept) == sum(sizes) or goal - sum(kept) < len(sizes), "no more goes than has to"
+
+
+def test_a_namespace_is_forgotten_with_all_that_was_written_before(tmp_path: Path) -> None:
+    async def story(store: LogStore) -> None:
+        store.write(line("ours"))
+        for number in range(500):
+            store.write(msgspec.structs.replace(line(str(number)), key=OTHER))
+        await store.forget(OTHER.namespace)
+        assert await store.query(OTHER) == []
+        store.write(msgspec.structs.replace(line("new"), key=OTHER))
+        assert [each.text for each in await store.query(OTHER)] == ["new"]
+        assert await texts(store) == ["ours"]
+
+    play(tmp_path / "logs.db", story)
+
+
+def test_a_closed_store_forgets_nothing_and_says_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = LogStore(tmp_path / "logs.db")
+        with pytest.raises(StoreUnavailable):
+            await store.forget(OTHER.namespace)
+
+    asyncio.run(main())
 
 
 def test_text_that_neither_sqlite_nor_json_could_hold_is_made_fit(tmp_path: Path) -> None:

@@ -190,3 +190,13 @@ def test_calls_begun_count_only_what_was_seen_to_begin() -> None:
     assert meter.begun(HELLO) == 16, "another life of the gateway"
     meter.forget(HELLO)
     assert meter.begun(HELLO) == 0
+
+
+def test_calls_that_a_guard_refused_are_told_and_not_counted_as_calls() -> None:
+    meter = Meter()
+    for refused in (2, 5):
+        none: tuple[int, ...] = (0,) * 12
+        codes = {200: (3, 1.5, none), 429: (refused, 0.0, none)}
+        meter.merge("gw0", "a", Load((FunctionLoad(NAME, 0, 0, 3, codes, refused=refused),)))
+    assert (meter.invocations(HELLO), meter.figures(HELLO).refused) == (3, 5)
+    assert meter.figures(HELLO).codes[429].calls == 5

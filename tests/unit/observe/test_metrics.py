@@ -6,11 +6,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from dayfly import __version__
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import FunctionKey, parse_function_key
+from dayfly.model.namespace import NamespaceStatus, Quota, Usage
 from dayfly.model.rollout import RolloutStatus, Verdict
 from dayfly.model.status import FunctionStatus, ReplicaStatus
 from dayfly.model.table import LATENCY_BUCKETS_S, FunctionLoad, Load
 from dayfly.observe.meter import Meter
-from dayfly.observe.metrics import Family, render
+from dayfly.observe.metrics import Family, Installation, render
 
 NAME = "hello.openfaas-fn"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -27,6 +28,8 @@ def status_of(name: str) -> FunctionStatus:
         created_unix_ms=0,
         updated_unix_ms=0,
         url="",
+        cpu_s=7.5,
+        memory_bytes=2048,
         replicas=(replica,),
         exits={"oom": 2},
     )
@@ -48,7 +51,7 @@ def label(**more: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted({"function_name": NAME, **more}.items()))
 
 
-def rendered() -> bytes:
+def rendered(*, everywhere: bool = True) -> bytes:
     meter = Meter()
     buckets = (1, 2, *(0,) * 9, 4)
     codes: dict[int, tuple[int, float, tuple[int, ...]]] = {200: (7, 3.5, buckets), 502: (1, 0.25, (1, *(0,) * 11))}
@@ -60,7 +63,12 @@ def rendered() -> bytes:
         (hello.spec.key, "returned"): 4,
         (parse_function_key("gone.openfaas-fn"), "promoted"): 1,
     }
-    return render(meter, [hello, status_of("quiet")], gateways=2, rollouts=ended, dropped_log_lines=3)
+    tenant = NamespaceStatus(
+        name="openfaas-fn", labels={}, annotations={}, quota=Quota(replicas=9, cpu="2500m"), created_unix_ms=0,
+        used=Usage(functions=2, replicas=4, memory_bytes=1 << 30, cpu_millicores=500),
+    )  # fmt: skip
+    installation = Installation(gateways=2, dropped_log_lines=3) if everywhere else None
+    return render(meter, [hello, status_of("quiet")], [tenant], rollouts=ended, installation=installation)
 
 
 def test_rollouts_and_revisions() -> None:
@@ -106,10 +114,26 @@ def test_our_metrics_beside_them() -> None:
     assert samples["dayfly_function_replica_exits_total", label(reason="oom")] == 2
     assert samples["dayfly_replica_cpu_seconds_total", replica] == 1.25
     assert samples["dayfly_replica_memory_bytes", replica] == 2048
+    assert samples["dayfly_function_cpu_seconds_total", label()] == 7.5
+    assert samples["dayfly_function_memory_bytes", label()] == 2048
     assert samples["dayfly_gateways", ()] == 2
     assert samples["dayfly_log_lines_dropped_total", ()] == 3
     assert samples["dayfly_build_info", (("version", __version__),)] == 1
     assert samples["process_resident_memory_bytes", ()] > 0
+
+
+def test_what_a_namespace_uses_and_may_use() -> None:
+    samples, _ = scraped(rendered())
+    used = {dict(labels)["resource"]: value for (name, labels), value in samples.items() if name.endswith("space_used")}
+    most = {dict(labels)["resource"]: value for (name, labels), value in samples.items() if name.endswith("ace_quota")}
+    assert used == {"functions": 2, "replicas": 4, "memory_bytes": 1 << 30, "cpu_cores": 0.5}
+    assert most == {"replicas": 9, "cpu_cores": 2.5}
+
+
+def test_without_the_installation_there_is_nothing_but_functions_and_namespaces() -> None:
+    samples, _ = scraped(rendered(everywhere=False))
+    assert samples
+    assert all({"function_name", "namespace"} & dict(labels).keys() for _, labels in samples)
 
 
 def test_only_deployed_functions_have_series() -> None:

@@ -7,12 +7,21 @@ import time
 import pytest
 
 from dayfly.model.errors import ConfigError
+from dayfly.model.function import DEFAULT_LOG_RATE_BYTES
 from dayfly.model.log import MAX_LINE_BYTES, LogLine
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, new_replica_id
+from dayfly.model.replica import StartOrder
 from dayfly.providers.local.logs import LogReader
 from dayfly.providers.local.provider import LocalProvider
 
 KEY = FunctionKey(DEFAULT_NAMESPACE, FunctionName("fn"))
+
+
+def order(rate_bytes: int = DEFAULT_LOG_RATE_BYTES) -> StartOrder:
+    return StartOrder(
+        replica=new_replica_id(), key=KEY, revision=1, lang="python", dialect="auto", handler="handler",
+        code_dir="/code", timeout_s=1.0, log_rate_bytes=rate_bytes,
+    )  # fmt: skip
 
 
 def read(*written: bytes) -> tuple[list[LogLine], LogReader]:
@@ -21,7 +30,7 @@ def read(*written: bytes) -> tuple[list[LogLine], LogReader]:
     async def main() -> tuple[list[LogLine], LogReader]:
         lines: list[LogLine] = []
         reader, writer = os.pipe()
-        log = LogReader(reader, KEY, new_replica_id(), lines.append)
+        log = LogReader(reader, order(), lines.append)
         for data in written:
             os.write(writer, data)
         log.finish()
@@ -68,6 +77,27 @@ def test_a_failure_is_kept_for_the_event_and_logged_by_the_platform() -> None:
     lines, log = read(b"\x1ex1 \x1fTraceback\x1f  line 2\n")
     assert log.failure == "Traceback\n  line 2"
     assert (lines[0].stream, lines[0].text) == ("platform", log.failure)
+
+
+@pytest.mark.parametrize(("rate_bytes", "least", "most", "said"), [
+    (1_000, 60, 200, "0.001 MB/s"), (100_000, 400, 700, "0.1 MB/s"), (DEFAULT_LOG_RATE_BYTES, 2400, 2400, ""),
+])  # fmt: skip
+def test_a_replica_logs_no_more_than_its_order_says(rate_bytes: int, least: int, most: int, said: str) -> None:
+    async def main() -> list[LogLine]:
+        lines: list[LogLine] = []
+        reader, writer = os.pipe()
+        log = LogReader(reader, order(rate_bytes), lines.append)
+        for _ in range(40):
+            os.write(writer, (b"x" * 999 + b"\n") * 60)
+            log._read()
+        log.finish()
+        os.close(writer)
+        return lines
+
+    lines = asyncio.run(main())
+    told = [line.text for line in lines if line.stream == "platform"]
+    assert least <= len(lines) - len(told) <= most
+    assert [f"more than {said} for a while (max_log_rate)" in text for text in told] == ([True] if said else [])
 
 
 def test_a_folder_too_long_for_a_socket_is_refused() -> None:

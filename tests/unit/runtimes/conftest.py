@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import uvloop
 
+from dayfly.model.debug import Debug
 from dayfly.model.function import Concurrency, Dialect
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, new_replica_id
 from dayfly.model.replica import StartOrder
@@ -35,7 +36,15 @@ class Answer(NamedTuple):
 class Served:
     """A handler being served."""
 
-    def __init__(self, folder: Path, source: str, dialect: Dialect, handler: str, concurrency: Concurrency) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: str,
+        dialect: Dialect,
+        handler: str,
+        concurrency: Concurrency,
+        debug: Debug | None,
+    ) -> None:
         self.path = str(folder / f"{next(_numbers)}.sock")
         module = f"handler_{next(_numbers)}"
         (folder / f"{module}.py").write_text(source)
@@ -49,6 +58,7 @@ class Served:
             code_dir=str(folder),
             timeout_s=60.0,
             concurrency=concurrency,
+            debug=debug,
         )
         self.handler = loader.load(self.order)
         self.module = sys.modules[module]
@@ -104,12 +114,19 @@ Serve = Callable[..., Served]
 
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Serve a handler: `serve(source, dialect, handler=":attribute", concurrency=…)`."""
+    """Serve a handler: `serve(source, dialect, handler=":attribute", concurrency=…, debug=…)`."""
     monkeypatch.syspath_prepend(str(tmp_path))
     made: list[Served] = []
 
-    def make(source: str, dialect: Dialect = "auto", *, handler: str = "", concurrency: Concurrency = "auto") -> Served:
-        made.append(Served(tmp_path, source, dialect, handler, concurrency))
+    def make(
+        source: str,
+        dialect: Dialect = "auto",
+        *,
+        handler: str = "",
+        concurrency: Concurrency = "auto",
+        debug: Debug | None = None,
+    ) -> Served:
+        made.append(Served(tmp_path, source, dialect, handler, concurrency, debug))
         return made[-1]
 
     yield make

@@ -2,16 +2,17 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, new_replica_id
-from dayfly.model.replica import StartOrder
-from dayfly.runtimes.python import cells
-from dayfly.runtimes.python.hierarchy import Branch, Place, enable, favour, places
-from dayfly.runtimes.python.limits import LEAST_MEMORY_BYTES, MEMORY_BYTES, PROCESSES, Limits, limits_of, tmp_of
+from dayfly.model.replica import Ceilings, StartOrder
+from dayfly.runtimes.python import cells, hierarchy
+from dayfly.runtimes.python.hierarchy import LEAF, Branch, Place, enable, favour, places
+from dayfly.runtimes.python.limits import LEAST_MEMORY_BYTES, MEMORY_BYTES, Limits, limits_of, tmp_of
 
 MIXED = """
 24 1 0:22 / /proc rw - proc proc rw
@@ -97,15 +98,47 @@ def test_version_one_tells_what_struck(tmp_path: Path) -> None:
     assert Branch(1, "", ("memory",)).struck(str(tmp_path)) == {"oom": 2}
 
 
-def test_controllers_are_enabled_on_the_way_down_in_version_two_alone(tmp_path: Path) -> None:
-    (tmp_path / "ours").mkdir()
-    for folder in (tmp_path, tmp_path / "ours"):
-        (folder / "cgroup.subtree_control").touch()
-    place = Place(2, str(tmp_path), ("memory", "pids"))
-    enable(place, str(tmp_path / "ours"), ("memory", "pids"))
-    assert (tmp_path / "cgroup.subtree_control").read_text() == "+memory +pids"
-    assert (tmp_path / "ours/cgroup.subtree_control").read_text() == "+memory +pids"
-    enable(Place(1, "/nowhere", ("memory",)), "/nowhere", ("memory",))
+class Kernel:
+    """Takes what is written to its files, but refuses some."""
+
+    def __init__(self, refused: dict[str, int]) -> None:
+        self.refused = refused
+        self.written: list[tuple[str, str]] = []
+
+    def write(self, path: str, text: str) -> None:
+        if text in self.refused:
+            raise OSError(self.refused[text], "no")
+        self.written.append((path, text))
+
+
+def test_controllers_are_enabled_on_the_way_down_in_version_two_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = Kernel({"+cpu": errno.EINVAL})
+    monkeypatch.setattr(hierarchy, "write", kernel.write)
+    assert enable(Place(1, "/nowhere", ("memory",)), "/nowhere/ours", ("memory",)) == ("memory",)
+    assert kernel.written == []
+    place = Place(2, "/tree", ("memory", "pids", "cpu"))
+    assert enable(place, "/tree/ours", ("memory", "cpu", "pids")) == ("memory", "pids")
+    assert kernel.written == [
+        (f"{folder}/cgroup.subtree_control", each)
+        for each in ("+memory", "+pids")
+        for folder in ("/tree", "/tree/ours")
+    ]
+
+
+def test_a_group_that_has_processes_is_not_divided_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = Kernel({"+memory": errno.EBUSY})
+    monkeypatch.setattr(hierarchy, "write", kernel.write)
+    with pytest.raises(OSError, match="no"):
+        enable(Place(2, "/tree", ("memory", "pids")), "/tree/ours", ("memory", "pids"))
+    assert kernel.written == []  # threaded controllers could be had, and would leave groups that nobody may enter
+
+
+def test_a_leaf_of_ours_is_the_place_above_it(tmp_path: Path) -> None:
+    (tmp_path / "scope").mkdir()
+    (tmp_path / "scope/cgroup.controllers").write_text("memory pids\n")
+    mounts = f"32 1 0:28 / {tmp_path} rw - cgroup2 cgroup2 rw,nsdelegate"
+    for own in ("0::/scope", f"0::/scope/{LEAF}"):
+        assert [place.folder for place in places(mounts, own)] == [f"{tmp_path}/scope"]
 
 
 def test_functions_together_weigh_as_much_as_there_are_processors(tmp_path: Path) -> None:
@@ -146,9 +179,131 @@ def test_a_place_that_refuses_leaves_nothing_and_the_next_is_tried(
     assert list((tmp_path / "second").iterdir()) == []
 
 
+@pytest.mark.parametrize(("account", "is_removed"), [("root", True), ("owner", True), ("another", False)])
+def test_what_a_dead_zygote_left_is_removed_by_its_account_and_by_root_and_not_waited_for_by_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, account: str, is_removed: bool
+) -> None:
+    left = tmp_path / f"{cells.PREFIX}1"
+    (left / "c1").mkdir(parents=True)
+    owner = left.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: {"root": 0, "owner": owner, "another": owner + 1}[account])
+    monkeypatch.setattr(time, "sleep", lambda _s: pytest.fail("waited for a group that is another account's"))
+    monkeypatch.setattr(cells, "_places", lambda: [Place(1, str(tmp_path), ("pids",))])
+    monkeypatch.setattr(cells, "_branch_in", _refuse)
+    cells.Cells.found()
+    assert left.exists() is not is_removed
+
+
+def _refuse(*_: object) -> Branch:
+    raise PermissionError
+
+
 def test_limits_have_defaults_and_floors() -> None:
-    assert limits_of(order()) == Limits(MEMORY_BYTES, PROCESSES, 0)
+    assert limits_of(order()) == Limits(MEMORY_BYTES, 512, 0)
     small = order(memory_bytes=1, cpu_millicores=1)
-    assert limits_of(small) == Limits(LEAST_MEMORY_BYTES, PROCESSES, 10)
+    assert limits_of(small) == Limits(LEAST_MEMORY_BYTES, 512, 10)
     assert tmp_of(small) == (LEAST_MEMORY_BYTES // 2, LEAST_MEMORY_BYTES // 2 // 16_384)
     assert tmp_of(order(memory_bytes=64 << 30)) == (256 << 20, 16_384)
+
+
+def test_the_operator_raises_and_lowers_what_each_replica_may_have() -> None:
+    other = order(memory_bytes=64 << 30, ceilings=Ceilings(processes=100, open_files=300, tmp_bytes=1 << 30))
+    assert limits_of(other).processes == 100
+    assert tmp_of(other)[0] == 1 << 30
+
+
+INTERFACE = {
+    "memory": ("memory.max", "memory.swap.max", "memory.oom.group", "memory.events"),
+    "pids": ("pids.max", "pids.current", "pids.events"),
+    "cpu": ("cpu.max", "cpu.weight"),
+}
+
+
+@pytest.fixture
+def scope(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A group of version 2 in which folders get the files, and are refused and removed, as the kernel does it."""
+
+    def offer(parent: Path) -> None:
+        enabled = (parent / "cgroup.subtree_control").read_text().split()
+        for folder in filter(Path.is_dir, parent.iterdir()):
+            (folder / "cgroup.controllers").write_text(" ".join(enabled))
+            for name in (name for each in enabled for name in INTERFACE[each]):
+                (folder / name).touch()
+
+    def make(path: str, *_: object) -> None:
+        mkdir(path)
+        for name in ("cgroup.procs", "cgroup.subtree_control", "cgroup.kill"):
+            Path(path, name).touch()
+        offer(Path(path).parent)
+
+    def write(path: str, text: str) -> None:
+        file = Path(path)
+        if file.name != "cgroup.subtree_control":
+            assert file.exists(), f"the kernel has no {path}"
+            file.write_text(text)
+            return
+        if (file.parent / "cgroup.procs").read_text():
+            raise OSError(errno.EBUSY, "a group with processes")
+        if text.removeprefix("+") not in (file.parent / "cgroup.controllers").read_text().split():
+            raise OSError(errno.ENOENT, "not to be had here")
+        file.write_text(" ".join({*file.read_text().split(), text.removeprefix("+")}))
+        offer(file.parent)
+
+    def remove(path: str) -> None:
+        inside = list(Path(path).iterdir())
+        if any(each.is_dir() for each in inside) or (Path(path) / "cgroup.procs").read_text():
+            raise OSError(errno.EBUSY, "not empty")
+        for each in inside:
+            each.unlink()
+        rmdir(path)
+
+    mkdir, rmdir, group = os.mkdir, os.rmdir, tmp_path / "scope"
+    mkdir(group)
+    for name in ("cgroup.procs", "cgroup.subtree_control"):
+        (group / name).touch()
+    (group / "cgroup.controllers").write_text("cpu memory pids")
+    mounts = f"32 1 0:28 / {tmp_path} rw - cgroup2 cgroup2 rw,nsdelegate"
+    monkeypatch.setattr(cells, "_texts", lambda: (mounts, f"0::/scope/{LEAF}"))
+    monkeypatch.setattr(cells, "_try_out", lambda _branch: None)  # no process can enter a folder
+    for module in (cells, hierarchy):
+        monkeypatch.setattr(module, "write", write)
+    monkeypatch.setattr(os, "mkdir", make)
+    monkeypatch.setattr(os, "rmdir", remove)
+    return group
+
+
+def test_a_cell_of_version_two_limits_tells_and_ends_all_that_is_in_it(scope: Path) -> None:
+    found = cells.Cells.found()
+    assert (found.lacking, found.missing) == ((), [])
+    cell = found.make(Limits(128 << 20, 100, 500))
+    assert cell is not None
+    (folder,) = scope.glob(f"{cells.PREFIX}*/{cell.name}")
+    assert {name: (folder / name).read_text() for name in ("memory.max", "pids.max", "cpu.max")} == {
+        "memory.max": str(128 << 20),
+        "pids.max": "100",
+        "cpu.max": "50000 100000",
+    }
+    (folder / "memory.events").write_text("max 3\noom 1\noom_kill 1\n")
+    (folder / "pids.events").write_text("max 2\n")
+    assert cell.struck() == {"oom": 1, "pids": 2}
+    for current, full in (("99", False), ("100", True)):
+        (folder / "pids.current").write_text(current)
+        assert cell.is_full() is full
+    cell.kill()
+    assert ((folder / "pids.max").read_text(), (folder / "cgroup.kill").read_text()) == ("0", "1")
+    assert cell.remove()
+    found.close()
+    assert [each.name for each in scope.iterdir() if each.is_dir()] == []
+
+
+def test_without_delegation_of_the_processor_the_rest_is_limited(scope: Path) -> None:
+    (scope / "cgroup.controllers").write_text("memory pids")
+    found = cells.Cells.found()
+    assert found.lacking == ("cpu",)
+    assert found.make(Limits(128 << 20, 100, 500)) is not None
+    found.close()
+
+
+def test_a_group_with_processes_gives_no_cells(scope: Path) -> None:
+    (scope / "cgroup.procs").write_text("1\n")
+    assert cells.Cells.found().lacking == ("memory", "pids", "cpu")

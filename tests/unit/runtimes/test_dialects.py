@@ -297,3 +297,42 @@ def test_a_module_that_cannot_serve_is_refused_in_words(serve: Any, source: str,
 def test_a_missing_attribute_is_named(serve: Any) -> None:
     with pytest.raises(HandlerUnfit, match="no 'missing'"):
         serve("def handle(event, context): return ''", handler=":missing")
+
+
+HTML = "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("returned", "status", "content_type", "body"),
+    [
+        ("None", 200, None, b""),
+        ("'<p>é'", 200, HTML, "<p>é".encode()),
+        ("b'\\x00'", 200, "application/octet-stream", b"\x00"),
+        ("{'a': 1}", 200, "application/json", b'{"a":1}'),
+        ("('made', 201)", 201, HTML, b"made"),
+        ("('made', '201 CREATED')", 201, HTML, b"made"),
+        ("('x', {'Content-Type': 'text/css'})", 200, "text/css", b"x"),
+        ("({'a': 1}, 404, [('X-A', '1')])", 404, "application/json", b'{"a":1}'),
+        ("{'statusCode': 202, 'body': 'x'}", 202, HTML, b"x"),
+        ("{'body': 'x', 'headers': {'content-type': 'text/plain'}}", 200, "text/plain", b"x"),
+        ("{'statusCode': 200, 'body': [1]}", 200, "application/json", b"[1]"),
+    ],
+)
+@pytest.mark.parametrize(
+    "written", ["def handle(req)", "def handle(event, context)", "async def handle(event, context)"]
+)
+def test_a_handler_of_a_template_with_flask_may_return_what_a_view_may(
+    serve: Any, written: str, returned: str, status: int, content_type: str | None, body: bytes
+) -> None:
+    served = serve(f"{written}:\n    return {returned}\n", dialect="python-flask")
+    answer = served.call()
+    assert (answer.status, answer.headers.get("content-type"), answer.body) == (status, content_type, body)
+
+
+@pytest.mark.parametrize(("raw", "kind"), [("", "str"), ("false", "str"), ("true", "bytes")])
+def test_a_handler_of_one_parameter_gets_text_or_bytes(
+    serve: Any, monkeypatch: pytest.MonkeyPatch, raw: str, kind: str
+) -> None:
+    monkeypatch.setenv("RAW_BODY", raw)
+    served = serve("def handle(req):\n    return type(req).__name__\n", dialect="python-flask")
+    assert served.call(body=b"x").body == kind.encode()

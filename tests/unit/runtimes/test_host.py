@@ -329,3 +329,28 @@ def test_a_refusal_is_told_and_not_logged(serve: Any, capfd: pytest.CaptureFixtu
     answer = serve("def add(a: int) -> int:\n    return a\n").call(b'{"a": "x"}', headers={"X-Call-Id": "id-3"})
     assert json.loads(answer.body)["call_id"] == "id-3"
     assert capfd.readouterr().err == ""
+
+
+BURNS = """
+import time
+def handle(event, context):
+    if event.body == b"sleep":
+        time.sleep(0.005)
+    if event.body == b"burn":
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
+    return event.body if event.body != b"odd" else {"statusCode": 201, "headers": {"X-Own": "1"}, "body": "odd"}
+"""
+
+
+def test_processor_time_is_told_of_calls_that_follow_one_that_took_some(serve: Any) -> None:
+    served = serve(BURNS)
+    assert "x-dayfly-used" not in served.call(b"burn").headers
+    burnt = served.call(b"burn")
+    assert burnt.body == b"burn"
+    assert int(burnt.headers["x-dayfly-used"]) >= 20_000
+    served.call(b"sleep")
+    odd = served.call(b"odd")
+    assert (odd.status, odd.headers["x-own"], odd.body) == (201, "1", b"odd")
+    assert odd.headers["x-dayfly-used"].isdigit()

@@ -72,6 +72,25 @@ def test_a_pipe_nobody_reads_loses_lines_and_says_how_many(pipe: Pipe, monkeypat
     ]
 
 
+def test_why_a_start_failed_waits_for_whoever_reads(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "FULL_WAIT_S", 0.01)
+    reader, writer = pipe
+    log = LogPipe(writer)
+    for _ in range(300):
+        log.line("o", "", "x" * 100)
+    waits: list[float] = []
+
+    def read(fd: int, wait_s: float) -> None:
+        assert fd == writer
+        waits.append(wait_s)
+        lines(reader)
+
+    monkeypatch.setattr(output, "_wait_for_room", read)
+    log.line("x", "", "this is why")
+    assert waits[0] > 1
+    assert ("failure", "", "this is why") in lines(reader)
+
+
 def test_a_line_cut_by_a_full_pipe_does_not_spoil_the_next(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "FULL_WAIT_S", 0.01)
     reader, writer = pipe

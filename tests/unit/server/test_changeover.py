@@ -159,8 +159,9 @@ def test_a_request_that_makes_no_sense_is_logged(start: Callable[..., Lives]) ->
 
 
 def test_one_that_leaves_gets_a_successor_at_once_and_is_not_started_again(start: Callable[..., Lives]) -> None:
-    leaves = NOTE + 'note $0 up; echo "{}" >&$1; trap "note $0 gone; exit 0" USR2; '
-    leaves += 'trap "echo \\"{\\\\\\"leaving\\\\\\": \\\\\\"yes\\\\\\"}\\" >&$1" TERM; while :; do sleep 0.02; done'
+    leaves = NOTE + 'trap "note $0 gone; exit 0" USR2; '
+    leaves += 'trap "echo \\"{\\\\\\"leaving\\\\\\": \\\\\\"yes\\\\\\"}\\" >&$1" TERM; '
+    leaves += 'note $0 up; echo "{}" >&$1; while :; do sleep 0.02; done'
     lives = start(gateway=leaves)
     children_of = Path(f"/proc/{lives.process.pid}/task/{lives.process.pid}/children")
     before = set(children_of.read_text().split())

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from dayfly.model.errors import ConfigError
+from dayfly.server.environment import Port
 from dayfly.server.ports import Listeners, open_listeners
-from dayfly.server.settings import Port, Settings
+from dayfly.server.settings import Settings
 
 FREE = Port(0, asked_for=True)
 

@@ -7,7 +7,11 @@ import pytest
 
 from dayfly.http1.limits import Limits
 from dayfly.model.errors import ConfigError
-from dayfly.server.settings import Port, Settings, StartOptions, data_dir
+from dayfly.model.reach import Reach
+from dayfly.model.replica import Ceilings
+from dayfly.server.environment import Port
+from dayfly.server.given_paths import KEY_CREDENTIAL
+from dayfly.server.settings import Settings, StartOptions, data_dir, key_dir
 
 
 def resolve(*options: StartOptions, **environ: str) -> Settings:
@@ -49,9 +53,35 @@ def test_limits_are_given_by_name() -> None:
     assert resolve().limits == Limits()
 
 
+def test_how_far_triggers_reach_is_the_operators_to_say() -> None:
+    assert resolve().reach == Reach()
+    environ = {"DAYFLY_TRIGGER_ALLOW": "Kafka.example.org:9092, [::1]:5672", "DAYFLY_TRIGGER_FOLDERS": "/srv/in/,/b"}
+    wanted = Reach(endpoints=("kafka.example.org:9092", "[::1]:5672"), folders=("/srv/in", "/b"))
+    assert resolve(**environ).reach == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALLOW", "kafka.example.org"), ("ALLOW", "a:0"), ("ALLOW", "*:9092"), ("ALLOW", "10.0.0.0/8:1"), ("ALLOW", "::1"),
+     ("FOLDERS", "in"), ("FOLDERS", "/"), ("FOLDERS", "/srv/../etc")],
+)  # fmt: skip
+def test_a_reach_that_names_no_place_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match="DAYFLY_TRIGGER_"):
+        resolve(**{f"DAYFLY_TRIGGER_{name}": value})
+
+
+def test_what_a_replica_may_have_at_most_is_the_operators_to_say() -> None:
+    given = resolve(DAYFLY_MAX_PROCESSES="1000", DAYFLY_MAX_FILES="300", DAYFLY_MAX_TMP="1Gi").ceilings
+    assert given == Ceilings(processes=1000, open_files=300, tmp_bytes=2**30)
+    assert resolve().ceilings == Ceilings()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("DAYFLY_MAX_PROCESSES", "95"),
+        ("DAYFLY_MAX_FILES", "1"),
+        ("DAYFLY_MAX_TMP", "1"),
         ("DAYFLY_PORT", "http"),
         ("DAYFLY_PORT", "65536"),
         ("DAYFLY_PORT", "-1"),
@@ -59,6 +89,7 @@ def test_limits_are_given_by_name() -> None:
         ("DAYFLY_GATEWAYS", "0"),
         ("DAYFLY_GATEWAYS", "65"),
         ("DAYFLY_ALLOW_SDIST", "perhaps"),
+        ("DAYFLY_METRICS_OPEN", "yes"),
         ("DAYFLY_INSECURE_HTTP", "yes"),
         ("DAYFLY_TEMPLATE_MEMORY", "much"),
         ("DAYFLY_DRAIN_TIMEOUT", "soon"),
@@ -66,6 +97,7 @@ def test_limits_are_given_by_name() -> None:
         ("DAYFLY_LIMITS", "header_timeout_s=soon"),
         ("DAYFLY_LIMITS", "header_count"),
         ("DAYFLY_LIMITS", "idle_s=-1"),
+        ("DAYFLY_QUEUE_LIMITS", "dead_days=0"),
         ("DAYFLY_LIMITS", "body_bytes=1"),
         ("DAYFLY_LOG_LEVEL", "loud"),
         ("DAYFLY_HOST", "example.org"),
@@ -119,3 +151,42 @@ def test_client_and_server_look_for_the_same_folder() -> None:
 
     for environ in ({"DAYFLY_DATA_DIR": "/env"}, {}):
         assert default_data_dir(environ) == data_dir(None, environ)
+
+
+def test_the_key_of_the_secrets_is_where_it_was_said_or_where_systemd_put_it(tmp_path: Path) -> None:
+    assert resolve().secrets_key_file == ""
+    assert resolve(CREDENTIALS_DIRECTORY="").secrets_key_file == ""
+    assert resolve(CREDENTIALS_DIRECTORY=str(tmp_path)).secrets_key_file == "", "it was given others only"
+    (tmp_path / KEY_CREDENTIAL).touch()
+    assert resolve(CREDENTIALS_DIRECTORY=str(tmp_path)).secrets_key_file == str(tmp_path / KEY_CREDENTIAL)
+    given = resolve(CREDENTIALS_DIRECTORY=str(tmp_path), DAYFLY_SECRETS_KEY_FILE="/etc/x.key")
+    assert given.secrets_key_file == "/etc/x.key"
+    assert resolve(DAYFLY_SECRETS_KEY_FILE="~/x.key").secrets_key_file == str(Path.home() / "x.key")
+
+
+def test_a_key_in_the_data_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    for place in ("data/x.key", "data/sub/x.key", "data/../data/x.key", "link/x.key"):
+        with pytest.raises(ConfigError, match="lies in the data folder"):
+            resolve(StartOptions(data_dir=str(tmp_path / "data")), DAYFLY_SECRETS_KEY_FILE=str(tmp_path / place))
+    beside = resolve(StartOptions(data_dir=str(tmp_path / "data")), DAYFLY_SECRETS_KEY_FILE=str(tmp_path / "data.key"))
+    assert beside.secrets_key_file == str(tmp_path / "data.key")
+
+
+def test_without_one_the_account_keeps_it_with_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert key_dir({"XDG_CONFIG_HOME": "/c"}) == Path("/etc/dayfly/keys")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert key_dir({"XDG_CONFIG_HOME": "/c"}) == Path("/c/dayfly/keys")
+    assert key_dir({}) == Path.home() / ".config/dayfly/keys"
+
+
+def test_a_folder_of_certificates_goes_with_the_pair_for_all(tmp_path: Path) -> None:
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).touch()
+    pair = {"DAYFLY_TLS_CERT": str(tmp_path / "cert.pem"), "DAYFLY_TLS_KEY": str(tmp_path / "key.pem")}
+    assert Settings.resolve(StartOptions(tls_folder=str(tmp_path)), pair).tls_folder == str(tmp_path)
+    with pytest.raises(ConfigError, match="--tls-folder needs"):
+        Settings.resolve(StartOptions(tls_folder=str(tmp_path)), {})
+    with pytest.raises(ConfigError, match="is no folder"):
+        Settings.resolve(StartOptions(tls_folder=str(tmp_path / "none")), pair)

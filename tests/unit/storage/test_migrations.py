@@ -14,12 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dayfly.model.debug import Debug
 from dayfly.model.errors import ConfigError, StoreUnavailable
 from dayfly.model.function import Function, FunctionSpec, Revision
-from dayfly.model.names import parse_function_key
+from dayfly.model.names import DEFAULT_NAMESPACE, BundleDigest, NamespaceName, parse_function_key
 from dayfly.storage import layouts, migrations
-from dayfly.storage.migrations import STEPS, Step
+from dayfly.storage.database import Database
+from dayfly.storage.secrets.sqlite import KeyPlace, SqliteSecrets
 from dayfly.storage.sqlite import SqliteStore
+from dayfly.storage.sqlite_tenancy import SqliteTenancy
+from dayfly.storage.steps import STEPS, Step
 
 NOTES = Step("8.0.0", "CREATE TABLE notes (text TEXT) STRICT; INSERT INTO notes VALUES ('x')", "DROP TABLE notes")
 MARKED = Step(
@@ -107,7 +111,7 @@ def test_copies_are_for_the_owner_alone_and_the_newest_two(tmp_path: Path, later
     for steps in ((NOTES,), (NOTES, MARKED), (NOTES, MARKED, LOSSY)):
         later(*steps)
         layouts.rehearse(path)
-    copies = sorted(tmp_path.glob("state.db.layout-*"))
+    copies = sorted(tmp_path.glob("state.db.layout-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     assert [copy.name for copy in copies] == [f"state.db.layout-{first + 1}", f"state.db.layout-{first + 2}"]
     assert all(stat.S_IMODE(copy.stat().st_mode) == 0o600 for copy in copies)
     assert [("layout", first + 1)] == content(copies[0])[""]
@@ -196,6 +200,18 @@ def test_no_layout_yet_and_what_is_no_database(tmp_path: Path) -> None:
         layouts.layout_of(tmp_path / "other")
 
 
+def test_the_layout_without_debug_holds_specs_without_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    one = function("one")
+    spec = msgspec.structs.replace(one.revision.spec, debug=Debug(source="/home/somebody/one"))
+    write(path, msgspec.structs.replace(one, revision=msgspec.structs.replace(one.revision, spec=spec)))
+    step = next(at for at, each in enumerate(STEPS) if each.down and "$.debug" in each.down)
+    layouts.take_back(path, step)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        (kept,) = database.execute("SELECT spec FROM revisions").fetchone()
+    assert msgspec.json.decode(kept, type=FunctionSpec) == one.revision.spec
+
+
 def test_the_layout_without_networks_holds_specs_without_them(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     one = function("one")
@@ -206,3 +222,60 @@ def test_the_layout_without_networks_holds_specs_without_them(tmp_path: Path) ->
         (kept,) = database.execute("SELECT spec FROM revisions").fetchone()
     assert not {"network", "allow"} & json.loads(kept).keys()
     assert msgspec.json.decode(kept, type=FunctionSpec) == one.revision.spec
+
+
+def test_the_layout_without_secrets_has_none_and_its_copy_has_them_all(tmp_path: Path) -> None:
+    path, place = tmp_path / "state.db", KeyPlace(tmp_path / "keys", is_folder=True)
+    without = next(number for number, step in enumerate(STEPS) if "TABLE secrets" in step.up)
+
+    async def put() -> None:
+        store = SqliteSecrets(Database(path), place)
+        await store.open()
+        await store.put(DEFAULT_NAMESPACE, "one", b"kept", mode="create", unix_ms=1)
+        await store.close()
+
+    async def read(state: Path) -> bytes:
+        store = SqliteSecrets(Database(state), place)
+        await store.open()
+        found = await store.contents(DEFAULT_NAMESPACE, ["one"])
+        await store.close()
+        return found["one"].data if found else b""
+
+    write(path, function("kept"))
+    asyncio.run(put())
+    before = content(path)
+    layouts.take_back(path, without)
+    assert content(path).keys() == {"", "functions", "revisions", "totals"}
+    kept = len(content(path)["revisions"][0])  # what came to be known of revisions later is not there either
+    assert content(path)["revisions"] == [row[:kept] for row in before["revisions"]]
+    assert asyncio.run(read(path)) == b""
+    assert asyncio.run(read(tmp_path / f"state.db.layout-{len(STEPS)}")) == b"kept"
+
+
+def test_namespaces_in_use_and_the_code_they_ran_are_theirs_after_the_way_up(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    named = {"one.ant": 1, "two.ant": 3, "one": 2}
+    for name, number in named.items():
+        one = function(parse_function_key(name).name, number)
+        spec = msgspec.structs.replace(one.revision.spec, namespace=parse_function_key(name).namespace, max_body="1Mi")
+        revision = msgspec.structs.replace(one.revision, spec=spec)
+        write(path, msgspec.structs.replace(one, key=spec.key, revision=revision, created_unix_ms=10 * number))
+    layouts.take_back(path, 4)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        specs = [json.loads(row[0]) for row in database.execute("SELECT spec FROM revisions")]
+    assert tables == {"functions", "revisions", "totals"}
+    assert not any("max_body" in spec for spec in specs)
+
+    async def look() -> None:
+        store = SqliteStore(path)
+        await store.open()
+        tenancy = SqliteTenancy(store.database)
+        found = {each.name: each.created_unix_ms for each in await tenancy.namespaces()}
+        assert found == {"ant": 10, "openfaas-fn": 20}
+        digest = BundleDigest("sha256:" + "a" * 64)
+        owned = [await tenancy.has_bundle(NamespaceName(name), digest) for name in ("ant", "openfaas-fn", "other")]
+        assert owned == [True, True, False]
+        await store.close()
+
+    asyncio.run(look())

@@ -18,7 +18,7 @@ import pytest
 from dayfly.model.errors import StoreFull, StoreUnavailable
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import parse_function_key
-from dayfly.storage import migrations
+from dayfly.storage import steps
 from dayfly.storage.sqlite import SqliteStore
 
 WRITER = """
@@ -162,7 +162,7 @@ def test_a_newer_layout_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with sqlite3.connect(path) as newer:
         newer.execute("CREATE TABLE future (x)")
-        newer.execute(f"PRAGMA user_version = {len(migrations.STEPS) + 1}")
+        newer.execute(f"PRAGMA user_version = {len(steps.STEPS) + 1}")
     newer.close()
     before = path.read_bytes()
 
@@ -182,8 +182,8 @@ def test_an_older_layout_is_brought_up_to_date(tmp_path: Path, monkeypatch: pyte
         await store.close()
 
     asyncio.run(put())
-    steps = ("CREATE TABLE extra (x INTEGER) STRICT;", "INSERT INTO extra VALUES (1);")
-    later = (*migrations.STEPS, *(migrations.Step("9.0.0", up, None) for up in steps))
+    added = ("CREATE TABLE extra (x INTEGER) STRICT;", "INSERT INTO extra VALUES (1);")
+    later = (*steps.STEPS, *(steps.Step("9.0.0", up, None) for up in added))
     monkeypatch.setattr("dayfly.storage.migrations.STEPS", later)
     assert asyncio.run(_read(path, "hello")) == function()
     with sqlite3.connect(path) as database:
@@ -194,8 +194,8 @@ def test_an_older_layout_is_brought_up_to_date(tmp_path: Path, monkeypatch: pyte
 
 def test_a_step_that_fails_leaves_the_layout_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state.db"
-    broken = migrations.Step("9.0.0", "CREATE TABLE extra (x); SELECT nonsense;", None)
-    monkeypatch.setattr("dayfly.storage.migrations.STEPS", (*migrations.STEPS, broken))
+    broken = steps.Step("9.0.0", "CREATE TABLE extra (x); SELECT nonsense;", None)
+    monkeypatch.setattr("dayfly.storage.migrations.STEPS", (*steps.STEPS, broken))
     with pytest.raises(StoreUnavailable):
         asyncio.run(SqliteStore(path).open())
     with sqlite3.connect(path) as database:

@@ -5,6 +5,16 @@ failure to them), print error bodies as they are, and send the namespace in the 
 is one resource; `mapping` says what their documents mean in ours, `wire` what they look like.
 """
 
-from dayfly.dialects.openfaas import alerts, functions, info, logs, namespaces, scaling
+from dayfly.dialects.openfaas import alerts, builder, functions, info, logs, namespaces, scaling, secrets, store
 
-ROUTES = (*functions.routes, *scaling.routes, *alerts.routes, *namespaces.routes, *info.routes, *logs.routes)
+ROUTES = (
+    *functions.routes,
+    *scaling.routes,
+    *secrets.routes,
+    *alerts.routes,
+    *namespaces.routes,
+    *info.routes,
+    *logs.routes,
+    *builder.routes,
+    *store.routes,
+)

@@ -14,9 +14,9 @@ from starlette.responses import PlainTextResponse, Response
 from dayfly.api.decoding import MAX_JSON_BYTES, decode_json, read_body
 from dayfly.api.routes import Routes
 from dayfly.api.services import Plane, Services
-from dayfly.dialects.openfaas.mapping import to_key
 from dayfly.dialects.openfaas.wire import Alert, AlertMessage
 from dayfly.model.errors import DayflyError, InvalidRequest
+from dayfly.model.names import parse_function_key
 from dayfly.model.scaling import ScalingPolicy
 
 log = logging.getLogger("dayfly.openfaas")
@@ -24,8 +24,8 @@ log = logging.getLogger("dayfly.openfaas")
 routes = Routes(errors="plain")
 
 
-@routes.route("POST", "/system/alert", access="admin", summary="Scale by AlertManager's alerts",
-              request=AlertMessage, statuses=(200,))  # fmt: skip
+@routes.route("POST", "/system/alert", access="deploy", scope="installation",
+              summary="Scale by AlertManager's alerts", request=AlertMessage, statuses=(200,))  # fmt: skip
 async def alert(services: Services, request: Request) -> Response:
     """Act on each alert; 500 with a line for each that had no effect, as OpenFaaS answers."""
     data = await read_body(request, MAX_JSON_BYTES)
@@ -51,7 +51,7 @@ def raised(policy: ScalingPolicy, replicas: int) -> int:
 async def _act(plane: Plane, number: int, alert: Alert) -> str:
     """Return what went wrong, or nothing."""
     try:
-        key = to_key(alert.labels.get("function_name", ""))
+        key = parse_function_key(alert.labels.get("function_name", ""))
         status = await plane.status(key)
         policy = status.spec.scaling
         if alert.status == "resolved":

@@ -6,27 +6,25 @@ from starlette.responses import Response
 
 from dayfly.api.logs import parse_rfc3339, stream
 from dayfly.api.routes import Routes
+from dayfly.api.scope import Place, function_in
 from dayfly.api.services import Services
-from dayfly.dialects.openfaas.functions import query_namespace
-from dayfly.dialects.openfaas.mapping import to_key, to_log_message
-from dayfly.dialects.openfaas.wire import LogMessage
+from dayfly.dialects.openfaas.mapping import to_log_message
+from dayfly.dialects.openfaas.wire import GO_FALSE, GO_TRUE, LogMessage
 from dayfly.model.errors import InvalidRequest, Unprocessable
 from dayfly.model.log import LogLine
 from dayfly.model.names import parse_replica_id
 from dayfly.observe.logs import LogQuery
 
-_GO_TRUE = {"1", "t", "T", "TRUE", "true", "True"}
-_GO_FALSE = {"0", "f", "F", "FALSE", "false", "False", ""}
-
 routes = Routes(errors="plain")
 
 
-@routes.route("GET", "/system/logs", access="admin", summary="Read or follow a function's log", response=LogMessage,
+@routes.route("GET", "/system/logs", access="deploy", summary="Read or follow a function's log",
+              scope=Place(query="namespace", query_name="name"), response=LogMessage,
               media_type="application/x-ndjson", streams=True)  # fmt: skip
 async def logs(services: Services, request: Request) -> Response:
     """Send the lines kept and, when following, those to come; without `since` all that is kept."""
     asked = dict(request.query_params)
-    key = to_key(asked.get("name", ""), query_namespace(request))
+    key = function_in(request, asked.get("name", ""))
     instance = asked.get("instance", "")
     tail = _integer(asked.get("tail", ""))
     query = LogQuery(
@@ -37,7 +35,7 @@ async def logs(services: Services, request: Request) -> Response:
     )
     follow = _truth(asked.get("follow", ""))
     services.plane.newest(key)  # raises NotFound
-    return stream(services, query, follow=follow, encode=_encode)
+    return stream(services, request, query, follow=follow, encode=_encode)
 
 
 def _encode(line: LogLine) -> bytes:
@@ -59,6 +57,6 @@ def _integer(text: str) -> int:
 
 
 def _truth(text: str) -> bool:
-    if text not in _GO_TRUE | _GO_FALSE:
+    if text and text not in GO_TRUE | GO_FALSE:
         raise Unprocessable(f"follow: {text[:40]!r} is neither true nor false")
-    return text in _GO_TRUE
+    return text in GO_TRUE

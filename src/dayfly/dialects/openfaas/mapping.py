@@ -8,62 +8,54 @@ from dayfly.dialects.openfaas.wire import FunctionDeployment, FunctionDescriptio
 from dayfly.model.errors import InvalidName, InvalidSpec
 from dayfly.model.function import FunctionSpec, Resources
 from dayfly.model.log import LogLine
-from dayfly.model.names import (
-    DEFAULT_NAMESPACE,
-    FunctionKey,
-    parse_function_key,
-    parse_function_name,
-    parse_namespace,
-)
+from dayfly.model.names import FunctionKey, FunctionName, parse_function_name
+from dayfly.model.runtime import RUN_A_PROCESS, Runtime
+from dayfly.model.scaling import LIKE_LABEL, LIKE_OPENFAAS, asks_for_openfaas
 from dayfly.model.status import FunctionStatus
 
 FUNCTION_LABEL = "faas_function"
 """OpenFaaS's providers add it to a function's labels; it is made for answers and never kept."""
+_PYTHON_TEMPLATES = {"python index.py", "python3 index.py"}
+"""The processes of OpenFaaS's Python templates: their index.py calls the handler, as the Python runtime does here."""
 
 
-def to_key(name: str, *namespaces: str | None) -> FunctionKey:
-    """Return the function that a name, perhaps `NAME.NAMESPACE`, and the namespaces given beside it mean.
-
-    Raises InvalidName, also when two of them name different namespaces.
-    """
-    named = parse_function_key(name)
-    given = {parse_namespace(namespace) for namespace in namespaces if namespace}
-    if "." in name:
-        given.add(named.namespace)
-    if len(given) > 1:
-        raise InvalidName(f"{name[:80]!r} is asked for in two namespaces at once: {', '.join(sorted(given))}")
-    return FunctionKey(given.pop() if given else DEFAULT_NAMESPACE, named.name)
-
-
-def check_deployment(asked: FunctionDeployment, query_namespace: str) -> FunctionKey:
-    """Return the function that a deployment is for. Raises InvalidSpec in OpenFaaS's words, InvalidName."""
+def check_deployment(asked: FunctionDeployment) -> FunctionName:
+    """Return the name of the function that a deployment is for. Raises InvalidSpec in OpenFaaS's words."""
     if not asked.service:
         raise InvalidSpec("validation failed: service: is required")
     if not asked.image:
         raise InvalidSpec("validation failed: image: is required")
     try:
-        name = parse_function_name(asked.service)
+        return parse_function_name(asked.service)
     except InvalidName:
         text = f"validation failed: service: ({asked.service[:80]}) is invalid, must be a valid DNS entry"
         raise InvalidSpec(text) from None
-    return to_key(name, asked.namespace, query_namespace)
 
 
 def to_spec(asked: FunctionDeployment, key: FunctionKey, *, bundle: str, present: FunctionSpec | None) -> FunctionSpec:
     """Return the deployment as a spec with this code.
 
-    What OpenFaaS has no field for, such as the handler, stays as it is in the function's `present` spec.
+    What OpenFaaS has no field for, such as the handler, stays as it is in the function's `present` spec, but for what
+    says how code is run when another runtime runs it from now on. Without a bundle the image is the code; a bundle that
+    is new runs by its process, as a watchdog would run it.
     """
-    labels = {name: value for name, value in (asked.labels or {}).items() if name != FUNCTION_LABEL}
+    runtime: Runtime = "image" if not bundle else _runtime_of(asked)
+    if bundle and present is not None and present.runtime != "image":
+        runtime = present.runtime
+    fresh = FunctionSpec(name=key.name, runtime=runtime, lang=runtime)
+    kept = present.process if present is not None and runtime == present.runtime in RUN_A_PROCESS else ""
+    if present is not None and present.runtime != runtime:
+        how = {name: getattr(fresh, name) for name in ("runtime", "lang", "dialect", "handler")}
+        present = msgspec.structs.replace(present, **how)
     return msgspec.structs.replace(
-        present or FunctionSpec(name=key.name),
+        present or fresh,
         name=key.name,
         namespace=key.namespace,
         bundle=bundle,
         image=asked.image or "",
-        process=asked.env_process or "",
+        process=asked.env_process or kept,
         env=asked.env_vars or {},
-        labels=labels,
+        labels=_kept_labels(asked.labels or {}),
         annotations=asked.annotations or {},
         secrets=asked.secrets or (),
         constraints=asked.constraints or (),
@@ -80,7 +72,7 @@ def to_description(status: FunctionStatus) -> FunctionDescription:
         name=spec.name,
         image=spec.image or spec.bundle,
         namespace=spec.namespace,
-        labels={**spec.labels, FUNCTION_LABEL: spec.name},
+        labels={**_without_ours(spec.labels), FUNCTION_LABEL: spec.name},
         annotations=spec.annotations,
         replicas=status.desired_replicas,
         available_replicas=status.ready_replicas,
@@ -106,6 +98,22 @@ def to_rfc3339(unix_ns: int) -> str:
     seconds, fraction = divmod(unix_ns, 10**9)
     moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=seconds)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+
+
+def _kept_labels(asked: dict[str, str]) -> dict[str, str]:
+    labels = _without_ours(asked)
+    return {**labels, LIKE_LABEL: LIKE_OPENFAAS} if asks_for_openfaas(labels) else labels
+
+
+def _without_ours(labels: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in labels.items() if name not in (FUNCTION_LABEL, LIKE_LABEL)}
+
+
+def _runtime_of(asked: FunctionDeployment) -> Runtime:
+    process = asked.env_process or ""
+    if not process or process in _PYTHON_TEMPLATES:
+        return "python"
+    return "http" if (asked.env_vars or {}).get("mode") == "http" else "exec"
 
 
 def _to_resources(asked: FunctionResources | None) -> Resources | None:

@@ -5,19 +5,18 @@ from starlette.responses import Response
 
 from dayfly.api.decoding import read_json
 from dayfly.api.routes import Routes
+from dayfly.api.scope import Place, function_in
 from dayfly.api.services import Services
-from dayfly.dialects.openfaas.functions import query_namespace
-from dayfly.dialects.openfaas.mapping import to_key
 from dayfly.dialects.openfaas.wire import ScaleServiceRequest
 
 routes = Routes(errors="plain")
 
 
-@routes.route("POST", "/system/scale-function/{name}", access="admin", summary="Scale a function",
-              request=ScaleServiceRequest, statuses=(202, 404))  # fmt: skip
+@routes.route("POST", "/system/scale-function/{name}", access="deploy", summary="Scale a function",
+              scope=Place(path_name="name", query="namespace", body="namespace"), request=ScaleServiceRequest,
+              statuses=(202, 404))  # fmt: skip
 async def scale(services: Services, request: Request) -> Response:
     """Set the replicas of the function in the path; a name in the body is not looked at."""
     asked = await read_json(request, ScaleServiceRequest)
-    key = to_key(request.path_params["name"], asked.namespace, query_namespace(request))
-    await services.plane.scale(key, asked.replicas)
+    await services.plane.scale(function_in(request, request.path_params["name"]), asked.replicas)
     return Response(status_code=202)

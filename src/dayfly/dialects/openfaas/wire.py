@@ -7,9 +7,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from dayfly.model.engine import EngineState
 from dayfly.model.sandbox import Sandbox
 
 Texts = dict[str, str]
+GO_TRUE = {"1", "t", "T", "TRUE", "true", "True"}
+GO_FALSE = {"0", "f", "F", "FALSE", "false", "False"}
+"""What Go reads as true and as false."""
 
 
 class FunctionResources(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,6 +40,14 @@ class FunctionDeployment(msgspec.Struct, frozen=True, kw_only=True, rename="came
     read_only_root_filesystem: bool | None = None
 
 
+class FunctionUsage(msgspec.Struct, frozen=True, rename="camel"):
+    """What a function's replicas use together, now."""
+
+    cpu: float
+    """In thousandths of a core."""
+    total_memory_bytes: int
+
+
 class FunctionDescription(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A function in the list or by itself: OpenFaaS's FunctionStatus."""
 
@@ -55,6 +67,8 @@ class FunctionDescription(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     limits: FunctionResources | None = None
     requests: FunctionResources | None = None
     read_only_root_filesystem: bool = False
+    usage: FunctionUsage | None = None
+    """Only where it was asked for."""
 
 
 class DeleteFunctionRequest(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,6 +84,40 @@ class ScaleServiceRequest(msgspec.Struct, frozen=True, rename="camel"):
     replicas: Annotated[int, msgspec.Meta(ge=0)]
     service_name: str | None = None
     namespace: str | None = None
+
+
+class FunctionNamespace(msgspec.Struct, frozen=True):
+    """A namespace, on the way in and out."""
+
+    name: str | None = None
+    annotations: Texts | None = None
+    labels: Texts | None = None
+
+
+class Secret(msgspec.Struct, frozen=True, rename="camel"):
+    """Body of POST, PUT and DELETE /system/secrets. Nothing that prints this shows what is in it."""
+
+    name: str | None = None
+    namespace: str | None = None
+    value: str | None = None
+    raw_value: bytes | None = None
+    """In base64; when there is something in it, `value` is not looked at."""
+
+    @property
+    def content(self) -> bytes:
+        """What is to be kept."""
+        return self.raw_value or (self.value or "").encode()
+
+    def __repr__(self) -> str:
+        """Say which secret it is."""
+        return f"Secret(name={self.name!r}, namespace={self.namespace!r})"
+
+
+class SecretListed(msgspec.Struct, frozen=True):
+    """A secret in the list of /system/secrets."""
+
+    name: str
+    namespace: str
 
 
 class VersionInfo(msgspec.Struct, frozen=True):
@@ -95,6 +143,8 @@ class GatewayInfo(msgspec.Struct, frozen=True):
     arch: str
     sandbox: Sandbox | None = None
     """Ours: how well functions are held in their box."""
+    engine: EngineState | None = None
+    """Ours: whether there is a container engine, which functions that are images need."""
 
 
 class LogMessage(msgspec.Struct, frozen=True):

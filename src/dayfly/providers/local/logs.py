@@ -3,10 +3,9 @@
 The pipe outlives us: the zygote holds a second copy of its reading end, and hands it over again after a restart. What
 is in it was written by function code; times it claims are kept only where they are possible.
 
-A replica that prints faster than anybody reads must not take our time. Each has a bucket of bytes that fills at
-`RATE_BYTES`; when it is empty, what comes is counted and thrown away unread, a pipe's worth at a time with a pause
-between, and a line tells how many were dropped. So a flood costs us next to nothing, and its author the rest of the
-time, for a full pipe makes those who write to it wait.
+While a replica prints more than it may (`log_rate`), what comes is counted and thrown away unread, a pipe's worth at a
+time with a pause between. So a flood costs us next to nothing, and its author the rest of the time, for a full pipe
+makes those who write to it wait.
 """
 
 import asyncio
@@ -16,7 +15,8 @@ import time
 from collections.abc import Callable
 
 from dayfly.model.log import MAX_LINE_BYTES, LogLine
-from dayfly.model.names import FunctionKey, ReplicaId
+from dayfly.model.replica import StartOrder
+from dayfly.providers.log_rate import PAUSE_S, LogRate
 from dayfly.runtimes.python.output import parse_line
 
 _READ_BYTES = 65_536
@@ -25,30 +25,21 @@ _MOST_PER_TURN = 1 << 20
 _MAX_RAW = MAX_LINE_BYTES + 256
 """A line with its frame; longer ones come from raw writes and are cut."""
 _DAY_NS = 86_400 * 10**9
-RATE_BYTES = 1_000_000
-"""What a replica may log in a second."""
-BURST_BYTES = 4_000_000
-"""What it may log at once after it was quiet: a long traceback, a configuration printed at the start."""
-LINE_BYTES = 256
-"""What even an empty line counts for: it is stored, sent and found again as any other."""
-_PAUSE_S = 0.1
 _FAILURE = re.compile(rb"(?:^|\n)(\x1ex[^\n]*)\n")
 
 
 class LogReader:
     """Reads one pipe until it is closed; whole lines go to `on_line` as they come."""
 
-    def __init__(self, fd: int, key: FunctionKey, replica: ReplicaId, on_line: Callable[[LogLine], None]) -> None:
+    def __init__(self, fd: int, order: StartOrder, on_line: Callable[[LogLine], None]) -> None:
         self.failure = ""
         """What the runtime said about a start that failed."""
         self._fd = fd
-        self._key = key
-        self._replica = replica
+        self._key = order.key
+        self._replica = order.replica
         self._on_line = on_line
         self._rest = b""
-        self._tokens = float(BURST_BYTES)
-        self._filled_at = time.monotonic()
-        self._dropped = 0
+        self._rate = LogRate(order.log_rate_bytes)
         self._pause: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         os.set_blocking(fd, False)
@@ -80,9 +71,7 @@ class LogReader:
             self._fd = -1
 
     def _read(self) -> None:
-        now = time.monotonic()
-        self._tokens = min(BURST_BYTES, self._tokens + (now - self._filled_at) * RATE_BYTES)
-        self._filled_at = now
+        self._rate.fill()
         for _ in range(_MOST_PER_TURN // _READ_BYTES):
             try:
                 data = os.read(self._fd, _READ_BYTES)
@@ -91,13 +80,13 @@ class LogReader:
             if not data:
                 self._loop.remove_reader(self._fd)
                 return
-            if self._tokens > 0:
-                self._take(data)
-            else:
+            if self._rate.is_spent:
                 self._drop(data)
-        if self._tokens <= 0 and self._pause is None:
+            else:
+                self._take(data)
+        if self._rate.is_spent and self._pause is None:
             self._loop.remove_reader(self._fd)
-            self._pause = self._loop.call_later(_PAUSE_S, self._go_on)
+            self._pause = self._loop.call_later(PAUSE_S, self._go_on)
 
     def _go_on(self) -> None:
         self._pause = None
@@ -107,16 +96,14 @@ class LogReader:
         """Throw away all but why a start failed, of which much may hang."""
         data = self._rest + data
         whole, mark, rest = data.rpartition(b"\n")
-        self._dropped += whole.count(b"\n") + len(mark)
+        self._rate.drop(whole.count(b"\n") + len(mark))
         for failure in _FAILURE.findall(whole + mark):
             self.failure = parse_line(failure)[3].replace("\x1f", "\n")
         self._rest = rest if len(rest) <= _MAX_RAW else b""
 
     def _tell_dropped(self) -> None:
-        if self._dropped:
-            rate = f"{RATE_BYTES // 1_000_000} MB/s"
-            self.tell(f"limit: {self._dropped} lines dropped, as the replica logged more than {rate} for a while")
-            self._dropped = 0
+        if account := self._rate.account():
+            self.tell(account)
 
     def _take(self, data: bytes) -> None:
         *lines, rest = (self._rest + data).split(b"\n")
@@ -129,7 +116,7 @@ class LogReader:
 
     def _line(self, raw: bytes) -> None:
         self._tell_dropped()
-        self._tokens -= max(len(raw), LINE_BYTES)
+        self._rate.spend(len(raw))
         stream, stamp, call_id, text = parse_line(raw)
         now = time.time_ns()
         stamp = stamp if now - _DAY_NS < stamp <= now else now

@@ -27,6 +27,7 @@ from dayfly.model.replica import (
     ReplicaStats,
     StartOrder,
 )
+from dayfly.model.runtime import Runtime
 from dayfly.providers.local.logs import LogReader
 from dayfly.providers.local.zygotes import Zygote, others
 from dayfly.providers.port import Provider
@@ -39,7 +40,9 @@ _log = logging.getLogger("dayfly.providers.local")
 MAX_SOCKET_PATH = 107
 GIVEN_UP_GRACE_S = 60.0
 """How long a replica may finish its calls whose order we cannot read."""
-_LANGUAGES = ("python", "python-classic", "python-typed", "asgi", "wsgi")
+_RUNTIMES: tuple[Runtime, ...] = ("python", "node", "exec", "http", "static")
+_SOLO: frozenset[Runtime] = frozenset({"http"})
+"""Runtimes whose replicas are processes of their own, and no forks of a template."""
 
 
 class _Known:
@@ -122,18 +125,19 @@ class LocalProvider(Provider):
         """Hand the order to the zygote, waiting for one that is being restarted. Raises Unavailable, NotSupported."""
         if why := self._barred():
             raise Unavailable(why)
-        if order.lang.partition("3")[0] not in _LANGUAGES:
-            raise NotSupported(f"lang: {order.lang!r} has no runtime on this provider; it runs {', '.join(_LANGUAGES)}")
+        if order.runtime not in _RUNTIMES:
+            raise NotSupported(f"runtime: this provider has no {order.runtime}; it has {', '.join(_RUNTIMES)}")
         zygote = self._current()
         link = await zygote.await_link()
         known = self._known.get(order.replica)
         if known is None:
             path = str(self._replica_dir / f"{order.replica}.sock")
-            known = _Known(order, f"unix:{path}", zygote)
+            known = _Known(order.without_contents(), f"unix:{path}", zygote)
             self._known[order.replica] = known
             try:
                 own_net = order.network != "host"
-                start = wire.Start(order.replica, template_name(order), path, limits_of(order), own_net)
+                solo = order.runtime in _SOLO
+                start = wire.Start(order.replica, template_name(order), path, limits_of(order), own_net, solo)
                 link.send(start, wire.order_file(order))
             except (Unavailable, OSError) as error:
                 self._known.pop(order.replica, None)
@@ -152,7 +156,8 @@ class LocalProvider(Provider):
         for known in self._known.values():
             if known.pid:
                 with contextlib.suppress(ProcessLookupError):
-                    found[known.order.replica] = ReplicaStats(*cpu_and_memory_of(known.pid))
+                    tree = known.order.runtime != "python"
+                    found[known.order.replica] = ReplicaStats(*cpu_and_memory_of(known.pid, tree=tree))
         return found
 
     def _zygote(self, path: Path, *, stale: bool) -> Zygote:
@@ -199,7 +204,7 @@ class LocalProvider(Provider):
             _close(fds)
             return
         for fd in fds:
-            known.log = LogReader(fd, known.order.key, known.order.replica, self._on_log)
+            known.log = LogReader(fd, known.order, self._on_log)
         if not known.taken.done():
             known.taken.set_result(None)
 
@@ -239,7 +244,7 @@ class LocalProvider(Provider):
         known.pid, known.ready = message.pid, message.ready
         os.close(order_fd)
         if known.log is None:
-            known.log = LogReader(log_fd, known.order.key, known.order.replica, self._on_log)
+            known.log = LogReader(log_fd, known.order, self._on_log)
         else:
             os.close(log_fd)
         if not message.stopping:
@@ -253,18 +258,23 @@ class LocalProvider(Provider):
         if order is None:
             os.close(log_fd)
             return
-        LogReader(log_fd, order.key, order.replica, self._on_log).finish()
+        LogReader(log_fd, order, self._on_log).finish()
 
 
 def template_name(order: StartOrder) -> str:
-    """Return the name of the template that `order` can be forked from: a digest of all that the import depends on."""
-    data = msgspec.msgpack.encode(msgspec.structs.replace(order, replica=ReplicaId("")), order="sorted")
+    """Return the name of the template that `order` can be forked from: a digest of all that the import depends on.
+
+    Every function can read it in its own memory, so that of a secret it depends on the version and not on the content,
+    which could be guessed from it.
+    """
+    same = msgspec.structs.replace(order.without_contents(), replica=ReplicaId(""), log_rate_bytes=0)
+    data = msgspec.msgpack.encode(same, order="sorted")
     return hashlib.sha256(data).hexdigest()
 
 
 def _read_order(fd: int) -> StartOrder | None:
     try:
-        return wire.read_order(fd)
+        return wire.read_order(fd).without_contents()
     except msgspec.DecodeError as error:  # written by an older version of us
         _log.error("a running replica's order cannot be read: %s", error)
         return None

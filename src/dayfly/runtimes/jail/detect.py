@@ -9,7 +9,7 @@ import errno
 import os
 from collections.abc import Callable
 
-from dayfly.runtimes.jail import births, calls, landlock, network, seccomp
+from dayfly.runtimes.jail import births, calls, landlock, loopback, seccomp
 from dayfly.runtimes.jail.layers import Layers
 
 _MS_REC, _MS_PRIVATE = 16384, 1 << 18
@@ -49,7 +49,7 @@ def _in_jail(further: Callable[[], None]) -> str:
         if os.listdir("/tmp"):  # noqa: S108 - as above
             raise OSError(errno.EBUSY, "a fresh file system is not empty")
         calls.sethostname("probe")
-        network.loopback_up()
+        loopback.loopback_up()
         further()
 
     return _told_by(lambda child: births.born_apart(child, new_user=os.geteuid() != 0), body)

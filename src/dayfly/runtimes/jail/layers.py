@@ -55,7 +55,7 @@ _MISSING = {
     "landlock": "No Landlock{why}: what keeps functions from files is their own root alone. It takes Linux 5.13 and"
     " `landlock` in the kernel's `lsm=` list.",
     "seccomp": "No seccomp filter{why}: functions may make every system call of this kernel, and so reach its flaws.",
-    "cgroup": "No cgroup{why}: memory, processor and processes are limited for each process alone, not for a function"
-    " as a whole. As root they come by themselves; for an ordinary account start the platform with"
-    " `systemd-run --user --scope -p Delegate=yes dayfly start`.",
+    "cgroup": "No cgroup{why}: what a function holds is looked at four times a second and not held by the kernel, and"
+    " its share of the processors is not limited. As root they come by themselves; for an ordinary account start the"
+    " platform with `systemd-run --user --scope -p Delegate=yes dayfly start`.",
 }

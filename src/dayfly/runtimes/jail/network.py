@@ -9,51 +9,32 @@ whose connection it is and what that function may reach, and there is no other w
     ADDRESS:PORT             one for each `tcp://HOST:PORT` that was granted; /etc/hosts leads HOST there
 """
 
-import fcntl
 import ipaddress
-import os
-import socket
-import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dayfly.model.egress import Grant
-
-PROXY_PORT = 3128
-_BACKLOG = 128
-_SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C
-_UP = 1
-
-
-def loopback_up() -> None:
-    """Switch on the loopback of this network namespace. Raises OSError."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
-        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", _UP))
-
-
-def listen(address: str = "127.0.0.1", port: int = PROXY_PORT) -> int:
-    """Return the descriptor of a socket that listens at the address, for the proxy to accept from. Raises OSError."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
-        sock.bind((address, port))
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
-        return sock.detach()
-
-
-def port_of(listener: int) -> int:
-    """Return the port that the socket listens at."""
-    with socket.socket(fileno=os.dup(listener)) as sock:
-        return int(sock.getsockname()[1])
+from dayfly.runtimes.jail import loopback
 
 
 class Doors:
-    """The sockets that stand for granted `tcp://` addresses, and the names that lead to them."""
+    """Where the granted `tcp://` addresses are found in the function's network, and the names that lead there."""
 
     def __init__(self, grants: Sequence[Grant]) -> None:
         self.names: dict[str, str] = {}
         """Addresses by the host names that stand for them."""
-        self.listeners: list[int] = []
-        for grant in grants:
-            self.listeners.append(listen(self._address_for(grant.host), grant.port))
+        self.places: tuple[tuple[str, int], ...] = tuple(
+            (self._address_for(grant.host), grant.port) for grant in grants
+        )
+        """Address and port of each, in the order of the grants."""
+
+    def listen(self) -> list[int]:
+        """Return the descriptors of sockets that listen there, in this order. Raises OSError."""
+        listeners = []
+        for address, port in self.places:
+            if not loopback.is_loopback(address):
+                loopback.add_to_loopback(address)
+            listeners.append(loopback.listen(address, port))
+        return listeners
 
     def hosts_file(self, hostname: str) -> str:
         """Return the lines of /etc/hosts."""
@@ -62,18 +43,14 @@ class Doors:
 
     def _address_for(self, host: str) -> str:
         try:
-            address = str(ipaddress.IPv4Address(host))
+            return str(ipaddress.IPv4Address(host))
         except ipaddress.AddressValueError:
             return self.names.setdefault(host, f"127.0.1.{len(self.names) + 1}")
-        if not address.startswith("127."):
-            _add_to_loopback(address)
-        return address
 
 
-def _add_to_loopback(address: str) -> None:
-    """Make `address` one of this namespace's own, so that connecting to it ends at our door. Raises OSError."""
-    label = f"lo:{int(ipaddress.IPv4Address(address)):x}".encode()
-    packed = socket.inet_aton(address)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
-        for request, value in ((_SIOCSIFADDR, packed), (_SIOCSIFNETMASK, b"\xff\xff\xff\xff")):
-            fcntl.ioctl(control, request, struct.pack("16sHH4s16x", label, socket.AF_INET, 0, value))
+def proxy_environ(port: int, names: Iterable[str]) -> dict[str, str]:
+    """Return the variables that lead programs to the proxy, but not for the host `names`, which have doors."""
+    url = f"http://127.0.0.1:{port}"
+    environ = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url)
+    environ["NO_PROXY"] = environ["no_proxy"] = ",".join(("localhost", "127.0.0.1", "::1", *names))
+    return environ

@@ -29,6 +29,9 @@ _OURS = {"content-length", "transfer-encoding", "connection", "keep-alive", "upg
 _RESPONSE_KEYS = {"statusCode", "headers", "body"}
 _NO_BODY = {204, 304}
 
+USED = b"x-dayfly-used"
+"""The header that tells the gateway what a call took; no caller sees it."""
+
 Pieces = Iterator[Any] | AsyncIterator[Any]
 
 
@@ -110,6 +113,20 @@ def quick(result: Any) -> bytes | None:
     return None
 
 
+def used(cpu_s: float, memory_kib: int = 0) -> bytes:
+    """Return what USED says: processor time in microseconds, and the most memory in KiB where it is known."""
+    return b"%d %d" % (max(0, cpu_s * 1e6), memory_kib) if memory_kib else b"%d" % max(0, cpu_s * 1e6)
+
+
+def with_used(reply: Answer | bytes, cpu_s: float) -> Answer | bytes:
+    """Return the answer, which says what its call took unless it is a stream; bytes are a whole answer."""
+    line = b"%b: %b\r\n" % (USED, used(cpu_s))
+    if isinstance(reply, bytes):
+        status, end, rest = reply.partition(b"\r\n")
+        return status + end + line + rest
+    return reply._replace(headers=reply.headers + line) if isinstance(reply.body, bytes) else reply
+
+
 def piece(value: Any) -> tuple[bytes, bytes]:
     """Return one piece of a stream and the content type it suggests. Raises TypeError."""
     if isinstance(value, str):
@@ -119,8 +136,8 @@ def piece(value: Any) -> tuple[bytes, bytes]:
     return to_json(value) + b"\n", b"application/x-ndjson"
 
 
-def problem(status: int, code: str, detail: str, call_id: str) -> Answer:
-    """Return an error as RFC 9457 tells it."""
+def problem(status: int, code: str, detail: str, call_id: str, *, traceback: str = "") -> Answer:
+    """Return an error as RFC 9457 tells it, with a traceback for whoever is writing the function."""
     told = {
         "type": f"urn:dayfly:problem:{code}",
         "title": http.HTTPStatus(status).phrase,
@@ -129,6 +146,8 @@ def problem(status: int, code: str, detail: str, call_id: str) -> Answer:
         "code": code,
         "call_id": call_id,
     }
+    if traceback:
+        told["traceback"] = traceback
     return Answer(status, PROBLEM, msgspec.json.encode(told))
 
 

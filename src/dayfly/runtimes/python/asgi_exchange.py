@@ -46,6 +46,11 @@ class Exchange:
         self._chunked = False
         self._over = False
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of the answer is written."""
+        return self._head_sent
+
     def body_received(self, data: bytes) -> None:
         """Take a part of the request's body."""
         self._body.append(data)
@@ -170,7 +175,7 @@ class Exchange:
         return answers.status_line(status) + b"".join(lines) + b"\r\n"
 
     def _fail(self, error: BaseException) -> None:
-        reply = failure(error, self._context)
+        reply = failure(error, self._request, self._context)
         if self._head_sent:
             self._connection.fail_stream()
         else:

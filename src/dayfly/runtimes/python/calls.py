@@ -128,13 +128,21 @@ class Event(Request):
 class Facts:
     """What is the same for every call of one replica."""
 
-    __slots__ = ("function", "hostname", "namespace", "timeout_s")
+    __slots__ = ("_code_dir", "_source", "function", "hostname", "namespace", "tells_all", "timeout_s")
 
     def __init__(self, order: StartOrder) -> None:
         self.function: str = order.key.name
         self.namespace: str = order.key.namespace
         self.hostname = ""
         self.timeout_s = order.timeout_s
+        self.tells_all = order.debug is not None
+        """Whether callers are told tracebacks: there is only one, who is writing the function."""
+        self._code_dir = order.code_dir
+        self._source = order.debug.source if order.debug is not None else ""
+
+    def as_author_knows_it(self, text: str) -> str:
+        """Return a traceback with the files where their author has them, as far as that was said."""
+        return text.replace(self._code_dir, self._source) if self._source else text
 
 
 class Context:
@@ -160,6 +168,15 @@ class Context:
         self.call_id = self._request.header(b"x-call-id").decode("latin-1") or str(uuid.uuid4())
         return self.call_id
 
+    def header(self, name: bytes) -> bytes:
+        """Return the first value of the request's header `name` (in lower case), or nothing."""
+        return self._request.header(name)
+
+    @property
+    def facts(self) -> Facts:
+        """What is the same for every call of the replica."""
+        return self._facts
+
     @property
     def hostname(self) -> str:
         """The replica's name."""
@@ -184,6 +201,11 @@ class Context:
     def remaining_s(self) -> float:
         """Seconds left before the caller is told that the call took too long; never negative."""
         return max(0.0, self._began + self._facts.timeout_s - time.monotonic())
+
+
+def is_probe(target: bytes) -> bool:
+    """Whether a request is for the host and not for the handler."""
+    return target.partition(b"?")[0] in (b"/_/health", b"/_/ready")
 
 
 def split_target(target: bytes) -> tuple[str, str]:

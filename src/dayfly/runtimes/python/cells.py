@@ -15,7 +15,7 @@ import os
 import signal
 import time
 
-from dayfly.runtimes.python.hierarchy import CONTROLLERS, Branch, Place, enable, favour, places, write
+from dayfly.runtimes.python.hierarchy import CONTROLLERS, Branch, Place, enable, favour, places, step_aside, write
 from dayfly.runtimes.python.limits import LEAST_MEMORY_BYTES, Limits
 
 _log = logging.getLogger("dayfly.runtimes.zygote")
@@ -25,13 +25,14 @@ _ROUNDS = 200
 _ROUND_S = 0.01
 """A killed process needs a moment to leave; two seconds are given to the slowest."""
 _LOST = {
-    "memory": "memory is limited for each of its processes alone",
-    "pids": "its processes are limited together with those of its other replicas",
+    "memory": "a replica's memory is looked at four times a second, and not held by the kernel",
+    "pids": "a replica's processes are looked at four times a second, and not held by the kernel",
     "cpu": "it has no processor share or limit of its own",
 }
 _ALL_LOST = (
-    "no cgroups can be made here: memory is limited for each process of a replica alone, and only when a limit is"
-    " given, processes by what the account may have, and processors not at all; run the platform as root for the rest"
+    "no cgroups can be made here: a replica's memory and processes are looked at four times a second and not held by"
+    " the kernel, and processors are not limited at all; run the platform as root for that, or start it with"
+    " `systemd-run --user --scope -p Delegate=yes dayfly start`"
 )
 
 
@@ -105,20 +106,26 @@ class Cell:
 
 
 class Cells:
-    """Makes cells. `missing` says what could not be had, one sentence each; without any controller there are none."""
+    """Makes cells. Without any controller there are none.
+
+    `lacking` are the controllers that could not be had, `missing` what that means, one sentence each.
+    """
 
     def __init__(self, branches: tuple[Branch, ...], locks: list[int]) -> None:
         self._branches = branches
         self._locks = locks
         self._numbers = itertools.count(1)
         have = {controller for branch in branches for controller in branch.controllers}
-        self.missing = [f"no cgroup for {each}: {_LOST[each]}" for each in CONTROLLERS if each not in have]
-        if not have:
-            self.missing = [_ALL_LOST]
+        self.lacking = tuple(each for each in CONTROLLERS if each not in have)
+        self.missing = [f"no cgroup for {each}: {_LOST[each]}" for each in self.lacking] if have else [_ALL_LOST]
 
     @classmethod
     def found(cls) -> "Cells":
-        """Return the cells that this machine lets us make, after removing what dead zygotes left."""
+        """Return the cells that this machine lets us make, after removing what dead zygotes left.
+
+        In a group of version 2 that this process has for itself, it moves into a leaf first.
+        """
+        step_aside(*_texts())
         branches: list[Branch] = []
         locks: list[int] = []
         wanted = list(CONTROLLERS)
@@ -133,7 +140,7 @@ class Cells:
                 _log.debug("no groups in %s: %s", place.folder, error)
                 continue
             branches.append(branch)
-            wanted = [each for each in wanted if each not in controllers]
+            wanted = [each for each in wanted if each not in branch.controllers]
         return cls(tuple(branches), locks)
 
     def make(self, limits: Limits) -> Cell | None:
@@ -173,16 +180,21 @@ def cell_name_of(pid: int) -> str:
     return ""
 
 
-def _places() -> list[Place]:
+def _texts() -> tuple[str, str]:
+    """Return what the kernel says of its trees, and of this process's places in them."""
     try:
         with (
             open("/proc/self/mountinfo", encoding="utf-8") as mounts,
             open("/proc/self/cgroup", encoding="utf-8") as own,
         ):
-            return list(places(mounts.read(), own.read()))
+            return mounts.read(), own.read()
     except OSError as error:
         _log.warning("no cgroups: %s", error)
-        return []
+        return "", ""
+
+
+def _places() -> list[Place]:
+    return list(places(*_texts()))
 
 
 def _branch_in(place: Place, controllers: tuple[str, ...], locks: list[int]) -> Branch:
@@ -193,8 +205,7 @@ def _branch_in(place: Place, controllers: tuple[str, ...], locks: list[int]) -> 
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         locks.append(lock)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        enable(place, folder, controllers)
-        branch = Branch(place.version, folder, controllers)
+        branch = Branch(place.version, folder, enable(place, folder, controllers))
         favour(branch)
         _try_out(branch)
     except OSError:
@@ -226,11 +237,12 @@ def _remove_leftovers(place: str) -> None:
     for name in os.listdir(place) if os.path.isdir(place) else ():
         if not name.startswith(PREFIX):
             continue
-        with contextlib.suppress(OSError):  # somebody else removes it, or holds it, or may and we may not
+        with contextlib.suppress(OSError):  # somebody else removes it, or holds it, or alone may open it
             fd = os.open(f"{place}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _demolish(f"{place}/{name}")
+                if os.geteuid() in (0, os.fstat(fd).st_uid):
+                    _demolish(f"{place}/{name}")
             finally:
                 os.close(fd)
 

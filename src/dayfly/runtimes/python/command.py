@@ -1,4 +1,4 @@
-"""How a zygote is started: the one thing the supervisor has to know about the Python runtime."""
+"""How the Python runtime's processes are started: all that others have to know about it."""
 
 import importlib.util
 import os
@@ -35,9 +35,23 @@ def zygote_argv(
     argv += ["--template-budget", str(template_budget_bytes)]
     argv += [f"--layers={msgspec.json.encode(layers).decode()}", "--workers", str(workers)]
     argv += ["--egress", str(egress)] if egress is not None else []
-    for folder in dict.fromkeys(map(_folder_of, _PACKAGES)):
-        argv += ["--path", folder]
-    return argv
+    return argv + _paths()
+
+
+def once_argv(*, interpreter: str, order: int, listener: int, log: int, channel: int) -> list[str]:
+    """Return the command line of a replica that no zygote makes; the numbers are of descriptors that it inherits.
+
+    They are the order, a listening socket, a log pipe's writing end and the replica's end of a channel. It ends with
+    the thread that starts it. Raises ConfigError as above.
+    """
+    program = Path(__file__).with_name("once.py")
+    argv = [interpreter, "-I", "-S", str(program), "--order", str(order), "--listener", str(listener)]
+    return [*argv, "--log", str(log), "--channel", str(channel), "--parent", str(os.getpid()), *_paths()]
+
+
+def _paths() -> list[str]:
+    folders = dict.fromkeys(map(_folder_of, _PACKAGES))
+    return [word for folder in folders for word in ("--path", folder)]
 
 
 def _folder_of(package: str) -> str:

@@ -4,7 +4,8 @@ The order is part of the specification; each step needs a right that a later one
 
     1  a user namespace, or as root a user of the function's own         jail/births.py
     2  namespaces: pid, then mount, ipc, uts, network, cgroup
-    3  a new root: system and code read-only, own /tmp, own /proc        newroot.py
+    3  a new root: system and code read-only, own /tmp, own /proc,       newroot.py
+       secrets                                                           secret_files.py
     4  loopback up, and the doors on it that lead outside                jail/network.py
     5  a cgroup: the template's when its order comes, a replica's at its fork, each before the cgroup namespace or
        through a descriptor                                              cells.py
@@ -35,16 +36,16 @@ import msgspec
 
 from dayfly.model.egress import parse_grant
 from dayfly.model.replica import StartOrder
-from dayfly.runtimes.jail import calls, landlock, network, seccomp
+from dayfly.runtimes.jail import calls, landlock, loopback, network, seccomp
 from dayfly.runtimes.jail.layers import Layers
-from dayfly.runtimes.python import newroot, syscalls
+from dayfly.runtimes.node import program
+from dayfly.runtimes.python import newroot, secret_files, syscalls
 from dayfly.runtimes.python.limits import tmp_of
 
 FIRST_UID, UIDS = 20_000, 40_000
 MAX_FILE_BYTES = 1 << 30
-MAX_OPEN_FILES = 4096
-MAX_PROCESSES = 2048
-"""Processes and threads of one function's user, over all its replicas."""
+USER_REPLICAS = 4
+"""One function's user may have the processes of so many replicas: where each has a cgroup that is what holds them."""
 MIN_DATA_BYTES = 64 * 1024 * 1024
 """Below this the runtime itself would not start."""
 _DEVICES = ("null", "zero", "full", "random", "urandom")
@@ -63,7 +64,9 @@ class Confined(msgspec.Struct, frozen=True):
     tmp: str
     """The folder for files that is the function's own."""
     environ: dict[str, str]
-    """Variables that lead the function to its network and its folder for files."""
+    """Variables that lead the function to its network, its secrets and its folder for files."""
+    own_net: bool
+    """Whether the function has a network of its own, in which every port is free."""
     listeners: tuple[int, ...] = ()
     """Sockets whose connections the egress proxy is to serve: its own, then one for each granted tcp:// address."""
 
@@ -92,7 +95,7 @@ class Jail:
         calls.unshare(kinds | (calls.CLONE_NEWNET if self._own_net else 0))
         self._root.build(self._system, own_proc=self._layers.proc)
         if self._own_net:
-            network.loopback_up()
+            loopback.loopback_up()
         if self._layers.landlock:
             self._rules = self._system_rules(None)
 
@@ -104,10 +107,14 @@ class Jail:
         uid = function_uid(str(order.key)) if os.geteuid() == 0 else os.geteuid()
         listeners, hosts, environ = self._connect(order)
         scratch = "" if self._layers.namespaces else self._scratch(uid)
+        secrets = secret_files.FOLDER if order.secrets else ""
+        if secrets and scratch:
+            secrets = secret_files.put(self._scratch_dir, order.secrets, uid)
         if self._layers.namespaces:
             calls.sethostname(order.key.name)
             calls.unshare(calls.CLONE_NEWCGROUP)
-            self._root.enter([order.code_dir, *order.layer_dirs], uid=uid, hosts=hosts, tmp=tmp_of(order))
+            visible = [order.code_dir, *order.layer_dirs, *program.shown(order)]
+            self._root.enter(visible, uid=uid, hosts=hosts, tmp=tmp_of(order), secrets=order.secrets)
         if os.geteuid() == 0:
             if not self._layers.namespaces:
                 calls.drop_capabilities()
@@ -122,10 +129,11 @@ class Jail:
         die_with_parent()
         os.umask(0o077)
         self._limit(order)
-        missing = self._fence(order, scratch, listeners)
+        missing = self._fence(order, scratch, listeners, secrets)
         environ |= {"HOME": scratch, "TMPDIR": scratch} if scratch else {}
+        environ |= {secret_files.VARIABLE: secrets} if secrets else {}
         tmp = scratch or "/tmp"  # noqa: S108 - inside the new root it is the function's own
-        return Confined(tuple(missing), tmp, environ, tuple(listeners))
+        return Confined(tuple(missing), tmp, environ, self._own_net, tuple(listeners))
 
     def _connect(self, order: StartOrder) -> tuple[list[int], str, dict[str, str]]:
         """Return the sockets to be served from outside, /etc/hosts, and the environment that leads to them."""
@@ -135,11 +143,9 @@ class Jail:
         hosts = doors.hosts_file(order.key.name) if self._own_net else ""
         if not grants or not (self._own_net or self._layers.landlock):
             return [], hosts, {}
-        proxy = network.listen(port=network.PROXY_PORT if self._own_net else 0)
-        url = f"http://127.0.0.1:{network.port_of(proxy)}"
-        environ = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url)
-        environ["NO_PROXY"] = environ["no_proxy"] = ",".join(("localhost", "127.0.0.1", "::1", *doors.names))
-        return [proxy, *doors.listeners], hosts, environ
+        proxy = loopback.listen(port=loopback.PROXY_PORT if self._own_net else 0)
+        environ = network.proxy_environ(loopback.port_of(proxy), doors.names)
+        return [proxy, *doors.listen()], hosts, environ
 
     def _scratch(self, uid: int) -> str:
         """Return a new folder that the function may write to, where it has no /tmp of its own."""
@@ -150,15 +156,16 @@ class Jail:
     def _limit(self, order: StartOrder) -> None:
         limits = {
             resource.RLIMIT_CORE: 0,
-            resource.RLIMIT_NOFILE: MAX_OPEN_FILES,
+            resource.RLIMIT_NOFILE: order.ceilings.open_files,
             resource.RLIMIT_FSIZE: MAX_FILE_BYTES,
             resource.RLIMIT_MEMLOCK: 65_536,
             resource.RLIMIT_MSGQUEUE: 0,
         }
         if self._layers.namespaces or os.geteuid() >= FIRST_UID:  # else it would count the platform's own processes
-            limits[resource.RLIMIT_NPROC] = MAX_PROCESSES
-        if order.memory_bytes:
-            limits[resource.RLIMIT_DATA] = max(order.memory_bytes, MIN_DATA_BYTES)
+            limits[resource.RLIMIT_NPROC] = USER_REPLICAS * order.ceilings.processes
+        # Python says MemoryError to it; others set more aside than they use, and are better held by their cgroup.
+        if order.memory_bytes and (order.runtime == "python" or not self._layers.cgroup):
+            limits[resource.RLIMIT_DATA] = max(order.memory_bytes, MIN_DATA_BYTES) + program.data_allowance(order)
         for what, most in limits.items():
             _, hard = resource.getrlimit(what)
             bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -171,16 +178,21 @@ class Jail:
             rules.allow(path, landlock.READ)
         return rules
 
-    def _fence(self, order: StartOrder, scratch: str, listeners: Sequence[int]) -> list[str]:
-        """Put up Landlock and seccomp; return what they cannot keep."""
+    def _fence(self, order: StartOrder, scratch: str, listeners: Sequence[int], secrets: str) -> list[str]:
+        """Put up Landlock and seccomp; return what they cannot keep, and what is not where it is looked for."""
         missing = []
+        if secrets and scratch:
+            missing.append(
+                f"its secrets are in ${secret_files.VARIABLE}: without a root of its own there is no"
+                f" {secret_files.FOLDER}"
+            )
         if self._layers.tier not in ("A+", "A"):
             missing.append(f"tier {self._layers.tier}: `dayfly doctor` tells what this machine lacks")
         sockets: seccomp.Sockets = "inet"
         ports: list[int] | None = None
         if not self._layers.namespaces:
             sockets = "outside" if order.network == "host" else "none"
-            ports = None if order.network == "host" else [network.port_of(fd) for fd in listeners]
+            ports = None if order.network == "host" else [loopback.port_of(fd) for fd in listeners]
         if self._layers.landlock:
             rules = self._rules or self._system_rules(ports)
             if ports and rules.limits_tcp:
@@ -191,8 +203,12 @@ class Jail:
                 )
             for path in ("/etc/hosts", "/etc/passwd", "/etc/group", "/proc", order.code_dir, *order.layer_dirs):
                 rules.allow(path, landlock.READ)
+            for path in program.shown(order):
+                rules.allow(path, landlock.READ)
             for name in _DEVICES:
                 rules.allow(f"/dev/{name}", landlock.USE)
+            if secrets:
+                rules.allow(secrets, landlock.READ)
             rules.allow(scratch or "/tmp", landlock.OWN)  # noqa: S108 - the function's own
             if not scratch:
                 rules.allow("/dev", landlock.READ)

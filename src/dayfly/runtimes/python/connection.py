@@ -13,7 +13,7 @@ import httptools
 
 from dayfly.runtimes.python import answers
 from dayfly.runtimes.python.answers import Answer
-from dayfly.runtimes.python.calls import Event, RawHeaders, Request
+from dayfly.runtimes.python.calls import Event, RawHeaders, Request, is_probe
 
 if TYPE_CHECKING:
     from dayfly.runtimes.python.asgi_exchange import Exchange
@@ -217,7 +217,7 @@ class StreamedConnection(Connection):
     def on_headers_complete(self) -> None:
         """Hand the request on."""
         self._incoming = None
-        if not self._url.startswith(b"/_/"):
+        if not is_probe(self._url):
             self._incoming = self._host.exchange(self, self._request())
             self._enqueue(self._incoming)
 

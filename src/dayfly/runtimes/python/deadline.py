@@ -8,6 +8,9 @@ ends itself with a signal that says why.
 Should the beat itself not come, because a call holds the loop, the kernel ends the process with the same signal: each
 beat winds a timer of the kernel's anew. It is a POSIX timer, of which a process has many, so that a function's own
 `alarm` is not touched; it is not inherited by a fork.
+
+The first process of a pid namespace has no default for a signal from within: the kernel drops it. There, and where the
+function ignores even this one, the process exits, with the signal's number as its code.
 """
 
 import asyncio
@@ -62,6 +65,8 @@ class Deadline:
     def start(self) -> None:
         """Be ready to be woken, and able to end this process."""
         self._timer = _new_timer()
+        if os.getpid() == 1:
+            _exit_on(OVERDUE)
         self.awake = False
 
     def wake(self, connections: "set[Connection]") -> None:
@@ -92,6 +97,7 @@ class Deadline:
         text = f"limit: a call ran for {ran_s:.1f} s, its timeout is {self._timeout_s:g} s; its replica is ended"
         output.LogPipe(1).line("p", "", text)
         os.kill(os.getpid(), OVERDUE)
+        os._exit(OVERDUE)
 
     def _wind(self, seconds: float) -> None:
         """Let the kernel end this process in so many seconds; 0 is never."""
@@ -110,6 +116,12 @@ def _new_timer() -> ctypes.c_void_p | None:
     except AttributeError:  # glibc before 2.34 has it in another library
         made = -1
     return timer if made == 0 else None
+
+
+def _exit_on(number: int) -> None:
+    """Have the C library's own `_exit` handle the signal: it needs no interpreter, which a call may hold for ever."""
+    _libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+    _libc.signal(number, ctypes.cast(_libc._exit, ctypes.c_void_p))
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

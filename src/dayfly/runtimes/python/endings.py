@@ -11,9 +11,15 @@ from dayfly.runtimes.python import processes, wire
 from dayfly.runtimes.python.cells import Cell
 from dayfly.runtimes.python.deadline import OVERDUE
 from dayfly.runtimes.python.family import TEMPLATE_BARRED, TEMPLATE_FAILED, Replica, Template
+from dayfly.runtimes.python.limits import Limits
+
+HEAP_FULL = signal.SIGRTMAX - 2
+"""Ends a process whose language keeps a limit of its own below the replica's memory, and found no room within it."""
 
 _VERDICTS: dict[wire.ExitReason, str] = {
-    "pids": "it had {most} processes and threads, the most a replica may have, for more than a second, and was ended",
+    "oom": "it used more than its memory limit of {size} MiB (limits.memory) and was ended",
+    "pids": "it had {most} processes and threads (DAYFLY_MAX_PROCESSES), the most a replica may have, for more than a"
+    " second, and was ended",
     "stuck": "its process had been stopped by a signal (SIGSTOP) and was ended",
 }
 
@@ -34,9 +40,14 @@ def never_forked(template: Template, replica: Replica, status: int) -> tuple[wir
     if template.verdict == TEMPLATE_BARRED:
         return "start_failed", ""
     if template.verdict == TEMPLATE_FAILED:
+        for cell in template.cells.values():
+            if _struck(cell):
+                return "oom", f"the kernel ended it while importing the handler: {_memory(cell)}"
         return "import_failed", ""
     if _ran_out(template.cell, status):
-        return "oom", f"the kernel ended it while importing the handler: {_memory(template.cell)}"
+        return "oom", f"the kernel ended it while importing the handler, as {_memory(template.cell)}"
+    if template.excess is not None:
+        return template.excess, f"its template: {_verdict(template.excess, replica.limits)}"
     if not template.imported:
         return "import_failed", f"{processes.describe_status(status)} while importing the handler"
     return "start_failed", f"its template: {processes.describe_status(status)}"
@@ -46,29 +57,46 @@ def ended(replica: Replica, *, template_lives: bool) -> tuple[wire.ExitReason, s
     """Return why a replica ended."""
     told = processes.describe_status(replica.status) if replica.status is not None else "the process is gone"
     if replica.verdict is not None:
-        return replica.verdict, _VERDICTS[replica.verdict].format(most=replica.limits.processes)
+        return replica.verdict, _verdict(replica.verdict, replica.limits)
+    excess = replica.template.excess
+    if excess is not None:
+        return excess, f"it ended with its template: {_verdict(excess, replica.limits)}"
     if _ran_out(replica.cell, replica.status) or (replica.killed and _struck(replica.cell)):
-        return "oom", f"the kernel ended its process: {_memory(replica.cell)}"
+        return "oom", f"the kernel ended its process, as {_memory(replica.cell)}"
     if replica.status is None and not template_lives:
         if _struck(replica.template.cell):
-            return "oom", f"the kernel ended its template, and the replica with it: {_memory(replica.template.cell)}"
+            return "oom", f"the kernel ended its template, and the replica with it, as {_memory(replica.template.cell)}"
         return "killed", "its template process ended, and the kernel ended the replica with it"
-    if replica.status is not None and os.WIFSIGNALED(replica.status) and os.WTERMSIG(replica.status) == OVERDUE:
+    if replica.status is not None and _is_overdue(replica.status):
         return "timeout", "a call went on after its timeout, and nothing but its replica's end could end it"
+    if _signalled(replica.status) == HEAP_FULL:
+        return "oom", f"its heap had no room left: {_memory_of(replica.limits)}"
     if replica.failed and not replica.ready:
         return "start_failed", ""
     if replica.killed:
         return "killed", f"{told}, because it had not finished in time"
     if replica.stopping:
         return "stopped", told
-    if replica.status is not None and os.WIFSIGNALED(replica.status) and os.WTERMSIG(replica.status) == signal.SIGKILL:
+    if _signalled(replica.status) == signal.SIGKILL:
         return "killed", told
     return "crashed", told
 
 
+def _signalled(status: int | None) -> int:
+    return os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else 0
+
+
+def _is_overdue(status: int) -> bool:
+    """Whether a call that went on after its timeout has ended the process, by the signal or an exit in its place."""
+    return OVERDUE in (os.WIFSIGNALED(status) and os.WTERMSIG(status), os.WIFEXITED(status) and os.WEXITSTATUS(status))
+
+
+def _verdict(verdict: wire.ExitReason, limits: Limits) -> str:
+    return _VERDICTS[verdict].format(most=limits.processes, size=limits.memory_bytes >> 20)
+
+
 def _ran_out(cell: Cell | None, status: int | None) -> bool:
-    killed = status is not None and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    return killed and _struck(cell)
+    return _signalled(status) == signal.SIGKILL and _struck(cell)
 
 
 def _struck(cell: Cell | None) -> bool:
@@ -77,4 +105,8 @@ def _struck(cell: Cell | None) -> bool:
 
 def _memory(cell: Cell | None) -> str:
     assert cell is not None
-    return f"it used more than its memory limit of {cell.limits.memory_bytes >> 20} MiB (limits.memory)"
+    return _memory_of(cell.limits)
+
+
+def _memory_of(limits: Limits) -> str:
+    return f"it used more than its memory limit of {limits.memory_bytes >> 20} MiB (limits.memory)"

@@ -8,17 +8,19 @@ author's.
 import _thread
 import contextlib
 import errno
+import sys
 import traceback
 
 from dayfly.runtimes.python import answers, output
 from dayfly.runtimes.python.answers import Answer
-from dayfly.runtimes.python.calls import Context
+from dayfly.runtimes.python.calls import Context, Facts, Request
 from dayfly.runtimes.python.handler import Refused
 
 TOLD = {
     "oom": "it asked for more memory than its limit allows (limits.memory)",
-    "disk": "its /tmp is full: it takes half of the memory limit, and one file for each 16 KiB of that",
-    "files": "it has as many files and sockets open as a function may: 4096",
+    "disk": "its /tmp is full: it takes half of the memory limit, as far as the operator lets it (DAYFLY_MAX_TMP),"
+    " and one file for each 16 KiB of that",
+    "files": "it has as many files and sockets open as the operator lets a function have (DAYFLY_MAX_FILES)",
     "pids": "it has as many processes and threads as a replica may",
 }
 _NUMBERS = {
@@ -29,26 +31,43 @@ _NUMBERS = {
 }
 
 
-def failure(error: BaseException, context: Context) -> Answer:
-    """Return the answer to a call that raised, and log what the author needs to know."""
+def failure(error: BaseException, request: Request, context: Context) -> Answer:
+    """Return the answer to a call that raised, and log what the author needs to know.
+
+    The traceback is in the answer only of a function that is being written (`Facts.tells_all`).
+    """
     if isinstance(error, Refused):
         return answers.problem(error.status, error.code, error.detail, context.call_id)
+    facts, text = context.facts, ""
     with contextlib.suppress(MemoryError):  # what struck may still hold when the traceback is printed
-        print_traceback(error)
+        text = traceback_of(error, facts)
+        _print(text)
     limit = reason_of(error)
     if limit:
         output.LogPipe(1).line("p", context.call_id, f"limit: {TOLD[limit]}")
-        return answers.problem(500, limit, f"the function hit a limit: {TOLD[limit]}", context.call_id)
-    detail = f"the function raised {type(error).__name__}; its log has the traceback under this call id"
-    return answers.problem(500, "function_failed", detail, context.call_id)
+        code, detail = limit, f"the function hit a limit: {TOLD[limit]}"
+    elif facts.tells_all:
+        code, detail = "function_failed", f"the function raised {_last_line(text) or type(error).__name__}"
+    else:
+        code = "function_failed"
+        detail = f"the function raised {type(error).__name__}; its log has the traceback under this call id"
+    if facts.tells_all and _is_for_reading(request):
+        return Answer(500, answers.TEXT, text.encode("utf-8", "replace"))
+    return answers.problem(500, code, detail, context.call_id, traceback=text if facts.tells_all else "")
 
 
-def print_traceback(error: BaseException) -> None:
+def print_traceback(error: BaseException, facts: Facts) -> None:
     """Print the traceback from the author's first frame on."""
+    _print(traceback_of(error, facts))
+
+
+def traceback_of(error: BaseException, facts: Facts) -> str:
+    """Return the traceback from the author's first frame on."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("dayfly."):
         frames = frames.tb_next
-    traceback.print_exception(type(error), error, frames or error.__traceback__)
+    lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
+    return facts.as_author_knows_it("".join(lines))
 
 
 def reason_of(error: BaseException) -> str:
@@ -70,3 +89,17 @@ def _no_thread_can_be_made() -> bool:
     except RuntimeError:
         return True
     return False
+
+
+def _is_for_reading(request: Request) -> bool:
+    """Whether a person sees the answer as it comes: curl shows it, and would have been told to ask for JSON."""
+    return request.header(b"user-agent").startswith(b"curl/") and b"json" not in request.header(b"accept")
+
+
+def _print(text: str) -> None:
+    if sys.stderr:  # the author's code may have taken it away
+        sys.stderr.write(text)
+
+
+def _last_line(text: str) -> str:
+    return text.rstrip().rpartition("\n")[2]

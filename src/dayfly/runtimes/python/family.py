@@ -7,6 +7,7 @@ Nothing here comes from function code. Pids are what `fork` returned or what the
 import array
 import contextlib
 import errno
+import logging
 import os
 import resource
 import socket
@@ -17,6 +18,8 @@ from collections.abc import Iterator
 from dayfly.runtimes.python.cells import Cell, cell_name_of
 from dayfly.runtimes.python.limits import Limits
 from dayfly.runtimes.python.wire import ExitReason
+
+_log = logging.getLogger("dayfly.runtimes.zygote")
 
 WAITING, AT_WORK = "dayfly-jail", "dayfly-fn"
 """Names of processes: in a jail without a function yet, and with one."""
@@ -34,14 +37,15 @@ TEMPLATE_THREADED = b"T"
 """Template: the import left threads running, so nobody may be forked from this process."""
 TEMPLATE_FAILED = b"F"
 TEMPLATE_BARRED = b"B"
-"""Template: it could not be confined and ran nothing."""
+"""Template: it ran nothing, as it could not be confined or has no program to run."""
 NOT_FORKED = "-"
 """Template, in place of a status: no process could be made for the replica."""
 DRAIN = b"d"
-"""Zygote to replica: finish the calls at hand and end."""
+"""Zygote to replica: finish the calls at hand and end. The seconds it has for that follow."""
 
 MAX_FDS = 40
 SPARE_DESCRIPTORS = 24 + MAX_FDS
+MAX_JUNK = 1000
 PER_EVENT = 16
 """Messages taken from one channel before others get their turn."""
 _CREDENTIALS = struct.Struct("3i")
@@ -134,12 +138,21 @@ class Template:
         self.memory_bytes = 0
         self.to_be_weighed = False
         self.ended = False
+        self.excess: ExitReason | None = None
+        """Of what it had more than a replica may have, so that we ended it."""
         self.junk = 0
         """Messages that meant nothing: function code may have found the channel."""
 
     def cell_of(self, pid: int) -> Cell | None:
         """Return the cell that a replica's process is in, by the kernel's word; None when in none of ours."""
         return self.cell if self.solo else self.cells.get(cell_name_of(pid))
+
+    def babbles(self) -> bool:
+        """Count a message that meant nothing; return whether they have become a flood."""
+        self.junk += 1
+        if self.junk == MAX_JUNK:
+            _log.warning("template %s sends what means nothing and is ended", self.name[:12])
+        return self.junk == MAX_JUNK
 
     def hear_confined(self) -> list[int]:
         """Take the template's first word, if it was said, and return the sockets that came with it.
@@ -183,6 +196,16 @@ def listen(path: str) -> int:
         sock.listen(1024)
         sock.setblocking(False)
         return sock.detach()
+
+
+def grace_of(drain: bytes) -> float:
+    """Return the seconds that a replica has to end in, by the message that drains it."""
+    return float(drain[len(DRAIN) :])
+
+
+def tell_status(channel: socket.socket, name: str, status: int) -> None:
+    """Tell the zygote, over a template's channel, the wait status that a replica ended with."""
+    channel.send(f"{name} {status}".encode())
 
 
 def channel_pair() -> tuple[socket.socket, socket.socket]:

@@ -10,9 +10,14 @@ or a right says little, because containers, service managers and older kernels e
 A process enters by writing `0` to a descriptor that we opened, a door: the kernel asks for the rights of who opened it.
 That is how a replica, which has no rights, moves itself before the author's code runs. In version 1 it is also a
 hundred times cheaper than being moved by another (0.06 ms against 7): the kernel need not stop all forks meanwhile.
+
+Version 2 knows groups with processes and groups that divide what they have among others, and none that are both, but
+for the root. A group that was delegated to us (a service, or `systemd-run --scope`) holds the platform's own first
+process. So that one steps aside, into a leaf below, and all it starts is born there.
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -20,6 +25,8 @@ from typing import NamedTuple
 from dayfly.runtimes.python.limits import Limits
 
 CONTROLLERS = ("memory", "pids", "cpu")
+LEAF = "dayfly.platform"
+"""The group for the platform's own processes, in the one that was delegated."""
 _PERIOD_US = 100_000
 
 
@@ -73,7 +80,7 @@ def places(mounts: str, own: str) -> Iterator[Place]:
             path = next((paths[each] for each in tree if each in paths), None)
             if path is None:
                 continue
-            inside = path.removeprefix(root.rstrip("/")).strip("/")
+            inside = path.removeprefix(root.rstrip("/")).strip("/").removesuffix(LEAF).rstrip("/")
             for folder in dict.fromkeys((f"{point}/{inside}".rstrip("/"), point)):
                 known = _controllers(folder) if version == 2 else tuple(options)
                 offered = tuple(each for each in CONTROLLERS if each in known)
@@ -81,12 +88,38 @@ def places(mounts: str, own: str) -> Iterator[Place]:
                     yield Place(version, folder, offered)
 
 
-def enable(place: Place, folder: str, controllers: Sequence[str]) -> None:
-    """Let groups below `folder`, new in `place`, have the controllers; version 1 needs no such step. Raises OSError."""
-    if place.version == 2:
-        wanted = " ".join(f"+{each}" for each in controllers)
-        write(f"{place.folder}/cgroup.subtree_control", wanted)
-        write(f"{folder}/cgroup.subtree_control", wanted)
+def step_aside(mounts: str, own: str) -> None:
+    """Move this process into a leaf of its group, if it is alone there and could divide it otherwise. Idempotent."""
+    for place in places(mounts, own):
+        if place.version == 2:
+            with contextlib.suppress(OSError):  # not ours to divide
+                if _members(place.folder) == [os.getpid()]:
+                    leaf = f"{place.folder}/{LEAF}"
+                    os.makedirs(leaf, exist_ok=True)
+                    write(f"{leaf}/cgroup.procs", "0")
+
+
+def enable(place: Place, folder: str, controllers: Sequence[str]) -> tuple[str, ...]:
+    """Let groups below `folder`, new in `place`, have the controllers; return those that they have.
+
+    Raises OSError when it is none. Version 1 needs no such step.
+    """
+    if place.version == 1:
+        return tuple(controllers)
+    enabled = []
+    refusal: OSError | None = None
+    for each in controllers:  # one by one, as any of them may be refused: the processor's where real-time groups are
+        try:
+            for path in (place.folder, folder):
+                write(f"{path}/cgroup.subtree_control", f"+{each}")
+            enabled.append(each)
+        except OSError as error:
+            if error.errno == errno.EBUSY:  # it has processes, and groups below could not be entered
+                raise
+            refusal = error
+    if refusal is not None and not enabled:
+        raise refusal
+    return tuple(enabled)
 
 
 def favour(branch: Branch) -> None:
@@ -120,7 +153,7 @@ def _settings(version: int, controller: str, limits: Limits) -> Iterator[tuple[s
         yield "memory.memsw.limit_in_bytes", str(limits.memory_bytes), False
     elif controller == "pids":
         yield "pids.max", str(limits.processes), True
-    elif limits.cpu_millicores:
+    elif controller == "cpu" and limits.cpu_millicores:
         quota = limits.cpu_millicores * _PERIOD_US // 1000
         if version == 2:
             yield "cpu.max", f"{quota} {_PERIOD_US}", True
@@ -133,6 +166,12 @@ def _count(path: str, key: bytes) -> int:
     with open(path, "rb", buffering=0) as file:
         words = file.read(4096).split()
     return int(words[words.index(key) + 1]) if key in words else 0
+
+
+def _members(folder: str) -> list[int]:
+    """Return the processes in a group; 0 stands for one that cannot be named from here. Raises OSError."""
+    with open(f"{folder}/cgroup.procs", "rb") as file:
+        return [int(pid) for pid in file.read().split()]
 
 
 def _controllers(folder: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from dayfly.model.replica import StartOrder
 from dayfly.runtimes.python import answers, family, output
 from dayfly.runtimes.python.answers import Answer, quick
 from dayfly.runtimes.python.asgi_exchange import Exchange, Lifespan
-from dayfly.runtimes.python.calls import Context, Facts, Request
+from dayfly.runtimes.python.calls import Context, Facts, Request, is_probe
 from dayfly.runtimes.python.connection import Connection, StreamedConnection
 from dayfly.runtimes.python.deadline import Deadline
 from dayfly.runtimes.python.failures import failure, print_traceback
@@ -31,6 +31,8 @@ from dayfly.runtimes.python.threads import MAX_THREADS, Threads
 
 _set_current = output.current.set
 
+MEASURED_S = 0.001
+"""Once a call has taken so long, the next one's processor time is told: to ask for it takes microseconds."""
 LINGER_S = 0.05
 """How long a draining replica still takes requests that were sent before it was taken out of the routing table."""
 
@@ -54,6 +56,7 @@ class Host:
         self._threads = Threads(loop, order.max_inflight or MAX_THREADS)
         self._lifespan = Lifespan(handler.application) if handler.application is not None else None
         self._ended = asyncio.Event()
+        self._is_measured = False
         self._rescue: Rescue | None = None
         self._listener = -1
         self._adoptions: set[asyncio.Task[Any]] = set()
@@ -66,11 +69,12 @@ class Host:
             try:
                 await self._lifespan.startup()
             except Exception as error:  # the application refused to start: the author's to mend
-                print_traceback(error)
+                print_traceback(error, self._facts)
                 output.LogPipe(1).line("x", "", f"the application did not start: {error}")
                 channel.send(family.REPLICA_FAILED)
                 return 1
-        server = await self._loop.create_unix_server(self.connection, sock=sock, backlog=1024)
+        listen = self._loop.create_unix_server if sock.family == socket.AF_UNIX else self._loop.create_server
+        server = await listen(self.connection, sock=sock, backlog=1024)
         channel.setblocking(False)
         self._loop.add_reader(channel.fileno(), self._told, channel)
         if self._lifespan is not None:
@@ -79,6 +83,9 @@ class Host:
         await self._ended.wait()
         self._loop.remove_reader(channel.fileno())
         server.close()
+        await asyncio.sleep(0)  # a connection that was accepted beside the loop just now is one of ours
+        if self._adoptions:
+            await asyncio.wait(self._adoptions)
         if self._lifespan is not None:
             await self._lifespan.shutdown()
         return 0
@@ -150,7 +157,7 @@ class Host:
 
     def log_failure(self, error: BaseException) -> None:
         """Log what the author's code raised while its answer was under way."""
-        print_traceback(error)
+        print_traceback(error, self._facts)
 
     def call_soon(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Have the loop call back; from any thread."""
@@ -168,10 +175,9 @@ class Host:
             self._loop.call_later(0, self._end_if_idle)
 
     def _probe(self, request: Request) -> Answer | None:
-        path = request.target.partition(b"?")[0]
-        if path not in (b"/_/health", b"/_/ready"):
+        if not is_probe(request.target):
             return None
-        if self.draining and path == b"/_/ready":
+        if self.draining and request.target.startswith(b"/_/ready"):
             return Answer(503, answers.TEXT, b"draining")
         return Answer(200, answers.TEXT, b"OK")
 
@@ -188,6 +194,7 @@ class Host:
         _set_current(None)
         rescue.since = 0.0
         took = time.monotonic() - began
+        self._is_measured = took > MEASURED_S
         if took > QUICK_S:
             if took > STALL_S / 2:
                 rescue.over()
@@ -204,6 +211,7 @@ class Host:
         began = time.monotonic()
         reply = self._call(request, context)
         took = time.monotonic() - began
+        self._is_measured = took > MEASURED_S
         _set_current(None)
         return lambda: self._back_from_thread(connection, request, context, reply, took)
 
@@ -223,6 +231,7 @@ class Host:
 
     def _call(self, request: Request, context: Context) -> Answer | bytes:
         """Call a plain handler; whatever it raises becomes an answer. Bytes are a whole answer for the wire."""
+        cpu_s = time.thread_time() if self._is_measured else -1.0
         try:
             result = self._invoke(request, context)
             reply: Answer | bytes | None = None
@@ -231,10 +240,10 @@ class Host:
             if reply is None:
                 reply = self._handler.answer(result)
         except BaseException as error:  # SystemExit too: a call may not end its replica
-            reply = failure(error, context)
+            reply = failure(error, request, context)
         if context.partial:
             output.end_call(context)
-        return reply
+        return answers.with_used(reply, time.thread_time() - cpu_s) if cpu_s >= 0 else reply
 
     async def _await(self, connection: Connection, request: Request, context: Context) -> None:
         output.current.set(context)
@@ -244,9 +253,9 @@ class Host:
             if connection.closed:
                 connection.done(False)
                 raise
-            reply = failure(asyncio.CancelledError("the handler cancelled itself"), context)
+            reply = failure(asyncio.CancelledError("the handler cancelled itself"), request, context)
         except BaseException as error:  # as in _call
-            reply = failure(error, context)
+            reply = failure(error, request, context)
         if context.partial:
             output.end_call(context)
         if isinstance(reply.body, bytes):

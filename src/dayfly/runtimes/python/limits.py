@@ -7,19 +7,11 @@ group, and a lone one may use all of it. What these limits mean to a function is
 
 import msgspec
 
+from dayfly.model import function
 from dayfly.model.replica import StartOrder
 
-MEMORY_BYTES = 512 * 1024 * 1024
-"""The memory of a replica whose author asked for none: pandas with a few million values fits (its import alone takes
-about a quarter), and eight replicas that leak at once still leave a machine of 8 GiB the half of it."""
-LEAST_MEMORY_BYTES = 64 * 1024 * 1024
-"""Below this the runtime itself would not start, so that smaller limits mean this."""
-PROCESSES = 512
-"""Processes and threads of a replica: eight times the threads that calls are run on, and few enough for a fork bomb to
-be over in a second."""
-LEAST_MILLICORES = 10
-"""The kernel's own minimum."""
-MOST_TMP_BYTES = 256 * 1024 * 1024
+MEMORY_BYTES = function.DEFAULT_MEMORY_BYTES
+LEAST_MEMORY_BYTES = function.LEAST_MEMORY_BYTES
 BYTES_PER_FILE = 16 * 1024
 """One file is allowed in /tmp for so many bytes of its size, as ext4 reckons; an empty one takes memory too."""
 
@@ -35,8 +27,8 @@ class Limits(msgspec.Struct, frozen=True):
 
 def limits_of(order: StartOrder) -> Limits:
     """Return the limits of each replica made from `order`."""
-    cpu = max(order.cpu_millicores, LEAST_MILLICORES) if order.cpu_millicores else 0
-    return Limits(_memory(order), PROCESSES, cpu)
+    cpu = function.millicores_of(order.cpu_millicores)
+    return Limits(function.memory_of(order.memory_bytes), order.ceilings.processes, cpu)
 
 
 def tmp_of(order: StartOrder) -> tuple[int, int]:
@@ -45,9 +37,5 @@ def tmp_of(order: StartOrder) -> tuple[int, int]:
     It is half of the memory limit, since what is in /tmp is in memory: a function that fills its disk must be told that
     its disk is full, and not be ended for its memory.
     """
-    size = min(_memory(order) // 2, MOST_TMP_BYTES)
+    size = min(function.memory_of(order.memory_bytes) // 2, order.ceilings.tmp_bytes)
     return size, size // BYTES_PER_FILE
-
-
-def _memory(order: StartOrder) -> int:
-    return max(order.memory_bytes, LEAST_MEMORY_BYTES) if order.memory_bytes else MEMORY_BYTES

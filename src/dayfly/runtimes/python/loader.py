@@ -3,18 +3,19 @@
 `handler` in a deployment is MODULE or MODULE:ATTRIBUTE. With a dialect named, the attribute defaults to that dialect's
 usual names; the first that exists is taken:
 
-    python, python-classic   handle, handler, main
+    python, python-classic, python-flask   handle, handler, main
     python-typed             handle, handler, main, else the only public function of the module
     asgi, wsgi               app, application, api, handler, asgi_app / wsgi_app
+    flow                     flow, handle, handler, main
 
 With dialect `auto` the module is looked at, in this order:
 
- 1. ATTRIBUTE, when given; else `handle`, then `app`, `application`, `api`, then `handler`, `main`; else the only public
-    function defined in the module; else the module is refused.
- 2. A function: two parameters, the first called `event` or neither of them annotated: python. One parameter, called
-    `req` or `request` or `text` or `body`, without annotation or annotated `str` and nothing returned but `str`:
-    python-classic. Else, when every parameter is annotated or has a default: python-typed. One other parameter:
-    python-classic.
+ 1. ATTRIBUTE, when given; else `handle`, then `app`, `application`, `api`, then `handler`, `main`, `flow`; else the
+    only public function defined in the module; else the module is refused.
+ 2. A coroutine function of two parameters, the first called `ctx`: flow. A function: two parameters, the first called
+    `event` or neither of them annotated: python. One parameter, called `req` or `request` or `text` or `body`, without
+    annotation or annotated `str` and nothing returned but `str`: python-classic. Else, when every parameter is
+    annotated or has a default: python-typed. One other parameter: python-classic.
  3. Not a function: three parameters when called, and a coroutine function: asgi. An object with `wsgi_app`, or two
     parameters when called: wsgi.
 """
@@ -27,7 +28,8 @@ from typing import Any
 
 from dayfly.model.function import Dialect
 from dayfly.model.replica import StartOrder
-from dayfly.runtimes.python.dialects import asgi, classic, event, typed, wsgi
+from dayfly.runtimes.python import onward
+from dayfly.runtimes.python.dialects import asgi, classic, event, flask, flow, typed, wsgi
 from dayfly.runtimes.python.handler import Handler, HandlerUnfit
 
 __all__ = ["HandlerUnfit", "detect", "find", "load"]
@@ -35,26 +37,31 @@ __all__ = ["HandlerUnfit", "detect", "find", "load"]
 _FUNCTIONS = ("handle", "handler", "main")
 _APPLICATIONS = ("app", "application", "api", "handler")
 _NAMES: dict[Dialect, tuple[str, ...]] = {
-    "auto": ("handle", "app", "application", "api", "handler", "main"),
+    "auto": ("handle", "app", "application", "api", "handler", "main", "flow"),
     "python": _FUNCTIONS,
     "python-classic": _FUNCTIONS,
+    "python-flask": _FUNCTIONS,
     "python-typed": _FUNCTIONS,
     "asgi": (*_APPLICATIONS, "asgi_app"),
     "wsgi": (*_APPLICATIONS, "wsgi_app"),
+    "flow": ("flow", *_FUNCTIONS),
 }
 _TEXT_NAMES = {"req", "request", "text", "body"}
 
 _ADAPT: dict[Dialect, Callable[[Any], Handler]] = {
     "python": event.adapt,
     "python-classic": classic.adapt,
+    "python-flask": flask.adapt,
     "python-typed": typed.adapt,
     "asgi": asgi.adapt,
     "wsgi": wsgi.adapt,
+    "flow": flow.adapt,
 }
 
 
 def load(order: StartOrder) -> Handler:
     """Import the module and return its handler. Raises HandlerUnfit, and whatever the import raises."""
+    onward.install()
     module_name, _, attribute = order.handler.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -102,6 +109,8 @@ def detect(found: Any) -> Dialect:
         return "asgi"
     if [each.name for each in parameters] == ["environ", "start_response"]:
         return "wsgi"
+    if len(parameters) == 2 and parameters[0].name == "ctx" and inspect.iscoroutinefunction(found):
+        return "flow"
     return _detect_function(parameters, inspect.signature(found))
 
 

@@ -9,10 +9,11 @@ All replicas of one template share the root, and so share /tmp: they are the sam
 own for each would need rights that a template has given up by then.
 """
 
+import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from dayfly.runtimes.python import syscalls
+from dayfly.runtimes.python import secret_files, syscalls
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = (
@@ -25,6 +26,9 @@ ETC = (
     "/etc/nsswitch.conf",
     "/etc/services",
     "/etc/mime.types",
+    # Where Debian keeps the settings of its interpreters, without which they lack modules, or certificates.
+    "/etc/php",
+    *sorted(glob.glob("/etc/java-*-openjdk")),
 )
 NAME_SERVICE = ("/etc/hosts", "/etc/resolv.conf")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
@@ -59,8 +63,10 @@ class NewRoot:
             flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
             syscalls.mount("proc", f"{at}/proc", "proc", flags, "hidepid=2")
 
-    def enter(self, visible: Sequence[str], *, uid: int, hosts: str, tmp: tuple[int, int]) -> None:
-        """Add the last folders and the accounts, and make it this process's root.
+    def enter(
+        self, visible: Sequence[str], *, uid: int, hosts: str, tmp: tuple[int, int], secrets: Mapping[str, bytes]
+    ) -> None:
+        """Add the last folders, the accounts and the secrets, and make it this process's root.
 
         `hosts` becomes /etc/hosts; when empty, names are looked up as this machine does. `tmp` is the size of /tmp in
         bytes and how many files it takes.
@@ -71,6 +77,9 @@ class NewRoot:
         for path in sorted(visible):
             _show(at, path, self._shown)
         _write_accounts(at, uid)
+        if secrets:
+            _folder(at, secret_files.FOLDER)
+            secret_files.mount(at + secret_files.FOLDER, secrets, uid)
         if hosts:
             _write(f"{at}/etc/hosts", hosts)
         else:

@@ -9,9 +9,10 @@ kernel takes a third of a millisecond for one.
 import logging
 import os
 
+from dayfly.model.replica import Ceilings
 from dayfly.runtimes.python.cells import Cell, Cells
 from dayfly.runtimes.python.family import Template
-from dayfly.runtimes.python.limits import MEMORY_BYTES, PROCESSES, Limits
+from dayfly.runtimes.python.limits import MEMORY_BYTES, Limits
 from dayfly.runtimes.python.reactor import Reactor
 from dayfly.runtimes.python.workers import Birth, Workers
 
@@ -33,7 +34,7 @@ class Nursery:
         self._reactor = reactor
         self._cells = cells
         self._workers = workers
-        self._ahead: dict[Limits, list[Cell]] = {Limits(MEMORY_BYTES, PROCESSES, 0): []}
+        self._ahead: dict[Limits, list[Cell]] = {Limits(MEMORY_BYTES, Ceilings().processes, 0): []}
         """Cells nobody is in yet, for the limits that were asked for last."""
         reactor.call_later(0, self._make_ahead)
 

@@ -9,7 +9,8 @@ function can forge a frame and so mislabel its own lines, nobody else's. Stream 
 function, x the reason why a start failed, its text with LF as US.
 
 The pipe never blocks for ever: a line that finds it full waits for at most 0.1 s, is then dropped and counted, and
-so are those after it, without waiting, until there is room again; then one line tells how many were lost.
+so are those after it, without waiting, until there is room again; then one line tells how many were lost. Only the
+reason why a start failed waits longer, as the process ends after it.
 """
 
 import contextvars
@@ -28,10 +29,15 @@ if TYPE_CHECKING:
     from dayfly.runtimes.python.calls import Context
 
 FULL_WAIT_S = 0.1
+LAST_WORD_S = 10.0
+"""How long a full pipe is waited for to say why a start failed: whoever reads it may pause, or be slow."""
 STREAMS = {"o": "stdout", "e": "stderr", "p": "platform", "x": "failure"}
 
 current: contextvars.ContextVar["Context | None"] = contextvars.ContextVar("dayfly_call", default=None)
 """The call that the running code works for."""
+
+
+_framed = True
 
 
 class LogPipe:
@@ -47,17 +53,24 @@ class LogPipe:
         """Write one line, cut into pieces of at most MAX_LINE_BYTES."""
         data = text.encode("utf-8", "replace")
         head = b"\x1e%s%x %s\x1f" % (stream.encode(), time.time_ns(), call_id.encode("ascii", "replace"))
+        if not _framed:
+            head, data = b"", data.replace(b"\x1f", b"\n")
         with self._lock:
             for start in range(0, len(data) or 1, MAX_LINE_BYTES):
-                self._write(head + data[start : start + MAX_LINE_BYTES] + b"\n")
+                self._write(head + data[start : start + MAX_LINE_BYTES] + b"\n", self._patience_s(stream))
 
-    def _write(self, frame: bytes) -> None:
+    def _patience_s(self, stream: str) -> float:
+        if STREAMS[stream] == "failure":  # The process ends after it, and nothing else says why.
+            return LAST_WORD_S
+        return 0 if self._dropped else FULL_WAIT_S
+
+    def _write(self, frame: bytes, patience_s: float) -> None:
         if self._dropped:
             lost = b"\x1ep%x \x1f%d lines were lost because the log was not read in time\n"
             frame = lost % (time.time_ns(), self._dropped) + frame
         if self._broken:  # the rest of a line was lost: begin a new one
             frame = b"\n" + frame
-        deadline = time.monotonic() + (0 if self._dropped else FULL_WAIT_S)
+        deadline = time.monotonic() + patience_s
         left = memoryview(frame)
         while left:
             try:
@@ -168,6 +181,12 @@ def install(fd: int) -> LogPipe:
     sys.stdout = sys.__stdout__ = Output(pipe, "o", 1)  # type: ignore[assignment,misc]  # a TextIO in all but name
     sys.stderr = sys.__stderr__ = Output(pipe, "e", 2)  # type: ignore[assignment,misc] # a stand-in with the methods that are used
     return pipe
+
+
+def plain() -> None:
+    """Write lines without their frames from now on: nobody is there who reads them."""
+    global _framed
+    _framed = False
 
 
 def end_call(call: "Context") -> None:

@@ -19,6 +19,12 @@ def parent_of(pid: int) -> int:
     return int(fields[1]) if fields else 0
 
 
+def session_of(pid: int) -> int:
+    """Return the id of the process's session, 0 when there is no such process."""
+    fields = _stat(pid)
+    return int(fields[3]) if fields else 0
+
+
 def children_of(pid: int) -> list[int]:
     """Return the pids of the process's children; none when there is no such process."""
     found: list[int] = []
@@ -57,13 +63,20 @@ def memory_of_tree(pid: int) -> int:
     return sum(map(memory_of, (pid, *descendants_of(pid))))
 
 
-def cpu_and_memory_of(pid: int) -> tuple[float, int]:
-    """Return the process's CPU seconds and its resident memory in bytes. Raises ProcessLookupError."""
-    fields = _stat(pid)
-    if not fields:
-        raise ProcessLookupError(pid)
-    ticks = int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+def cpu_and_memory_of(pid: int, *, tree: bool) -> tuple[float, int]:
+    """Return the process's CPU seconds and its resident memory in bytes; of all that is below it too for a `tree`.
+
+    The CPU time of children that have ended counts as the process's own. Raises ProcessLookupError.
+    """
+    ticks = pages = 0
+    for each in (pid, *(descendants_of(pid) if tree else ())):
+        fields = _stat(each)
+        if not fields and each == pid:
+            raise ProcessLookupError(pid)
+        if fields:  # else it ended meanwhile
+            ticks += sum(map(int, fields[11:15]))
+            pages += int(fields[21])
+    return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def is_stopped(pid: int) -> bool:

@@ -110,7 +110,9 @@ class Rescue:
         while True:
             try:
                 ready = self._epoll.poll(STALL_S)
-            except ValueError:  # closed: the loop is back
+            except (ValueError, OSError):  # closed, before the call or in its very moment: the loop is back
+                if self._active:
+                    raise
                 return
             with self._lock:
                 if not self._active:

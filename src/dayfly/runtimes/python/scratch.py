@@ -8,18 +8,19 @@ import contextlib
 import os
 
 
-def clear(path: str) -> None:
-    """Remove everything below the folder `path`, following no link; what resists is left.
+def clear(path: str) -> bool:
+    """Remove everything below the folder `path`, following no link; what resists is left. Return if there was any.
 
     No process that could change the tree meanwhile may be left. Function code made it, as deep as it liked: nothing
     here is recursive.
     """
-    pending, folders = [path], []
+    pending, folders, found = [path], [], False
     while pending:
         folder = pending.pop()
         folders.append(folder)
         with contextlib.suppress(OSError):
             for entry in list(os.scandir(folder)):
+                found = True
                 if entry.is_dir(follow_symlinks=False):
                     os.chmod(entry.path, 0o700)
                     pending.append(entry.path)
@@ -28,3 +29,4 @@ def clear(path: str) -> None:
     for folder in reversed(folders[1:]):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
+    return found

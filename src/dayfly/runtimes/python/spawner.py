@@ -15,12 +15,13 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
+from dayfly.runtimes.jail.egress.outlets import Outlets
 from dayfly.runtimes.python import endings, family, processes, wire
 from dayfly.runtimes.python.budget import Budget
 from dayfly.runtimes.python.family import Replica, Template, heard
 from dayfly.runtimes.python.limits import Limits
+from dayfly.runtimes.python.lookout import Lookout
 from dayfly.runtimes.python.nursery import Nursery
-from dayfly.runtimes.python.outlets import Outlets
 from dayfly.runtimes.python.reactor import Reactor
 from dayfly.runtimes.python.vigil import Vigil
 
@@ -29,24 +30,23 @@ _log = logging.getLogger("dayfly.runtimes.zygote")
 _STATUS_WAIT_S = 1.0
 """How long a template is given to tell a dead replica's exit status."""
 
-MAX_JUNK = 1000
-
 Report = Callable[[wire.FromZygote, Sequence[int]], None]
 
 
 class Spawner:
-    """Templates and replicas, and what happens to them."""
+    """Templates and replicas, and what happens to them. Idle templates may keep `budget` bytes."""
 
-    def __init__(self, reactor: Reactor, nursery: Nursery, outlets: Outlets, *, template_budget_bytes: int) -> None:
+    def __init__(self, reactor: Reactor, nursery: Nursery, outlets: Outlets, lookout: Lookout, budget: int) -> None:
         self.replicas: dict[str, Replica] = {}
         self.report: Report = lambda _message, _fds: None
         self.on_gone: Callable[[Replica], None] = lambda _replica: None
         self._reactor = reactor
         self._nursery = nursery
         self._outlets = outlets
-        self._vigil = Vigil(reactor, self.replicas, self._notice, self._end)
+        self._lookout = lookout
+        self._vigil = Vigil(reactor, self.replicas, self._end, lambda *news: self.report(wire.Noticed(*news), ()))
         self._templates: dict[str, Template] = {}
-        self._budget = Budget(reactor, self._templates, self._end_template, template_budget_bytes)
+        self._budget = Budget(reactor, self._templates, self._end_template, budget)
         self._threaded: set[str] = set()
 
     def start(self, message: wire.Start, order: int) -> None:
@@ -60,10 +60,8 @@ class Spawner:
         try:
             template = self._templates.get(message.template)
             if template is None:
-                solo = message.template in self._threaded
-                template = self._make_template(
-                    message.template, order, message.limits, own_net=message.own_net, solo=solo
-                )
+                solo = message.solo or message.template in self._threaded
+                template = self._make_template(message.template, order, message.limits, message.own_net, solo)
         except OSError:
             replica.close()
             os.close(replica.log)
@@ -87,19 +85,20 @@ class Spawner:
             self._kill(replica)
         else:
             with contextlib.suppress(OSError):  # its end is closed: the pidfd tells
-                replica.channel.send(family.DRAIN)
+                replica.channel.send(family.DRAIN + b"%g" % message.grace_s)
             self._reactor.call_later(message.grace_s, lambda: self._kill(replica))
 
     def close(self) -> None:
         """End every process and remove every cell."""
         self._nursery.close()
 
-    def _make_template(self, name: str, order: int, limits: Limits, *, own_net: bool, solo: bool) -> Template:
+    def _make_template(self, name: str, order: int, limits: Limits, own_net: bool, solo: bool) -> Template:
         template = self._nursery.template(name, order, limits, own_net=own_net, solo=solo)
         if not solo:
             self._templates[name] = template
         self._reactor.on_readable(template.channel.fileno(), lambda: self._template_speaks(template))
         self._reactor.on_readable(template.pidfd, lambda: self._template_ended(template))
+        self._lookout.watch(template.pid, limits, lambda why: self._exceeded(template, why))
         return template
 
     def _fork(self, replica: Replica) -> str:
@@ -129,6 +128,7 @@ class Spawner:
     def _template_said(self, template: Template, data: bytes) -> bool:
         if data == family.TEMPLATE_IMPORTED:
             template.imported = True
+            self._lookout.widen(template.pid)  # by what the next replica has, which is forked ahead of need
             self._budget.weigh_later(template)
         elif data == family.TEMPLATE_THREADED:
             self._split_up(template)
@@ -147,9 +147,7 @@ class Spawner:
 
     def _junk(self, template: Template) -> None:
         """Bear some nonsense from function code that found a channel, and end a flood of it."""
-        template.junk += 1
-        if template.junk == MAX_JUNK:
-            _log.warning("template %s sends what means nothing and is ended", template.name[:12])
+        if template.babbles():
             self._end_template(template)
 
     def _split_up(self, template: Template) -> None:
@@ -162,9 +160,7 @@ class Spawner:
         for replica in waiting:
             self._reactor.forget(replica.channel.fileno())
             try:
-                made = self._make_template(
-                    template.name, replica.order, replica.limits, own_net=template.own_net, solo=True
-                )
+                made = self._make_template(template.name, replica.order, replica.limits, template.own_net, True)
                 replica.join(made)
                 refusal = self._fork(replica)
             except OSError as error:
@@ -177,6 +173,7 @@ class Spawner:
         template.ended = True
         self._reactor.forget(template.pidfd)
         self._reactor.forget(template.channel.fileno())
+        self._lookout.forget(template.pid)
         _, status = os.waitpid(template.pid, 0)
         self._outlets.close(template.pid)
         os.close(template.pidfd)
@@ -185,7 +182,7 @@ class Spawner:
             del self._templates[template.name]
         for replica in list(template.replicas.values()):
             if replica.pid and template.solo:
-                replica.status = status
+                replica.status = status if replica.status is None else replica.status
                 self._ended(replica)
             elif not replica.pid:
                 self._gone(replica, *endings.never_forked(template, replica, status))
@@ -221,6 +218,7 @@ class Spawner:
         replica.handed_over()
         self._reactor.on_readable(replica.pidfd, lambda: self._ended(replica))
         self.report(wire.Forked(replica.name, pid), ())
+        self._lookout.watch(pid, replica.limits, lambda why: self._end(replica, why))
         self._vigil.wake()
         if replica.stopping or (template.cell is not None and replica.cell is None):
             self._kill(replica)
@@ -266,15 +264,17 @@ class Spawner:
                 replica.cell.kill()
             processes.kill_tree(replica.pid, replica.pidfd)
 
+    def _exceeded(self, template: Template, why: wire.ExitReason) -> None:
+        """End a template that has more than a replica may have, be it while it imports or by what that left running."""
+        template.excess = why
+        self._end_template(template)
+
     def _end(self, replica: Replica, why: wire.ExitReason) -> None:
         """End a replica that cannot go on."""
-        replica.verdict = why
+        replica.verdict = replica.verdict or why
         self._kill(replica)
         if replica.halted and processes.is_stopped(replica.template.pid):
             self._end_template(replica.template)
-
-    def _notice(self, replica: Replica, text: str) -> None:
-        self.report(wire.Noticed(replica.name, text), ())
 
     def _gone(self, replica: Replica, reason: wire.ExitReason, detail: str) -> None:
         del self.replicas[replica.name]
@@ -282,6 +282,7 @@ class Spawner:
         self._reactor.forget(replica.channel.fileno())
         if replica.pidfd >= 0:
             self._reactor.forget(replica.pidfd)
+            self._lookout.forget(replica.pid)
         replica.close()
         if replica.cell is not None and not replica.template.solo:
             replica.template.cells.pop(replica.cell.name, None)

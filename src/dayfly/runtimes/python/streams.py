@@ -100,7 +100,7 @@ class Pump:
 
     def _fail(self, error: BaseException) -> None:
         token = output.current.set(self._context)
-        reply = failure(error, self._context)
+        reply = failure(error, self._request, self._context)
         output.current.reset(token)
         if self._begun:
             self._connection.fail_stream()

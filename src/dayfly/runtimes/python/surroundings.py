@@ -4,6 +4,7 @@ import os
 import sys
 
 from dayfly.model.replica import StartOrder
+from dayfly.runtimes.python.limits import limits_of
 
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -25,9 +26,11 @@ def surround(order: StartOrder) -> None:
             "DAYFLY_NAMESPACE": order.key.namespace,
             "DAYFLY_REVISION": str(order.revision),
             "DAYFLY_TIMEOUT_SECONDS": f"{order.timeout_s:g}",
+            "DAYFLY_MEMORY_BYTES": str(limits_of(order).memory_bytes),
         }
     )
-    sys.path[:] = [order.code_dir, *sys.path, *order.layer_dirs]
+    if order.runtime == "python":
+        sys.path[:] = [order.code_dir, *sys.path, *order.layer_dirs]
     sys.argv = [order.handler]
     sys.executable = os.path.realpath(sys.executable)
     sys.dont_write_bytecode = True  # the folders are read-only

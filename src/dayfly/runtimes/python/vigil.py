@@ -28,8 +28,8 @@ class Vigil:
         self,
         reactor: Reactor,
         replicas: Mapping[str, Replica],
-        notice: Callable[[Replica, str], None],
         end: Callable[[Replica, ExitReason], None],
+        notice: Callable[[str, str], None],
     ) -> None:
         self._reactor = reactor
         self._replicas = replicas
@@ -81,7 +81,9 @@ class Vigil:
         before, cell.told = cell.told, struck
         if struck.get("oom", 0) > before.get("oom", 0):
             size = cell.limits.memory_bytes >> 20
-            self._notice(replica, f"limit: the kernel ended a process, as the replica used its {size} MiB of memory")
+            self._notice(
+                replica.name, f"limit: the kernel ended a process, as the replica used its {size} MiB of memory"
+            )
         if struck.get("pids", 0) > before.get("pids", 0):
             most = cell.limits.processes
-            self._notice(replica, f"limit: no process or thread could be made, as the replica has {most}")
+            self._notice(replica.name, f"limit: no process or thread could be made, as the replica has {most}")

@@ -37,6 +37,8 @@ class Start(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     limits: Limits
     own_net: bool = True
     """Whether the function gets a network of its own."""
+    solo: bool = False
+    """Whether the replica is a process that is not forked from a template."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True, tag_field="type"):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from dayfly.runtimes.jail import births
 from dayfly.runtimes.jail.layers import Layers
-from dayfly.runtimes.python import family, processes
+from dayfly.runtimes.python import family, processes, secret_files
 from dayfly.runtimes.python.confine import Jail, close_all_but
 from dayfly.runtimes.python.reactor import Reactor
 
@@ -118,6 +118,7 @@ class Workers:
         if not self._layers.namespaces:
             for left in glob.glob(f"{self._scratch}/{pid}-*"):
                 shutil.rmtree(left, ignore_errors=True)
+            secret_files.clear(self._scratch, pid)
 
     def close(self) -> None:
         """End every process, and remove their files."""
@@ -127,6 +128,7 @@ class Workers:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         self.processes.clear()
+        secret_files.clear(self._scratch)
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _make(self, *, own_net: bool) -> Worker:

@@ -106,12 +106,14 @@ def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Spawner, Callable[[]
     import msgspec
 
     from dayfly.runtimes.jail import seccomp
+    from dayfly.runtimes.jail.egress.outlets import Outlets
     from dayfly.runtimes.jail.layers import Layers
-    from dayfly.runtimes.python import confine, syscalls, template
+    from dayfly.runtimes.kinds import RUNTIMES
+    from dayfly.runtimes.python import confine, secret_files, syscalls, template
     from dayfly.runtimes.python.cells import Cells
     from dayfly.runtimes.python.control_socket import ControlSocket
+    from dayfly.runtimes.python.lookout import Lookout
     from dayfly.runtimes.python.nursery import Nursery
-    from dayfly.runtimes.python.outlets import Outlets
     from dayfly.runtimes.python.reactor import Reactor
     from dayfly.runtimes.python.spawner import Spawner
     from dayfly.runtimes.python.workers import Workers
@@ -124,34 +126,48 @@ def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Spawner, Callable[[]
     root = os.path.join(os.path.dirname(arguments.socket), "root")
     os.makedirs(root, mode=0o700, exist_ok=True)
     layers = msgspec.json.decode(arguments.layers, type=Layers)
-    scratch = _scratch_of(arguments.socket, passable=layers.root and not layers.namespaces)
+    passable = layers.root and not layers.namespaces
+    scratch = _scratch_of(arguments.socket)
+    secret_files.clear(scratch)  # what one that was killed has left
+    _make_scratch(scratch, passable=passable)
+    if not layers.namespaces:
+        secret_files.make_place(scratch, passable=passable)
     reactor, cells = Reactor(), Cells.found()
     for sentence in cells.missing:
         logging.getLogger("dayfly.runtimes.zygote").warning("%s", sentence)
-    body = functools.partial(template.run, missing=tuple(cells.missing))
-    nursery = Nursery(reactor, cells, Workers(reactor, layers, root, scratch, body, ahead=arguments.workers))
-    outlets = Outlets(reactor, arguments.egress)
-    spawner = Spawner(reactor, nursery, outlets, template_budget_bytes=arguments.template_budget)
+    body = functools.partial(template.run, missing=tuple(cells.missing), runtimes=RUNTIMES)
+    workers = Workers(reactor, layers, root, scratch, body, ahead=arguments.workers)
+    lookout = Lookout(reactor, cells.lacking, workers.processes)
+    nursery, outlets = Nursery(reactor, cells, workers), Outlets(reactor, arguments.egress)
+    spawner = Spawner(reactor, nursery, outlets, lookout, arguments.template_budget)
     control = ControlSocket(reactor, spawner, arguments.socket)
-    sys.path[:] = [entry for entry in sys.path if entry not in arguments.path]
-    sys.path_importer_cache.clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
-        del sys.modules[name]
+    forget_ours(arguments.path)
     return reactor, spawner, lambda: bool(spawner.replicas or control.unheard)
 
 
-def _scratch_of(control: str, *, passable: bool) -> str:
-    """Return the empty folder for files of functions that have no /tmp of their own, one for each generation.
+def forget_ours(folders: list[str]) -> None:
+    """Leave to a function the names of the packages that the runtime was imported from, and their folders."""
+    sys.path[:] = [entry for entry in sys.path if entry not in folders]
+    sys.path_importer_cache.clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        del sys.modules[name]
+
+
+def _scratch_of(control: str) -> str:
+    """Return the folder for files of functions that have no /tmp of their own, one for each generation."""
+    folder, name = os.path.split(control)
+    return os.path.join(folder, "scratch", name.removesuffix(".sock"))
+
+
+def _make_scratch(scratch: str, *, passable: bool) -> None:
+    """Make the folder anew.
 
     Where it must be `passable`, other users' functions pass through it to a folder that they alone may read.
     """
-    folder, name = os.path.split(control)
-    scratch = os.path.join(folder, "scratch", name.removesuffix(".sock"))
-    shutil.rmtree(scratch, ignore_errors=True)  # what one that was killed has left
+    shutil.rmtree(scratch, ignore_errors=True)
     os.makedirs(scratch, mode=0o700)
     for path in (os.path.dirname(scratch), scratch):
         os.chmod(path, 0o711 if passable else 0o700)
-    return scratch
 
 
 def _settle() -> None:

@@ -91,12 +91,12 @@ class Egress:
             return
         match wire.decode(data):
             case wire.Open() as message:
-                self._open(self._spawners[spawner], message.jail, fds)
+                self._open(self._spawners[spawner], message, fds)
             case wire.Close() as message:
                 _close(self._spawners[spawner], message.jail)
 
-    def _open(self, ways: dict[int, Way], jail: int, fds: list[int]) -> None:
-        _close(ways, jail)
+    def _open(self, ways: dict[int, Way], message: wire.Open, fds: list[int]) -> None:
+        _close(ways, message.jail)
         listeners = [socket.socket(fileno=fd) for fd in fds[1:]]
         try:
             granted = wire.read_pass(fds[0])
@@ -108,7 +108,7 @@ class Egress:
             return
         finally:
             os.close(fds[0])
-        way = ways[jail] = Way(granted.function, rules)
+        way = ways[message.jail] = Way(granted.function, rules, lasting=message.lasting)
         task = self._loop.create_task(way.serve(listeners))
         self._serving.add(task)
         task.add_done_callback(self._served)
@@ -122,8 +122,8 @@ class Egress:
         ways = self._spawners.pop(spawner)
         self._loop.remove_reader(spawner.fileno())
         spawner.close()
-        for jail in list(ways):
-            _close(ways, jail)
+        for way in ways.values():
+            way.leave() if way.lasting else way.close()
         self._look_whether_idle()
 
     def _look_whether_idle(self) -> None:

@@ -35,9 +35,10 @@ class _Malformed(Exception):
 
 
 class Way:
-    """Serves one jail's sockets until `close`."""
+    """Serves one jail's sockets until `close`; `lasting` is a jail that outlives whoever speaks for it."""
 
-    def __init__(self, function: str, rules: Rules) -> None:
+    def __init__(self, function: str, rules: Rules, *, lasting: bool = False) -> None:
+        self.lasting = lasting
         self._function = function
         self._rules = rules
         self._servers: list[asyncio.Server] = []
@@ -50,10 +51,14 @@ class Way:
             handle = self._handler(target)
             self._servers.append(await asyncio.start_server(handle, sock=listener, limit=MAX_HEAD_BYTES))
 
-    def close(self) -> None:
-        """End every connection and stop listening."""
+    def leave(self) -> None:
+        """Stop listening; connections go on to their end."""
         for server in self._servers:
             server.close()
+
+    def close(self) -> None:
+        """Stop listening and end every connection."""
+        self.leave()
         for task in self._tasks:
             task.cancel()
 

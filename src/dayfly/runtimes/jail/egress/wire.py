@@ -17,6 +17,8 @@ class Open(msgspec.Struct, frozen=True, tag=True, tag_field="type"):
     """Serve a jail's sockets. Descriptors: the pass, the HTTP proxy's socket, one for each granted tcp:// address."""
 
     jail: int
+    lasting: bool = False
+    """Whether the function outlives the spawner's connection, so that what it has open with it is left alone then."""
 
 
 class Close(msgspec.Struct, frozen=True, tag=True, tag_field="type"):

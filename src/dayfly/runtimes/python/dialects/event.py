@@ -18,14 +18,15 @@ def adapt(function: Any) -> Handler:
     if not callable(function):
         raise HandlerUnfit(f"the handler is a {type(function).__name__}, which cannot be called")
     kind: Kind = "async" if inspect.iscoroutinefunction(function) else "sync"
-    return Handler(kind, function if _takes(function) >= 2 else _alone(function), answer)
+    return Handler(kind, function if takes(function) >= 2 else _alone(function), answer)
 
 
 def _alone(function: Callable[..., Any]) -> Callable[[Request, Context], Any]:
     return lambda event, _context: function(event)
 
 
-def _takes(function: Callable[..., Any]) -> int:
+def takes(function: Callable[..., Any]) -> int:
+    """Return how many positional parameters a handler has, 2 for any number. Raises HandlerUnfit for none."""
     parameters = inspect.signature(function).parameters.values()
     if any(each.kind is each.VAR_POSITIONAL for each in parameters):
         return 2

@@ -11,6 +11,8 @@ from dayfly.runtimes.python.calls import Context, Request
 from dayfly.runtimes.python.handler import Handler, HandlerUnfit
 
 Environ = dict[str, Any]
+CALL = "dayfly.call"
+"""Where the environment holds the request and its context, as other dialects hand them over."""
 
 
 def adapt(application: Any) -> Handler:
@@ -105,6 +107,7 @@ def _environ(request: Request, context: Context) -> Environ:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        CALL: (request, context),
     }
     for key, value in request.lines:
         name = key.decode("latin-1").upper().replace("-", "_")

@@ -1,0 +1,166 @@
+"""`dayfly flow`: steps taken one after another and together, and what came of them."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dayfly.cli import flow_run
+from dayfly.cli.group import Group
+from dayfly.cli.options import gateway_option, namespace_option, output_option
+from dayfly.cli.output import columns, show
+from dayfly.cli.rollouts import time_text
+from dayfly.cli.session import connect
+from dayfly.cli.terminal import Progress
+from dayfly.model.errors import InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from dayfly.model.flow_status import FlowStatus
+
+
+@click.group("flow", cls=Group, aliases={"inspect": "describe"})
+def command() -> None:
+    """Make, list and remove flows; run them, look at their runs, answer and rerun these.
+
+    A flow calls functions in steps, one after another, side by side, for each item of a list, after a time, an event or
+    a person's approval. Each step's result is on the disk before the next begins: a run goes on where it was, whatever
+    is killed meanwhile.
+
+    \b
+    Examples:
+      dayfly flow create thumbnails --step fetch --step resize --step store
+      dayfly flow deploy -f order.yaml
+      dayfly flow run order --wait < order.json
+      dayfly flow describe 4f0k2m9x1c7b8a3d
+    """
+
+
+@command.command("create")
+@click.argument("name")
+@click.option("--step", "functions", multiple=True, metavar="FUNCTION", help="A function; repeat it.")
+@click.option("--code", metavar="FUNCTION", help="The function that is the flow: async def flow(ctx, input).")
+@gateway_option
+@namespace_option
+def create(name: str, functions: tuple[str, ...], code: str | None, gateway: str, namespace: str) -> None:
+    """Make a flow: a sequence, in which each function gets what the one before answered, or a function's own code.
+
+    \b
+    Examples:
+      dayfly flow create thumbnails --step fetch --step resize --step store
+      dayfly flow create order --code order-flow
+    """
+    from dayfly.model.flow import FlowSpec
+
+    if bool(functions) == bool(code):
+        raise InvalidRequest("A flow is made of --step, once or several times, or of one --code.")
+
+    with connect(gateway) as client, Progress("making the flow"):
+        of = namespace or client.namespace
+        spec = FlowSpec.code(name, of, code) if code else FlowSpec.sequence(name, of, functions)
+        client.put_flow(spec, mode="create")
+    click.echo(f"Flow created: {name}, {_kinds(len(spec.steps))}")
+
+
+@command.command("deploy")
+@click.option("-f", "--file", "path", required=True, metavar="FILE", help="The flow's file, YAML or JSON.")
+@gateway_option
+@namespace_option
+def deploy(path: str, gateway: str, namespace: str) -> None:
+    """Make a flow what its file says, new or not. Runs under way keep the steps they began with.
+
+    \b
+    Examples:
+      dayfly flow deploy -f order.yaml
+    """
+    from dayfly.client.flow_file import load_flow
+
+    with connect(gateway) as client:
+        spec = load_flow(path, namespace or client.namespace)
+        with Progress("deploying the flow"):
+            client.put_flow(spec)
+    click.echo(f"Flow deployed: {spec.name}, {_kinds(len(spec.steps))}")
+
+
+@command.command("list")
+@gateway_option
+@namespace_option
+@output_option
+def list_(gateway: str, namespace: str, output: str) -> None:
+    """List the flows.
+
+    \b
+    Examples:
+      dayfly flow list
+    """
+    with connect(gateway) as client, Progress("asking the gateway"):
+        flows = client.list_flows(namespace)
+    if not flows and output == "table":
+        click.echo("No flows found.")
+        return
+    show(flows, output, table=lambda: _table(flows), names=lambda: [one.spec.name for one in flows])
+
+
+@command.command("describe")
+@click.argument("run", metavar="RUN|FLOW")
+@gateway_option
+@namespace_option
+@output_option
+def describe(run: str, gateway: str, namespace: str, output: str) -> None:
+    """Show a run as a graph, with times, inputs and results; or a flow's steps.
+
+    \b
+    Examples:
+      dayfly flow describe 4f0k2m9x1c7b8a3d
+      dayfly flow describe 4f0k2m9x1c7b8a3d --output json
+      dayfly flow describe order
+    """
+    from dayfly.cli.flow_graph import flow_text, run_text
+
+    with connect(gateway) as client, Progress("asking the gateway"):
+        try:
+            report = client.get_run(run, namespace=namespace)
+        except NotFound as no_run:
+            try:
+                status = client.get_flow(run, namespace=namespace)
+            except NotFound:
+                hint = "Nor is there such a flow: `dayfly flow runs` lists runs, `dayfly flow list` flows."
+                raise NotFound(no_run.message, hint=hint) from None
+            report = None
+    if report is not None:
+        found = report
+        show(found, output, table=lambda: run_text(found), names=lambda: [found.run.id])
+    else:
+        show(status, output, table=lambda: flow_text(status), names=lambda: [status.spec.name])
+
+
+@command.command("remove")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@gateway_option
+@namespace_option
+def remove(names: tuple[str, ...], gateway: str, namespace: str) -> None:
+    """Remove flows. Their runs under way go on.
+
+    \b
+    Examples:
+      dayfly flow remove order
+    """
+    with connect(gateway) as client:
+        for name in names:
+            with Progress("removing the flow"):
+                client.remove_flow(name, namespace=namespace)
+            click.echo(f"Flow removed: {name}")
+
+
+for _each in (flow_run.run, flow_run.runs, flow_run.cancel, flow_run.approve, flow_run.send, flow_run.rerun):
+    command.add_command(_each)
+
+
+def _kinds(count: int) -> str:
+    return f"{count} step{'s' if count != 1 else ''}"
+
+
+def _table(flows: "list[FlowStatus]") -> str:
+    rows = [["NAME", "STEPS", "UNDER WAY", "UPDATED", "DESCRIPTION"]]
+    for one in flows:
+        updated, steps = time_text(one.updated_unix_ms), str(len(one.spec.steps))
+        rows.append([one.spec.name, steps, str(one.runs_under_way), updated, one.spec.description[:60]])
+    return columns(rows, (20, 5, 9, 20, 11))

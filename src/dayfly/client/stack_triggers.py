@@ -1,0 +1,62 @@
+"""A function's triggers in its stack file, and keeping those that the platform has in step with it."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dayfly.client.stack_fields import Fields
+from dayfly.client.trigger_kinds import is_list, settings
+from dayfly.client.yaml_text import Tree
+from dayfly.model.errors import InvalidRequest, NotFound
+from dayfly.model.function import FunctionSpec
+from dayfly.model.trigger import TriggerSpec
+
+if TYPE_CHECKING:
+    from dayfly.client.blocking import Client
+
+
+def stack_triggers(fields: Fields, function: str) -> tuple[TriggerSpec, ...]:
+    """Return the triggers that a function's `triggers` lists. Raises InvalidSpec."""
+    found: dict[str, TriggerSpec] = {}
+    for section in fields.sections("triggers"):
+        try:
+            told = {**section.values, "source": _source(section.part("source")), "function": function, "bound": True}
+            spec = msgspec.convert(told, TriggerSpec, strict=False)
+            spec.check()
+        except (msgspec.ValidationError, InvalidRequest) as error:
+            raise section.refusal(
+                "", str(error), hint="`dayfly trigger kinds KIND` lists a source's settings"
+            ) from None
+        if spec.name in found:
+            raise section.refusal("name", f"{spec.name} is the name of another trigger of the function")
+        found[spec.name] = spec
+    return tuple(found.values())
+
+
+def _source(fields: Fields | None) -> dict[str, Tree]:
+    """Return a source with one text alone as a list of one, where a list is meant, as everywhere in a stack file."""
+    values = dict(fields.values) if fields is not None else {}
+    known = settings(str(values.get("kind")))
+    for name, value in values.items():
+        if isinstance(value, str) and name in known and is_list(known[name].type):
+            values[name] = [value]
+    return values
+
+
+def settle_triggers(client: "Client", spec: FunctionSpec, wanted: Iterable[TriggerSpec]) -> None:
+    """Let a function that is deployed have these triggers, and none that an earlier stack file gave it.
+
+    Raises as `put_trigger` does.
+    """
+    kept = set()
+    for each in wanted:
+        client.put_trigger(msgspec.structs.replace(each, namespace=spec.namespace))
+        kept.add(each.name)
+    try:
+        found = client.list_triggers(spec.namespace)
+    except NotFound:  # A platform that knows no triggers has none to take away.
+        return
+    for status in found:
+        if status.spec.bound and status.spec.function == spec.name and status.spec.name not in kept:
+            client.remove_trigger(status.spec.name, namespace=spec.namespace)

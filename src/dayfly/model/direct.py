@@ -1,0 +1,67 @@
+"""Direct calls: a function called by way of the API, for a page that must not be on the function's own origin.
+
+Both the call and its answer travel as one line of JSON, then the body as it is. So what a function answers, its status
+and headers among it, is data for whoever called and never an answer of the API itself.
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from dayfly.model.errors import InvalidRequest
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+MEDIA_TYPE = "application/vnd.dayfly.call"
+MAX_HEAD_BYTES = 32_768
+MAX_BODY_BYTES = 32 * 2**20
+"""Of a call's body and of its answer's."""
+MAX_CALLS = 8
+"""Of a namespace's functions at a time: bodies are held in memory, which a tenant must not take from the others."""
+_TARGET = re.compile(r"/[!-\"$-~]*")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t -~\x80-\xff]*")
+_OURS = frozenset(
+    (
+        "connection", "content-length", "expect", "forwarded", "host", "keep-alive", "te", "trailer",
+        "transfer-encoding", "upgrade", "x-call-id", "x-duration-seconds", "x-real-ip", "x-start-time",
+    )
+)  # fmt: skip
+_OUR_PREFIXES = ("proxy-", "x-forwarded-", "x-function-", "x-dayfly-")
+
+
+def is_ours(name: str) -> bool:
+    """Whether a header of this name is set by the platform, and by nobody else."""
+    return name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES)
+
+
+class DirectCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to ask a function; its body follows."""
+
+    method: Method = "POST"
+    target: str = "/"
+    """Path and query, as the function is to see them."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def check(self) -> None:
+        """Refuse what cannot be sent as it is. Raises InvalidRequest."""
+        if not _TARGET.fullmatch(self.target):
+            raise InvalidRequest("target: must begin with / and hold visible ASCII characters only, percent-encoded")
+        for name, value in self.headers:
+            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+                raise InvalidRequest(f"headers: {name[:80]!r} cannot be a header, or its value cannot be sent")
+            if is_ours(name):
+                raise InvalidRequest(f"headers: {name[:80]} is set by the platform, and by nobody else")
+
+
+class DirectAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back; its body follows."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    """Those of the function, names in lower case; or of the gateway, where the function did not answer."""
+    call_id: str
+    seconds: float
+    """From the call's start to its answer's end, as the control plane saw it."""
+    of_function: bool
+    """Whether the function answered: if not, the gateway says why in the body, a problem document."""

@@ -1,0 +1,248 @@
+"""The store of the records of calls: what gateways noted, kept after the calls are over.
+
+Notes arrive on the event loop, many in a message, and nothing there may wait for a disk: a message is put on a bounded
+list as it came, and a thread reads it and writes it to a SQLite file (`record_file.py`). When the disk cannot keep up,
+or takes nothing, the oldest go and are counted: losing records is better than slowing calls.
+"""
+
+import asyncio
+import logging
+import threading
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from dayfly.decide.redaction import kept
+from dayfly.model.errors import StoreUnavailable
+from dayfly.model.invocation import Invocation, Note, RecordLimits, RecordQuery, invocation_of
+from dayfly.model.names import NamespaceName
+from dayfly.model.payload import CallPayload
+from dayfly.model.rollup import Rollup
+from dayfly.model.table import Load
+from dayfly.observe.losses import Losses
+from dayfly.observe.record_file import RecordFile
+from dayfly.observe.rollups import Life, RollupQuery, Totals, totals_of
+
+MAX_PENDING_BYTES = 32 * 2**20
+_LINGER_S = 0.1
+_TRIM_EVERY_S = 30.0
+_ROLL_UP_EVERY_S = 5.0
+MAX_OF_ID = 1000
+"""Calls shown that have the same id."""
+_NOTES = msgspec.msgpack.Decoder(list[Note])
+_COUNTED = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_log = logging.getLogger("dayfly.observe")
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> float:
+        """Seconds since some moment in the past; never goes back."""
+
+    def unix_ms(self) -> int:
+        """Milliseconds since 1970, as the machine believes."""
+
+
+class RecordStore:
+    """Records in a SQLite file at `path`. They go with their namespace, and keep none from being removed.
+
+    All methods but the thread's own are for the event loop that called `open`.
+    """
+
+    kind = "records of calls"
+
+    def __init__(self, path: Path, limits: RecordLimits, clock: Clock) -> None:
+        self._file = RecordFile(path, limits)
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._reports: dict[Life, Totals] = {}
+        self._forgetting: list[tuple[NamespaceName, asyncio.Future[None]]] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self._closing = True
+        self._of_gateways: dict[tuple[str, str], tuple[int, int]] = {}
+        self._dropped = 0
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self) -> None:
+        """Open the file, or begin a new one when it is damaged, and start to write; without a file nothing is kept."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await asyncio.to_thread(self._file.open)
+        except StoreUnavailable as error:
+            _log.error("no calls are recorded until the next start: %s", error)
+            return
+        self._closing = False
+        self._thread = threading.Thread(target=self._write_batches, name="record-writer", daemon=True)
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Write what is pending and close the file. Idempotent."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(self._file.close)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Calls without a record since the gateways and this store started, by reason: too many of one function in a
+        second, a control plane that was away, a disk that took nothing.
+        """
+        per_second, away = (sum(told[at] for told in self._of_gateways.values()) for at in (0, 1))
+        return {"rate": per_second, "away": away, "disk": self._dropped}
+
+    def take(self, gateway: str, boot: str, load: Load) -> None:
+        """Take in what came of a gateway; never blocks and never raises."""
+        if any(load.dropped):
+            self._of_gateways[gateway, boot] = load.dropped
+        with self._changed:
+            for each in load.functions:
+                self._reports[gateway, boot, each.function] = totals_of(each)
+            if not load.records:
+                return
+            self._pending.append(load.records)
+            self._pending_bytes += len(load.records)
+            while self._closing or self._pending_bytes > MAX_PENDING_BYTES:
+                oldest = self._pending.pop(0)
+                self._pending_bytes -= len(oldest)
+                self._dropped += _count(oldest)
+                if not self._pending:
+                    return
+            if len(self._pending) == 1:
+                self._changed.notify()
+
+    async def inside(self, _namespace: NamespaceName) -> list[str]:
+        """Return nothing: a record is no reason to keep what it tells of."""
+        return []
+
+    async def clear(self, namespace: NamespaceName) -> None:
+        """Remove every record of the namespace's functions that came up to now. Raises StoreUnavailable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._changed:
+            if self._closing:
+                raise StoreUnavailable("the store of calls is closed")
+            self._forgetting.append((namespace, done))
+            self._changed.notify()
+        await done
+
+    async def find(self, query: RecordQuery) -> list[Invocation]:
+        """Return the calls wanted, the newest first. Raises StoreUnavailable."""
+        await self._flushed()
+        return await asyncio.to_thread(self._file.find, query)
+
+    async def rolled_up(self, query: RollupQuery) -> list[Rollup]:
+        """Return the roll-ups wanted, the newest first. Raises StoreUnavailable."""
+        await self._flushed()
+        return await asyncio.to_thread(self._file.rolled_up, query)
+
+    async def of_id(self, call_id: str) -> list[Invocation]:
+        """Return the calls of this id in all namespaces, the oldest first. Raises StoreUnavailable."""
+        await self._flushed()
+        return await asyncio.to_thread(self._file.of_id, call_id, MAX_OF_ID)
+
+    async def payloads(self, namespace: str, call_id: str) -> list[CallPayload]:
+        """Return what is kept of the namespace's calls of this id, the oldest first. Raises StoreUnavailable."""
+        await self._flushed()
+        return await asyncio.to_thread(self._file.payloads, namespace, call_id)
+
+    async def _flushed(self) -> None:
+        """Return when all that came up to now is in the file, or lost."""
+        with self._changed:
+            if self._closing:
+                return
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(done)
+            self._changed.notify()
+        await done
+
+    def _write_batches(self) -> None:
+        losses, trim_at = Losses(self.kind, self._dropped), self._clock.now()
+        roll_up_at = trim_at
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._is_called, timeout=_ROLL_UP_EVERY_S)
+                # A moment's wait makes one transaction of many messages. A reader ends it.
+                self._changed.wait_for(self._is_urgent, timeout=_LINGER_S)
+                batch, self._pending, self._pending_bytes = self._pending, [], 0
+                forgetting, self._forgetting = self._forgetting, []
+                waiters, self._waiters = self._waiters, []
+                closing = self._closing
+                reports: dict[Life, Totals] = {}
+                if self._is_urgent() or waiters or forgetting or self._clock.now() >= roll_up_at:
+                    reports, self._reports = self._reports, {}
+            if batch:
+                failure = self._write(batch)
+                losses.tell(self._dropped, failure)
+            if reports:
+                roll_up_at = self._clock.now() + _ROLL_UP_EVERY_S
+                self._roll_up(reports)
+            for namespace, done in forgetting:
+                self._settle(done, self._file.forget(namespace))
+            for done in waiters:
+                self._settle(done, None)
+            if self._clock.now() >= trim_at:
+                trim_at = self._clock.now() + _TRIM_EVERY_S
+                self._file.trim(self._clock.unix_ms())
+            if closing and not batch:
+                return
+
+    def _is_called(self) -> bool:
+        return bool(self._pending) or self._is_urgent()
+
+    def _is_urgent(self) -> bool:
+        return bool(self._waiters or self._forgetting or self._closing)
+
+    def _write(self, batch: list[bytes]) -> StoreUnavailable | None:
+        calls: list[Invocation] = []
+        payloads: dict[int, CallPayload] = {}
+        for message in batch:
+            try:
+                notes = _NOTES.decode(message)
+                payloads |= {
+                    len(calls) + at: kept(note.payload) for at, note in enumerate(notes) if note.payload is not None
+                }
+                calls += map(invocation_of, notes)
+            except (msgspec.MsgspecError, ValueError) as error:
+                _log.error("records of calls that cannot be read reason=%s", error)
+        failure = self._file.append(calls, payloads)
+        if failure is not None:
+            with self._changed:
+                self._dropped += len(calls)
+        return failure
+
+    def _roll_up(self, reports: dict[Life, Totals]) -> None:
+        if self._file.roll_up(reports, self._clock.unix_ms()) is not None:
+            with self._changed:  # they are totals: what is not written now is in the next ones
+                self._reports = {**reports, **self._reports}
+
+    def _settle(self, done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(_settled, done, failure)
+        except RuntimeError:
+            # The loop was closed without close(): nobody is left to be told.
+            _log.debug("record writer outlived its event loop")
+
+
+def _settled(done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
+    if done.done():
+        return
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)
+
+
+def _count(message: bytes) -> int:
+    try:
+        return len(_COUNTED.decode(message))
+    except msgspec.MsgspecError:
+        return 0

@@ -1,0 +1,1 @@
+"""Calls that were accepted and are made later: the queue port, and its adapter on NATS JetStream."""

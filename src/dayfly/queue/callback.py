@@ -1,0 +1,157 @@
+"""Callbacks: what came of a call, posted to where its caller asked for it (threat T9).
+
+Where that leads is judged on the address that is connected to, by the rules that functions' own connections obey; what
+the installation does not allow is not connected to, whatever a name says. No redirect is followed, no proxy is used,
+and nothing of the answer but its status is ever looked at.
+"""
+
+import asyncio
+import re
+import ssl
+from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from dayfly.model.depth import HEADER
+from dayfly.model.errors import InvalidRequest
+from dayfly.model.queued import Result
+from dayfly.runtimes.jail.egress.dial import Refused, Unreachable, dial
+from dayfly.runtimes.jail.egress.policy import Rules
+
+TIMEOUT_S = 10.0
+MAX_URL = 2_048
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])[ \r]")
+_STATUS_BYTES = 4_096
+_OURS = frozenset(
+    (
+        b"x-call-id",
+        b"x-function-name",
+        b"x-function-status",
+        b"x-duration-seconds",
+        b"x-start-time",
+        HEADER.lower().encode(),
+    )
+)
+_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection", b"host", b"date", b"trailer"))
+
+
+class Deliver(Protocol):
+    """Makes a callback once."""
+
+    async def __call__(self, url: str, result: Result, /) -> str:
+        """Return why it failed; nothing when it was taken."""
+        ...
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where a callback goes."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """The Host header."""
+        usual = 443 if self.secure else 80
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == usual else f"{host}:{self.port}"
+
+
+class Callbacks:
+    """Makes callbacks to what `allow` grants. Raises InvalidSpec when it cannot be read."""
+
+    def __init__(self, allow: tuple[str, ...], tls: ssl.SSLContext | None = None) -> None:
+        self._rules = Rules(allow)
+        self._tls = tls
+
+    async def __call__(self, url: str, result: Result, /) -> str:
+        """Post the result; return why that failed, or nothing."""
+        try:
+            target = parse_callback(url)
+            async with asyncio.timeout(TIMEOUT_S):
+                return await self._post(target, result)
+        except (Refused, Unreachable, InvalidRequest) as why:
+            return f"{why}"
+        except TimeoutError:
+            return f"{target.authority} did not answer within {TIMEOUT_S:g} s"
+        except (OSError, ssl.SSLError, asyncio.IncompleteReadError, ValueError) as fault:
+            return f"{target.authority}: {fault}"
+
+    async def _post(self, target: Target, result: Result) -> str:
+        reader, writer = await dial(self._rules, target.host, target.port)
+        try:
+            if target.secure:
+                await writer.start_tls(self._tls or ssl.create_default_context(), server_hostname=target.host)
+            writer.write(callback_head(target, result))
+            writer.write(result.body)
+            await writer.drain()
+            line = await _first_line(reader)
+        finally:
+            writer.transport.abort()
+        found = _STATUS.match(line)
+        if found is None:
+            return f"{target.authority} did not answer in HTTP"
+        status = int(found[1])
+        return "" if 200 <= status < 300 else f"{target.authority} answered {status}"
+
+
+def parse_callback(url: str) -> Target:
+    """Return where a callback URL leads. Raises InvalidRequest when that is not beyond doubt."""
+    if not url.isascii() or not url.isprintable() or " " in url or len(url) > MAX_URL or "\\" in url:
+        raise InvalidRequest("X-Callback-Url: the URL is too long or holds a blank, a backslash or a byte beyond ASCII")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidRequest(f"X-Callback-Url: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidRequest("X-Callback-Url: an absolute http:// or https:// URL is needed")
+    if "@" in parts.netloc:
+        raise InvalidRequest("X-Callback-Url: a user name or password in the URL is not taken")
+    return Target(
+        secure=parts.scheme == "https",
+        host=parts.hostname,
+        port=port or (443 if parts.scheme == "https" else 80),
+        path=_path(parts),
+    )
+
+
+def callback_head(target: Target, result: Result) -> bytes:
+    """Return the head of a callback: the answer's headers, and who answered what."""
+    passed = [line for line in result.lines.split(b"\r\n") if line and not _ends(line)]
+    status = result.status or 503
+    ours = [
+        b"POST %b HTTP/1.1" % target.path.encode(),
+        b"Host: %b" % target.authority.encode(),
+        b"Connection: close",
+        *passed,
+        b"X-Call-Id: %b" % result.id.encode(),
+        b"X-Function-Name: %b" % result.function.encode(),
+        b"X-Function-Status: %d" % status,
+        b"X-Duration-Seconds: %.6f" % result.seconds,
+        b"%b: %d" % (HEADER.encode(), result.depth),
+        b"Content-Length: %d" % len(result.body),
+    ]
+    return b"\r\n".join(ours) + b"\r\n\r\n"
+
+
+def _ends(line: bytes) -> bool:
+    name = line.partition(b":")[0].strip().lower()
+    return name in _OURS or name in _FRAMING
+
+
+def _path(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+async def _first_line(reader: asyncio.StreamReader) -> bytes:
+    said = b""
+    while b"\n" not in said and len(said) < _STATUS_BYTES:
+        piece = await reader.read(_STATUS_BYTES)
+        if not piece:
+            break
+        said += piece
+    return said.partition(b"\n")[0] + b"\r"

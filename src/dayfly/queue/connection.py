@@ -1,0 +1,182 @@
+"""The connection to nats-server: found, checked, kept up, and taken up anew wherever the server comes back.
+
+The server writes its address and our credentials into a private file each time it starts. Before anything is entrusted
+to it, it is asked whether it flushes every message before it acknowledges it; its default does not, and loses what it
+has acknowledged when it is killed. One that does not is not used, and `why` says so.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from dayfly.model.errors import Unavailable
+
+PATIENCE_S = 5.0
+"""How long a step waits for a server that is being started again."""
+REQUEST_S = 5.0
+_PAUSE_S = 0.1
+_VARZ = "$SYS.REQ.SERVER.PING.VARZ"
+_log = logging.getLogger("dayfly.queue")
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Where the server is, and as whom it lets us in."""
+
+    port: int
+    password: str
+    """Of the account that holds the calls."""
+    system_password: str
+    """Of the account that may ask the server about itself."""
+    pid: int = 0
+    store: str = ""
+    """The folder that it keeps calls in; empty where it is none of ours."""
+
+
+USER, SYSTEM_USER = "dayfly", "system"
+
+
+class Connection:
+    """The connection, over all the server's lives. `prepare` is awaited on each one before it is used."""
+
+    def __init__(self, access_file: Path, prepare: Callable[[JetStreamContext], Awaitable[None]]) -> None:
+        self.why = "nats-server has not answered yet"
+        """Why there is no connection now."""
+        self.reconnects = 0
+        self.access: Access | None = None
+        """Of the server that was found last."""
+        self._file = access_file
+        self._prepare = prepare
+        self._ready = asyncio.Event()
+        self._context: JetStreamContext | None = None
+        self._asked: set[asyncio.Timeout] = set()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is one now."""
+        return self._ready.is_set()
+
+    async def run(self) -> None:
+        """Keep it up until cancelled."""
+        before = False
+        while True:
+            client = None
+            try:
+                client, closed = await self._connect()
+                self.reconnects += before
+                before = True
+                self._ready.set()
+                _log.info("connected to nats-server")
+                await closed.wait()
+                self.why = "the connection to nats-server broke; it is started again by itself"
+            except Unavailable as unfit:
+                self.why = str(unfit)
+                _log.error("nats-server is not used: %s", unfit)
+                await asyncio.sleep(PATIENCE_S)
+            except (OSError, ValueError, TimeoutError, nats.errors.Error, msgspec.MsgspecError) as fault:
+                self.why = f"nats-server does not answer ({fault or type(fault).__name__})"
+            except Exception as odd:
+                # Whatever the client's library meets at a server that is just dying: the next one is another.
+                self.why = f"the connection to nats-server failed ({odd!r})"
+                _log.exception("the connection to nats-server failed")
+            finally:
+                self._ready.clear()
+                self._context = None
+                for limit in self._asked:
+                    limit.reschedule(0.0)
+                if client is not None:
+                    await _close(client)
+            await asyncio.sleep(_PAUSE_S)
+
+    async def context(self) -> JetStreamContext:
+        """Return it, after waiting for it for PATIENCE_S. Raises Unavailable."""
+        if self._context is None or not self._ready.is_set():
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._ready.wait()
+            except TimeoutError:
+                raise Unavailable(f"The queue is away: {self.why}", retry_after_s=1) from None
+        if self._context is None:
+            raise Unavailable(f"The queue is away: {self.why}", retry_after_s=1)
+        return self._context
+
+    @contextlib.asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
+        """Bound a question by REQUEST_S, and by the life of the connection. Raises TimeoutError."""
+        async with asyncio.timeout(REQUEST_S) as limit:
+            self._asked.add(limit)
+            try:
+                yield
+            finally:
+                self._asked.discard(limit)
+
+    async def _connect(self) -> tuple[Client, asyncio.Event]:
+        access = self.access = msgspec.json.decode(self._file.read_bytes(), type=Access)
+        system, _ = await _dial(access.port, SYSTEM_USER, access.system_password)
+        try:
+            reply = await system.request(_VARZ, b"", timeout=REQUEST_S)
+        finally:
+            await _close(system)
+        if why := unfit(msgspec.json.decode(reply.data)):
+            raise Unavailable(why)
+        client, closed = await _dial(access.port, USER, access.password)
+        try:
+            context = client.jetstream(timeout=REQUEST_S)
+            await self._prepare(context)
+        except BaseException:
+            await _close(client)
+            raise
+        self._context = context
+        return client, closed
+
+
+def unfit(varz: Any) -> str:
+    """Return why a server that says this of itself must not keep calls; nothing when it may."""
+    data = varz.get("data", {}) if isinstance(varz, dict) else {}
+    config = (data.get("jetstream") or {}).get("config") or {}
+    if not config:
+        return "it has no JetStream, or does not say so in /varz"
+    if config.get("sync_always") is not True:
+        return "it acknowledges messages before they are flushed (sync_interval is not `always` in /varz)"
+    return ""
+
+
+async def _dial(port: int, user: str, password: str) -> tuple[Client, asyncio.Event]:
+    closed = asyncio.Event()
+
+    async def note() -> None:
+        closed.set()
+
+    async def hush(_error: Exception) -> None:
+        """What fails is told to whoever asked."""
+
+    client = await nats.connect(
+        f"nats://127.0.0.1:{port}",
+        user=user,
+        password=password,
+        allow_reconnect=False,
+        # Also of the first try: when it fails, the server may be elsewhere by now, and the file says so.
+        max_reconnect_attempts=1,
+        reconnect_time_wait=0.05,
+        connect_timeout=2,
+        ping_interval=10,
+        closed_cb=note,
+        disconnected_cb=note,
+        error_cb=hush,
+        pending_size=64 * 2**20,
+    )
+    return client, closed
+
+
+async def _close(client: Client) -> None:
+    # However it fails to say goodbye, it is gone for us.
+    with contextlib.suppress(OSError, TimeoutError, nats.errors.Error):
+        await client.close()

@@ -1,0 +1,1 @@
+"""The runtime `http`: a program that stays and serves HTTP on a port of its own."""

@@ -1,0 +1,1 @@
+"""The runtime `static`: the files of a bundle."""

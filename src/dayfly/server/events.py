@@ -1,0 +1,88 @@
+"""Events as part of the control plane: the triggers, what runs them, and what comes in by itself."""
+
+import asyncio
+import functools
+import logging
+from pathlib import Path
+
+from dayfly.control.clock import Clock
+from dayfly.control.plane import ControlPlane
+from dayfly.control.triggers import Triggers
+from dayfly.events import sources
+from dayfly.events.cron import Cron
+from dayfly.events.cursors import cursor_name
+from dayfly.events.endings import Endings
+from dayfly.events.firing import QueueFire
+from dayfly.events.intake import Intake
+from dayfly.events.runner import Runner
+from dayfly.model.errors import StoreUnavailable
+from dayfly.model.reach import Reach
+from dayfly.queue.remote import RemoteQueue
+from dayfly.server.background import Job
+from dayfly.storage.cursors import SqliteCursors
+from dayfly.storage.secrets.port import SecretStore
+from dayfly.storage.triggers import TriggerStore
+
+_log = logging.getLogger("dayfly.events")
+
+
+class Events:
+    """Everything that calls functions without a caller. `start` it once the plane has started."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        store: TriggerStore,
+        secrets: SecretStore,
+        queue: RemoteQueue,
+        reach: Reach,
+        clock: Clock,
+        cursors_file: Path,
+    ) -> None:
+        fire = QueueFire(queue)
+        self.triggers = Triggers(store, plane.functions, reach, clock)
+        self._cursors = SqliteCursors(cursors_file)
+        self._changed = asyncio.Event()
+        load = functools.partial(sources.load, cursors=self._cursors)
+        self._runner = Runner(
+            self.triggers.all,
+            plane.functions,
+            secrets.contents,
+            fire,
+            clock,
+            reach=reach,
+            load=load,
+            forsake=self.triggers.begin_to_remove,
+        )
+        self.intake = Intake(self.triggers, self._runner, secrets.contents, clock)
+        self._cron = Cron(plane.functions, fire, clock)
+        self._endings = Endings(queue, store, lambda: self._runner.running("function"), clock)
+        self.triggers.join(plane.namespaces, plane.secrets)
+        self.triggers.standing = self._runner.standing
+        plane.secrets.on_change.append(self._runner.renew)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """What goes on for as long as the control plane serves."""
+        return self._cron.run, self._runner.run, self._endings.run, self._forget
+
+    async def start(self) -> None:
+        """Read the triggers. Raises StoreUnavailable."""
+        await self.triggers.start()
+        self._runner.look()
+        self.triggers.on_change.append(self._runner.look)
+        self.triggers.on_change.append(self._changed.set)
+
+    async def _forget(self) -> None:
+        """Forget what was seen for triggers that are gone, until cancelled."""
+        try:
+            while True:
+                self._changed.clear()
+                kept = [each.spec for each in self.triggers.all() if each.spec.source.kind in sources.KEEPING]
+                try:
+                    await self._cursors.forget_others([cursor_name(spec) for spec in kept])
+                except StoreUnavailable as fault:
+                    _log.warning("what triggers saw that are gone is not forgotten: %s", fault)
+                await self._changed.wait()
+        finally:
+            await self._cursors.close()

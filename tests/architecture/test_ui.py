@@ -1,0 +1,56 @@
+"""The console's source and what was built from it: in step, lean, and with no way for a text to become a page."""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+UI = ROOT / "ui"
+BUILT = ROOT / "src/dayfly/web/static"
+FIRST_LOAD_BYTES = 250 * 1024
+SOURCES = [path for path in (UI / "src").rglob("*") if path.suffix in (".svelte", ".ts")]
+
+
+def test_its_types_are_those_of_the_api() -> None:
+    run = [sys.executable, str(ROOT / "scripts/ui_types.py")]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert done.stdout == (UI / "src/api/schema.ts").read_text(), "run scripts/ui_types.py as it says"
+
+
+def test_the_lock_holds_versions_and_hashes_and_nothing_else() -> None:
+    packages = json.loads((UI / "package-lock.json").read_text())["packages"]
+    for name, package in packages.items():
+        assert "resolved" not in package, name
+        assert not name or package["integrity"].startswith("sha512-"), name
+    wanted = json.loads((UI / "package.json").read_text())
+    assert set(wanted["devDependencies"]) == {
+        "@sveltejs/vite-plugin-svelte", "axe-core", "svelte", "svelte-check", "typescript", "vite",
+    }  # fmt: skip
+    assert "dependencies" not in wanted
+    assert all(re.fullmatch(r"[0-9.]+", version) for version in wanted["devDependencies"].values())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(UI)))
+def test_no_text_becomes_a_page(path: Path) -> None:
+    """Neither by the framework's own door nor by the browser's, and no style that the policy would refuse."""
+    doors = r"\{@html|innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function\(|srcdoc|iframe|\bstyle="
+    assert re.findall(doors, path.read_text()) == []
+
+
+def test_nothing_of_it_knows_another_host() -> None:
+    text = "\n".join(path.read_text() for path in SOURCES)
+    assert re.findall(r"https?://|wss?://|//[a-z0-9-]+\.[a-z]", text) == []
+
+
+def test_the_first_load_is_small() -> None:
+    assert set(contents(BUILT)) == {"console.css", "console.html", "console.js"}
+    assert sum(len(gzip.compress(data)) for data in contents(BUILT).values()) < FIRST_LOAD_BYTES
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,27 @@
+"""What tests of several folders need once a session."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from tests.engine.daemon import Daemon, why_none
+
+# Commands read these, and so would every test that starts one: faas-cli looks for its logins elsewhere where CI is set,
+# help is as wide as COLUMNS says, and a hook of git tells whose repository it works on.
+_READ = {
+    "CI", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "SOURCE_DATE_EPOCH",
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT",
+}  # fmt: skip
+for _name in [*os.environ]:
+    if _name in _READ or (_name.startswith(("DAYFLY_", "OPENFAAS_")) and not _name.startswith("DAYFLY_TEST_")):
+        del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Daemon]:
+    """A container engine with the tests' image in it."""
+    if why := why_none():
+        pytest.skip(why)
+    made = Daemon()
+    yield made
+    made.close()

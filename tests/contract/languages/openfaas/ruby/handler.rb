@@ -1,0 +1,5 @@
+class Handler
+  def run(req)
+    return "got " + req
+  end
+end

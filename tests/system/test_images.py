@@ -1,0 +1,150 @@
+"""Functions that are images, on the whole platform: deployed, called, adopted, pinned, gone without a trace."""
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engine.daemon import BASE, Daemon
+from tests.system.conftest import end
+from tests.system.driver import Platform, eventually
+
+COUNTS = """
+import os
+count = 0
+def handle(event, context):
+    global count
+    count += 1
+    print("said", event.text)
+    return f"{os.environ['OPENFAAS_NAME']} {count} {event.text}"
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(daemon: Daemon) -> Iterator[Platform]:
+    """A platform beside the engine, at a socket that is there only once the platform has started."""
+    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
+        Path(name).chmod(0o755)
+        engine = Path(name) / "engine.sock"
+        key_file = Path(name) / "secrets.key"
+        environ = {"DAYFLY_DOCKER_HOST": f"unix://{engine}", "DAYFLY_SECRETS_KEY_FILE": str(key_file)}
+        platform = Platform(Path(name) / "data", environ)
+        try:
+            platform.start()
+            refused = platform.run("deploy", "early", "--image", BASE)
+            assert refused.code == 64
+            assert "images need a container engine, and there is no Docker or Podman engine" in refused.err
+            engine.symlink_to(daemon.socket)
+            eventually("the engine is found", lambda: engine_of(platform))
+            yield platform
+        finally:
+            end(platform)
+        assert [each for each in daemon.containers() if each.startswith("dayfly-")] == []
+
+
+def engine_of(platform: Platform) -> Any:
+    return info(platform)["engine"]["engine"]
+
+
+def info(platform: Platform) -> Any:
+    token = (platform.data_dir / "run" / "token").read_text()
+    return platform.ask("GET", "/system/info", headers={"Authorization": f"Bearer {token}"}).json()
+
+
+def ask(platform: Platform, name: str, text: str = "") -> str:
+    reply = platform.ask("POST", f"/function/{name}", text.encode())
+    assert reply.status == 200, reply
+    return reply.body.decode()
+
+
+def replicas(platform: Platform, name: str) -> list[str]:
+    return [each["id"] for each in platform.describe(name)["replicas"] if each["phase"] == "ready"]
+
+
+def deploy(platform: Platform, name: str, source: str = COUNTS, *options: str, image: str = BASE) -> None:
+    platform.ok("deploy", name, "--image", image, "--env", f"HANDLER={source}", *options)
+
+
+def test_an_image_is_a_function_like_any_other(platform: Platform, daemon: Daemon) -> None:
+    deploy(platform, "web", COUNTS, "--memory-limit", "96Mi")
+    assert ask(platform, "web", "one") == "web 1 one"
+    shown = platform.describe("web")
+    assert (shown["spec"]["image"], shown["spec"]["runtime"], shown["sandbox_tier"]) == (BASE, "image", "")
+    assert shown["pinned_image"].startswith("sha256:")
+    (replica,) = shown["replicas"]
+    assert replica["memory_bytes"] > 4 << 20
+    assert "said one" in platform.ok("logs", "web")
+    platform.ok("scale", "web", "2")
+    eventually("two replicas", lambda: len(replicas(platform, "web")) == 2)
+    assert len([each for each in daemon.containers() if each.startswith("dayfly-")]) == 4
+    assert info(platform)["engine"]["engine"]["name"] in ("Docker", "Podman")
+    platform.ok("remove", "web")
+    eventually("its containers are gone", lambda: not [c for c in daemon.containers() if c.startswith("dayfly-")])
+
+
+def test_openfaas_clients_deploy_images(platform: Platform) -> None:
+    token = (platform.data_dir / "run" / "token").read_text()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    asked = {"service": "faas", "image": BASE, "envVars": {"HANDLER": COUNTS}, "labels": {"a": "b"}}
+    reply = platform.ask("POST", "/system/functions", json.dumps(asked).encode(), headers=headers)
+    assert reply.status == 202, reply
+    # The first call waits until a container serves.
+    assert ask(platform, "faas", "x") == "faas 1 x"
+    shown = platform.ask("GET", "/system/function/faas", headers=headers).json()
+    assert (shown["image"], shown["availableReplicas"]) == (BASE, 1)
+    body = json.dumps({"functionName": "faas"}).encode()
+    assert platform.ask("DELETE", "/system/functions", body, headers=headers).status == 202
+
+
+def test_a_secret_is_a_file_and_nowhere_else(platform: Platform, daemon: Daemon) -> None:
+    source = "def handle(event, context):\n    return open('/var/openfaas/secrets/key').read()\n"
+    platform.ok("secret", "create", "key", stdin="s3cret-value")
+    deploy(platform, "safe", source, "--secret", "key")
+    assert ask(platform, "safe") == "s3cret-value"
+    seen = [daemon.inspect(name) for name in daemon.containers()]
+    assert "s3cret-value" not in json.dumps(seen)
+    platform.ok("remove", "safe")
+
+
+def test_replicas_outlive_the_platform_and_a_tag_that_moves(platform: Platform, daemon: Daemon) -> None:
+    tag, which = "dayfly-test/moves:1", COUNTS.replace("{count}", "{count} {os.environ['WHICH']}")
+    daemon.variant(tag, "ENV WHICH=first")
+    deploy(platform, "kept", which, "--label", "com.openfaas.scale.min=1", image=tag)
+    assert ask(platform, "kept", "a") == "kept 1 first a"
+    (before,) = replicas(platform, "kept")
+    os.kill(platform.pids("control")[0], signal.SIGKILL)
+    assert ask(platform, "kept", "b") == "kept 2 first b"
+    eventually("the control plane is back", lambda: platform.run("describe", "kept").code == 0)
+    assert replicas(platform, "kept") == [before]
+    # All of it at once: the container is found by the next start.
+    os.kill(platform.status()["pid"], signal.SIGKILL)
+    eventually("all of it is gone", lambda: not platform.status().get("pid"))
+    daemon.variant(tag, "ENV WHICH=second")
+    platform.start()
+    assert ask(platform, "kept", "c") == "kept 3 first c"
+    assert replicas(platform, "kept") == [before]
+    # What was deployed stays what it was; what is deployed from now on is what the tag means by now.
+    platform.ok("scale", "kept", "2")
+    eventually("another is there", lambda: len(replicas(platform, "kept")) == 2)
+    assert {ask(platform, "kept", "x").split()[2] for _ in range(4)} == {"first"}
+    deploy(platform, "kept", which, image=tag)
+    assert ask(platform, "kept", "d") == "kept 1 second d"
+    platform.ok("rollback", "kept")
+    assert ask(platform, "kept", "e") == "kept 1 first e"
+    assert "said e" in platform.ok("logs", "kept")
+    platform.ok("remove", "kept")
+
+
+def test_an_image_that_cannot_be_had_or_fails_says_why(platform: Platform) -> None:
+    missing = platform.run("deploy", "nowhere", "--image", "dayfly.invalid/nowhere:1")
+    assert missing.code == 65, missing
+    assert "dayfly.invalid/nowhere:1 cannot be pulled" in missing.err
+    broken = platform.run("deploy", "broken", "--image", BASE, "--env", "HANDLER=raise SystemExit('broken on purpose')")
+    assert broken.code == 1, broken
+    assert "broken on purpose" in broken.err
+    for name in ("nowhere", "broken"):
+        platform.ok("remove", name)

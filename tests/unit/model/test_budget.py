@@ -1,0 +1,76 @@
+"""Budgets and prices as people write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dayfly.model.budget import MEASURES, PERIODS, PREFIX, Allowance, Budget, Used
+from dayfly.model.cost import Prices
+from dayfly.model.errors import InvalidSpec
+from dayfly.model.function import FunctionSpec
+from dayfly.model.names import parse_namespace
+from dayfly.model.namespace import Namespace
+
+allowances = st.builds(
+    lambda measure, number, period: Allowance(measure, float(number), period),
+    st.sampled_from(MEASURES), st.integers(0, 10**9), st.sampled_from(PERIODS),
+)  # fmt: skip
+
+
+def ordered(budget: Budget) -> set[Allowance]:
+    return set(budget.allowances)
+
+
+@given(st.lists(allowances, unique_by=lambda each: (each.measure, each.period)))
+def test_what_is_written_is_read_again(given_: list[Allowance]) -> None:
+    budget = Budget(tuple(given_))
+    annotations = budget.written({"topic": "x", PREFIX + "calls": "1/day"})
+    assert annotations["topic"] == "x"
+    assert ordered(Budget.of(annotations)) == ordered(budget)
+    assert ordered(Budget().changed(budget.text.split())) == ordered(budget)
+
+
+def test_a_change_replaces_what_it_names() -> None:
+    budget = Budget.of({PREFIX + "calls": "10/day,100/month", PREFIX + "cpu_seconds": "1.5/month"})
+    assert budget.text == "calls=10/day calls=100/month cpu_seconds=1.5/month"
+    assert budget.changed(["calls=20/day"]).text == "calls=20/day cpu_seconds=1.5/month"
+    assert budget.changed(["calls=none", "gib_seconds=7/day"]).text == "cpu_seconds=1.5/month gib_seconds=7/day"
+
+
+@pytest.mark.parametrize(
+    "text", ["10", "10/week", "-1/day", "1e9/day", "1.5/day", "day", "/day", "1/day,2/day", "٣/day", "1/day/day"]
+)
+def test_what_is_no_budget_is_refused_when_it_is_deployed(text: str) -> None:
+    annotations = {PREFIX + "calls": text}
+    with pytest.raises(InvalidSpec, match=r"com\.dayfly\.budget\.calls"):
+        FunctionSpec(name="f", annotations=annotations).check()
+    with pytest.raises(InvalidSpec):
+        Namespace(name=parse_namespace("team"), annotations=annotations).check()
+    assert Budget.told(annotations) == Budget()
+
+
+@pytest.mark.parametrize("part", ["calls", "calls=", "=1/day", "money=1/day", "calls=1", ""])
+def test_what_is_no_change_is_refused(part: str) -> None:
+    with pytest.raises(InvalidSpec):
+        Budget().changed([part])
+
+
+def test_a_measure_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InvalidSpec, match="cpu_seconds"):
+        Budget.of({PREFIX + "cpu": "1/day"})
+
+
+def test_prices_make_money_of_use() -> None:
+    prices = Prices.parse("call=0.5, cpu_second=2, gib_second=0.25, currency=EUR")
+    assert prices.of(Used(calls=3, cpu_seconds=0.5, gib_seconds=4.0)) == 3.5
+    assert prices.are_set
+    assert not Prices.parse("currency=EUR").are_set
+    assert Prices().of(Used(calls=9)) == 0.0
+
+
+@pytest.mark.parametrize(
+    "text", ["call", "call=x", "call=-1", "call=inf", "call=nan", "call=1,call=2", "calls=1", "currency=TOOLONGNAME"]
+)
+def test_what_is_no_price_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSpec):
+        Prices.parse(text)

@@ -1,0 +1,219 @@
+"""The desk: ids, keys, limits, waiting, figures."""
+
+import asyncio
+import contextlib
+import itertools
+
+import pytest
+from tests.unit.queue.conftest import DEADLINE_S, Rig, answer, play, until
+
+from dayfly.model.errors import Conflict, KeyReused, LimitExceeded, NotFound
+from dayfly.model.queued import QueuedCall, Request
+from dayfly.queue.invocation import Attempt
+from dayfly.queue.limits import QueueLimits
+
+
+def never(rig: Rig) -> QueuedCall:
+    """Return a call that is not due for a long time."""
+    return rig.call(due_unix_ms=4_000_000_000_000)
+
+
+def test_an_id_that_is_taken_is_replaced(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life() as worker:
+            call = never(rig)
+            assert await worker.submit(call) == call.id
+            other = await worker.submit(call)
+            assert other != call.id
+            assert len(worker.ledger) == 2
+
+    play(story())
+
+
+def test_an_id_that_a_caller_chose_is_no_other_calls(rig: Rig) -> None:
+    """Else what came of the other, and the answer of its key, would be what came of this one."""
+
+    async def story() -> None:
+        async with rig.life() as worker:
+            over, waiting = rig.call(), rig.call(due_unix_ms=4_000_000_000_000)
+            assert await worker.desk.nobodys(over) == over
+            await worker.submit(over)
+            await worker.over(over.id)
+            await worker.submit(waiting)
+            for taken in (over, waiting):
+                assert (await worker.desk.nobodys(taken)).id != taken.id
+
+    play(story())
+
+
+def test_a_hundred_calls_of_one_key_run_once(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life("one") as worker:
+            calls = [rig.call() for _ in range(100)]
+            ids = await asyncio.gather(
+                *(worker.desk.submit(call, Request(b"", b"x"), "key", "digest") for call in calls)
+            )
+            assert len(set(ids)) == 1
+            await worker.over(ids[0])
+            assert await worker.desk.submit(rig.call(), Request(b"", b"x"), "key", "digest") == ids[0]
+            with pytest.raises(KeyReused):
+                await worker.desk.submit(rig.call(), Request(b"", b"y"), "key", "another digest")
+        async with rig.life("two") as worker:
+            assert await worker.desk.submit(rig.call(), Request(b"", b"x"), "key", "digest") == ids[0]
+            rig.store.results.clear()  # they may be pushed out by others
+            assert await worker.desk.submit(rig.call(), Request(b"", b"x"), "key", "digest") == ids[0]
+        assert rig.runs == [ids[0]]
+
+    play(story())
+
+
+def test_a_key_whose_call_was_never_accepted_is_good_for_the_next_try(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life() as worker:
+            lost = rig.call()
+            plain = rig.store.accept
+
+            async def crash(call: QueuedCall, request: Request) -> None:
+                raise NotFound(call.id + str(len(request.body)))
+
+            rig.store.accept = crash  # type: ignore[method-assign] # until the next line
+            with pytest.raises(NotFound):
+                await worker.desk.submit(lost, Request(b"", b"x"), "key", "digest")
+            rig.store.accept = plain  # type: ignore[method-assign] # as it was
+            assert await worker.desk.submit(rig.call(), Request(b"", b"x"), "key", "digest") == lost.id
+            assert (await worker.over(lost.id)).state == "done"
+
+    play(story())
+
+
+def test_a_key_that_comes_again_while_its_call_is_being_accepted_is_not_accepted_twice(rig: Rig) -> None:
+    """The second one finds nothing of the first, and its own acceptance comes when the first's call is over."""
+
+    async def story() -> None:
+        async with rig.life() as worker:
+            plain, second_comes, count = rig.store.accept, asyncio.Event(), itertools.count()
+
+            async def accept(call: QueuedCall, request: Request) -> None:
+                if next(count):
+                    second_comes.set()
+                    await until(lambda: bool(rig.runs) and not len(worker.ledger))
+                await plain(call, request)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await second_comes.wait()
+
+            rig.store.accept = accept  # type: ignore[method-assign] # the store is the test's own
+            ids = await asyncio.gather(
+                *(worker.desk.submit(rig.call(), Request(b"", b"x"), "key", "digest") for _ in range(2))
+            )
+            assert len(set(ids)) == 1
+            await worker.over(ids[0])
+            assert rig.runs == ids[:1]
+
+    play(story())
+
+
+@pytest.mark.parametrize(("status", "told"), [(200, "done after 1 attempt"), (400, "dead after 1 attempt")])
+def test_who_cancels_a_call_that_is_over_is_told_how_it_ended(rig: Rig, status: int, told: str) -> None:
+    async def once(_call: QueuedCall, _request: Request) -> Attempt:
+        return answer(status)
+
+    async def story() -> None:
+        rig.function = once
+        async with rig.life() as worker:
+            call_id = await worker.submit(rig.call())
+            await worker.over(call_id)
+            with pytest.raises(Conflict, match=rf"{told}, the last answered {status} at \d{{4}}-.*Z\.$"):
+                await worker.desk.cancel(call_id)
+            with pytest.raises(NotFound):
+                await worker.desk.cancel("never-was")
+
+    play(story())
+
+
+@pytest.mark.parametrize(
+    ("limits", "taken", "told"),
+    [(QueueLimits(calls=4), 2, "half"), (QueueLimits(store_bytes=1023), 2, "store_bytes")],
+)
+def test_a_full_queue_says_which_limit(rig: Rig, limits: QueueLimits, taken: int, told: str) -> None:
+    async def story() -> None:
+        async with rig.life(limits=limits) as worker:
+            for _ in range(taken):
+                await worker.submit(never(rig))
+            with pytest.raises(LimitExceeded, match=told):
+                await worker.submit(never(rig))
+            assert len(worker.ledger) == taken
+
+    play(story())
+
+
+def test_all_functions_together_have_a_limit(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life(limits=QueueLimits(calls=4)) as worker:
+            for number in range(4):
+                await worker.submit(rig.call(function=f"f{number}.n", due_unix_ms=4_000_000_000_000))
+            with pytest.raises(LimitExceeded, match="limit calls"):
+                await worker.submit(rig.call(function="g.n"))
+
+    play(story())
+
+
+def test_waiting_ends_with_the_call_or_the_time(rig: Rig) -> None:
+    go = asyncio.Event()
+
+    async def slow(call: QueuedCall, request: Request) -> Attempt:
+        await go.wait()
+        return await rig.succeed(call, request)
+
+    async def story() -> None:
+        rig.function = slow
+        async with rig.life() as worker:
+            call_id = await worker.submit(rig.call())
+            assert (await worker.desk.status(call_id, 0.01)).state in ("queued", "running")
+            waiting = asyncio.create_task(worker.desk.status(call_id, 20))
+            seen = await worker.desk.status(call_id)
+            following = asyncio.create_task(worker.desk.changed(call_id, seen, 20))
+            await asyncio.sleep(0.01)
+            go.set()
+            assert (await waiting).state == "done"
+            assert (await following).state != seen.state
+            with pytest.raises(NotFound):
+                await worker.desk.status("nobody", 20)
+
+    play(story())
+
+
+def test_figures_add_up(rig: Rig) -> None:
+    async def some(call: QueuedCall, request: Request) -> Attempt:
+        return answer(400) if request.body == b"bad" else await rig.succeed(call, request)
+
+    async def story() -> None:
+        rig.function = some
+        async with rig.life() as worker:
+            ids = [await worker.submit(rig.call(), body) for body in (b"a", b"bad", b"c")]
+            for call_id in ids:
+                await worker.over(call_id)
+            late = await worker.submit(never(rig))
+            await worker.desk.cancel(late)
+            await worker.submit(never(rig))
+            [found] = worker.desk.figures()
+            assert (found.submitted, found.pending, found.inflight, found.dead) == (5, 1, 0, 1)
+            assert found.processed == {"done": 2, "dead": 1, "cancelled": 1}
+            assert found.submitted == found.pending + found.inflight + sum(found.processed.values())
+
+    play(story())
+
+
+def test_what_came_of_calls_is_told_as_it_comes(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life() as worker:
+            waiting = asyncio.create_task(worker.desk.ended(0, DEADLINE_S, 6))
+            first = await worker.submit(rig.call(), b"")
+            (ending,) = await waiting
+            assert (ending.result.id, ending.result.body) == (first, b"echo:")
+            await worker.over(await worker.submit(rig.call(), b"too long"))
+            (second,) = await worker.desk.ended(ending.position, DEADLINE_S, 6)
+            assert (second.result.body, second.result.dropped_bytes) == (b"", 13)
+            assert await worker.desk.ended(second.position, 0, 6) == []
+
+    play(story())

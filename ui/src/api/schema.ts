@@ -1,0 +1,1138 @@
+// Written by scripts/ui_types.py from the API's own description. Do not edit.
+
+/** A queue of RabbitMQ or another broker of AMQP 0-9-1, or an exchange, for which it has a queue of its own. */
+export interface AmqpSource {
+  kind: "amqp";
+  secret?: string;
+  host: string;
+  port?: number;
+  tls?: boolean;
+  vhost?: string;
+  queue?: string;
+  exchange?: string;
+  routing_keys?: Array<string>;
+}
+
+/** Wait until a person approves; a rejection fails with the code `rejected`. */
+export interface Approval {
+  do: "approval";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  prompt?: string;
+}
+
+/** A name and a password; the secret holds one `NAME:PASSWORD` a line. */
+export interface BasicAuth {
+  kind: "basic";
+  secret: string;
+}
+
+/** Steps that are taken when a condition holds. */
+export interface Branch {
+  when: string;
+  steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
+}
+
+/** What is to change in a function's budget, as `Budget.changed` reads it. */
+export interface BudgetChange {
+  budget: Array<string>;
+}
+
+/** One allowance and how much of it is used. */
+export interface BudgetStatus {
+  namespace: string;
+  function?: string;
+  measure: "calls" | "cpu_seconds" | "gib_seconds";
+  period: "day" | "month";
+  amount: number;
+  used: number;
+  state: "over 75 %" | "over 90 %" | "used up" | "within";
+  ends_unix_ms: number;
+}
+
+/** A namespace's secret for signing sources. */
+export interface BuilderSecret {
+  namespace: string;
+  secret: string;
+}
+
+/** An uploaded code bundle. */
+export interface BundleReceipt {
+  digest: string;
+  size_bytes: number;
+}
+
+/** Call a function; its answer is the result. */
+export interface Call {
+  do: "call";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  function: string;
+  body?: string;
+}
+
+/** What a call was sent and what it answered, as it is kept. What was redacted reads `[redacted]`. */
+export interface CallPayload {
+  number?: number;
+  method: string;
+  target: string;
+  headers: Array<[string, string]>;
+  body: string;
+  body_cut?: boolean;
+  redacted?: Array<string>;
+  status: number;
+  answer_headers: Array<[string, string]>;
+  answer_body: string;
+  answer_cut?: boolean;
+  redact?: Array<string>;
+}
+
+/** A queued call, for its callers. */
+export interface CallStatus {
+  id: string;
+  function: string;
+  namespace: string;
+  state: "answering" | "cancelled" | "dead" | "done" | "queued" | "retrying" | "running";
+  attempts: number;
+  accepted_unix_ms: number;
+  due_unix_ms?: number;
+  finished_unix_ms?: number;
+  status?: number;
+  reason?: string;
+  seconds?: number;
+  headers?: Array<[string, string]>;
+  body?: string;
+  dropped_bytes?: number;
+}
+
+/** A trial with a part of the calls. Call `check()` on one that came from outside. */
+export interface Canary {
+  weight: number;
+  window?: string;
+  errors?: number;
+  p95?: number;
+  calls?: number;
+  promote?: boolean;
+}
+
+/** What is done when a step has failed for good; the result of the last of these steps is then the step's. */
+export interface Catch {
+  steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
+  on?: Array<string>;
+}
+
+/** Take the steps of the first branch whose condition holds, else those of `otherwise`. */
+export interface Choice {
+  do: "choice";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  branches: Array<Branch>;
+  otherwise?: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
+}
+
+/** Let a function say what comes next: `async def flow(ctx, input)`; what it returns is the result. */
+export interface Code {
+  do: "code";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  function: string;
+  body?: string;
+}
+
+/** An engine that answered. */
+export interface ContainerEngine {
+  name: string;
+  version: string;
+  socket: string;
+  rootless?: boolean;
+  missing?: Array<string>;
+}
+
+/** Which other sites' pages may call, and read what is answered. */
+export interface Cors {
+  origins: Array<string>;
+  methods?: Array<string>;
+  headers?: Array<string>;
+  expose?: Array<string>;
+  credentials?: boolean;
+  max_age?: string;
+}
+
+/** What a namespace's functions used and cost between two moments, each the beginning of an hour in UTC. */
+export interface CostReport {
+  namespace: string;
+  since_unix_ms: number;
+  until_unix_ms: number;
+  prices: Prices;
+  functions: Array<FunctionCost>;
+}
+
+/** The clock. */
+export interface CronSource {
+  kind: "cron";
+  secret?: string;
+  schedule: string;
+  timezone?: string;
+  missed?: "once" | "skip";
+}
+
+/** Which dead letters are meant: these, those of a function, or with neither all. */
+export interface DeadLetters {
+  ids?: Array<string>;
+  function?: string;
+}
+
+/** How much a function tells its author. */
+export interface Debug {
+  source?: string;
+  debugger?: Debugger | null;
+}
+
+/** A debug adapter of debugpy on the platform's machine, waiting for the function to connect. */
+export interface Debugger {
+  port: number;
+  version: string;
+}
+
+/** Wait for a time; what came before is the result. */
+export interface Delay {
+  do: "delay";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  for?: string;
+  until?: string;
+}
+
+/** A deployment; its name and namespace may be left out, since the path says them. */
+export interface DeployRequest {
+  name?: string;
+  namespace?: string;
+  bundle?: string;
+  image?: string;
+  lang?: string;
+  runtime?: "exec" | "http" | "image" | "node" | "python" | "static";
+  dialect?: "asgi" | "auto" | "flow" | "python" | "python-classic" | "python-flask" | "python-typed" | "wsgi";
+  handler?: string;
+  process?: string;
+  env?: Record<string, string>;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  secrets?: Array<string>;
+  constraints?: Array<string>;
+  limits?: Resources | null;
+  requests?: Resources | null;
+  timeout?: string;
+  max_inflight?: number;
+  concurrency?: "auto" | "inline" | "threads";
+  read_only_root_filesystem?: boolean;
+  network?: "host" | "none" | "proxy";
+  allow?: Array<string>;
+  debug?: Debug | null;
+  max_body?: string;
+  max_log_rate?: string;
+}
+
+/** What came back; its body follows. */
+export interface DirectAnswer {
+  status: number;
+  headers: Array<[string, string]>;
+  call_id: string;
+  seconds: number;
+  of_function: boolean;
+}
+
+/** What to ask a function; its body follows. */
+export interface DirectCall {
+  method?: "DELETE" | "GET" | "HEAD" | "OPTIONS" | "PATCH" | "POST" | "PUT";
+  target?: string;
+  headers?: Array<[string, string]>;
+}
+
+/** Whether image functions can run now, and why not. */
+export interface EngineState {
+  engine?: ContainerEngine | null;
+  reason?: string;
+}
+
+/** CloudEvents that somebody posts to `/v1/namespaces/NAMESPACE/events`. */
+export interface EventSource {
+  kind: "event";
+  secret?: string;
+  types?: Array<string>;
+  sources?: Array<string>;
+}
+
+/** Fail with a code and a text of one's own. */
+export interface Fail {
+  do: "fail";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  code?: string;
+  message?: string;
+}
+
+/** Files that somebody puts into a folder of the machine. */
+export interface FilesSource {
+  kind: "files";
+  secret?: string;
+  folder: string;
+  pattern?: string;
+  taken?: "delete" | "keep" | "move";
+  body?: "content" | "name";
+  max_size?: string;
+  interval?: string;
+}
+
+/** Keep the items of a list for which a condition holds. */
+export interface Filter {
+  do: "filter";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  over: string;
+  keep: string;
+}
+
+/** Why a step or a run failed; expressions in a catch see it as `error`. */
+export interface FlowError {
+  code: string;
+  message: string;
+  step?: string;
+  status?: number;
+  body?: unknown;
+}
+
+/** A flow; its name and namespace may be left out, since the path says them. */
+export interface FlowRequest {
+  name?: string;
+  namespace?: string;
+  description?: string;
+  steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
+  output?: string;
+  timeout?: string;
+}
+
+/** A run, without its steps. */
+export interface FlowRun {
+  id: string;
+  namespace: string;
+  flow: string;
+  spec: FlowSpec;
+  input: unknown;
+  started_unix_ms: number;
+  started_by?: string;
+  rerun_of?: string;
+  rerun_from?: string;
+  state?: "cancelled" | "done" | "failed" | "running";
+  finished_unix_ms?: number;
+  result?: unknown;
+  error?: FlowError | null;
+}
+
+/** What somebody wants a flow to be; a flow's file holds just this. */
+export interface FlowSpec {
+  name: string;
+  namespace?: string;
+  description?: string;
+  steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
+  output?: string;
+  timeout?: string;
+}
+
+/** A flow, and how many of its runs are under way. */
+export interface FlowStatus {
+  spec: FlowSpec;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  runs_under_way?: number;
+}
+
+/** What one function used and cost. */
+export interface FunctionCost {
+  name: string;
+  namespace: string;
+  calls: number;
+  cpu_seconds: number;
+  gib_seconds: number;
+  cost: number;
+}
+
+/** A function's identity: its namespace and its name within it. */
+export interface FunctionKey {
+  namespace: string;
+  name: string;
+}
+
+/** Another function of the namespace, when a queued call of it has succeeded or has failed for good. */
+export interface FunctionSource {
+  kind: "function";
+  secret?: string;
+  name: string;
+  outcome?: "both" | "failure" | "success";
+}
+
+/** A deployment: everything its author decides. Call `check()` on one that came from outside. */
+export interface FunctionSpec {
+  name: string;
+  namespace?: string;
+  bundle?: string;
+  image?: string;
+  lang?: string;
+  runtime?: "exec" | "http" | "image" | "node" | "python" | "static";
+  dialect?: "asgi" | "auto" | "flow" | "python" | "python-classic" | "python-flask" | "python-typed" | "wsgi";
+  handler?: string;
+  process?: string;
+  env?: Record<string, string>;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  secrets?: Array<string>;
+  constraints?: Array<string>;
+  limits?: Resources | null;
+  requests?: Resources | null;
+  timeout?: string;
+  max_inflight?: number;
+  concurrency?: "auto" | "inline" | "threads";
+  read_only_root_filesystem?: boolean;
+  network?: "host" | "none" | "proxy";
+  allow?: Array<string>;
+  debug?: Debug | null;
+  max_body?: string;
+  max_log_rate?: string;
+}
+
+/** A function: what was asked for and what is. */
+export interface FunctionStatus {
+  spec: FunctionSpec;
+  revision: number;
+  state: "building" | "failing" | "idle" | "ready" | "starting";
+  reason?: string;
+  fault?: "" | "crashed" | "import_failed" | "killed" | "lost" | "oom" | "pids" | "prepare_failed" | "start_failed" | "stopped" | "stuck" | "timeout" | "too_slow";
+  desired_replicas: number;
+  ready_replicas: number;
+  invocations?: number;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  url: string;
+  exits?: Record<string, number>;
+  sandbox_tier?: "A" | "A+" | "B" | "B-" | "C" | "";
+  pinned_image?: string;
+  cpu_s?: number;
+  memory_bytes?: number;
+  replicas?: Array<ReplicaStatus>;
+  rollout?: RolloutStatus | null;
+  outcome?: Outcome | null;
+  budgets?: Array<BudgetStatus>;
+}
+
+/** One function's share. */
+export interface FunctionUsage {
+  name: string;
+  namespace: string;
+  revision: number;
+  state: "building" | "failing" | "idle" | "ready" | "starting";
+  desired_replicas: number;
+  ready_replicas: number;
+  inflight: number;
+  waiting: number;
+  calls: number;
+  failed: number;
+  latencies: Array<number>;
+  exits?: Record<string, number>;
+  cpu_s: number;
+  memory_bytes: number;
+  replicas?: Array<ReplicaStatus>;
+}
+
+/** Whom a host is granted to. */
+export interface GrantRequest {
+  namespace: string;
+}
+
+/** Take steps one after another, to be tried again, timed and caught together. */
+export interface Group {
+  do: "group";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
+}
+
+/** A signature of whoever sends a webhook: HMAC-SHA256 over the body, by a key of the secret, one a line. */
+export interface HmacAuth {
+  kind: "hmac";
+  secret: string;
+  scheme?: "github" | "plain" | "stripe";
+  header?: string;
+  window?: string;
+  max_body?: string;
+}
+
+/** A host that a namespace may use in its routes. */
+export interface HostGrant {
+  host: string;
+  namespace: string;
+}
+
+/** A call that is over. */
+export interface Invocation {
+  number?: number;
+  id: string;
+  function: string;
+  namespace: string;
+  revision?: number;
+  replica?: string;
+  caller?: string;
+  address?: string;
+  trigger: string;
+  method: string;
+  path: string;
+  started_unix_ms: number;
+  wait_ms?: number;
+  init_ms?: number;
+  run_ms?: number;
+  cold?: boolean;
+  cpu_ms?: number | null;
+  memory_bytes?: number | null;
+  status: number;
+  request_bytes?: number;
+  response_bytes?: number;
+  error?: string;
+  trace?: string;
+}
+
+/** A token that was just made; nobody can ask for its text again. */
+export interface IssuedToken {
+  token: string;
+  status: TokenStatus;
+}
+
+/** What somebody says of a step that waits for approval. */
+export interface Judgement {
+  approve: boolean;
+  comment?: string;
+}
+
+/** A JSON Web Token, given as `Authorization: Bearer TOKEN`, of this issuer and for one of these audiences. */
+export interface JwtAuth {
+  kind: "jwt";
+  issuer: string;
+  audience: Array<string>;
+  algorithms?: Array<string>;
+  jwks?: Record<string, unknown> | null;
+  secret?: string;
+  leeway?: string;
+}
+
+/** Topics of a Kafka cluster. */
+export interface KafkaSource {
+  kind: "kafka";
+  secret?: string;
+  brokers: Array<string>;
+  tls?: boolean;
+  sasl?: "plain" | "scram-sha-256" | "scram-sha-512";
+  topics: Array<string>;
+  group?: string;
+  start?: "earliest" | "latest";
+}
+
+/** A key, given as `Authorization: Bearer KEY`, as `X-Api-Key: KEY`, or in the header named here alone. */
+export interface KeyAuth {
+  kind: "key";
+  secret: string;
+  header?: string;
+}
+
+/** What a change of the key that encrypts secrets came to. Keys are named by their fingerprints. */
+export interface KeyRotation {
+  key: string;
+  retired?: Array<string>;
+  left?: Array<string>;
+  secrets?: number;
+}
+
+/** One line of a function's output, or of the platform about the function (`stream` is then `platform`). */
+export interface LogLine {
+  unix_ns: number;
+  key: FunctionKey;
+  replica: string;
+  stream: string;
+  call_id: string;
+  text: string;
+}
+
+/** Take steps for each item of a list, several at once; the result is the list of theirs, in the same order. */
+export interface Map {
+  do: "map";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  over: string;
+  steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
+  concurrency?: number;
+}
+
+/** How many calls something was done with. */
+export interface Moved {
+  calls: number;
+}
+
+/** Topics of an MQTT broker. */
+export interface MqttSource {
+  kind: "mqtt";
+  secret?: string;
+  host: string;
+  port?: number;
+  tls?: boolean;
+  topics: Array<string>;
+  qos?: 0 | 1 | 2;
+  client_id?: string;
+}
+
+/** What is to be true of a namespace; what is left out is as a new one has it. */
+export interface NamespaceChange {
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  quota?: Quota;
+}
+
+/** A namespace as the API tells of it: what was asked for and what is. */
+export interface NamespaceStatus {
+  name: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  quota: Quota;
+  used: NamespaceUsage;
+  created_unix_ms: number;
+  budgets?: Array<BudgetStatus>;
+}
+
+/** Subjects of a NATS server. */
+export interface NatsSource {
+  kind: "nats";
+  secret?: string;
+  servers: Array<string>;
+  tls?: boolean;
+  subjects: Array<string>;
+  queue?: string;
+  durable?: string;
+  start?: "earliest" | "latest";
+}
+
+/** How a function's last rollout ended. */
+export interface Outcome {
+  revision: number;
+  verdict: "promoted" | "replaced" | "returned";
+  reason: string;
+  ended_unix_ms: number;
+}
+
+/** Take several branches at once; the result has theirs under their names. */
+export interface Parallel {
+  do: "parallel";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  branches: Record<string, Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>>;
+  concurrency?: number;
+}
+
+/** The installation itself. */
+export interface PlatformInfo {
+  version: string;
+  provider: string;
+  architecture: string;
+  default_namespace: string;
+  gateway_url: string;
+  console_url: string;
+  metrics_url: string;
+  functions: number;
+  gateways: number;
+  sandbox?: Sandbox | null;
+  engine?: EngineState;
+  caller?: Principal | null;
+}
+
+/** Channels that a database is told by NOTIFY, or a table of its rows as an outbox, or both. */
+export interface PostgresqlSource {
+  kind: "postgresql";
+  secret?: string;
+  host: string;
+  port?: number;
+  tls?: boolean;
+  database: string;
+  channels?: Array<string>;
+  outbox?: string;
+}
+
+/** What one of each costs; all of nothing where nobody has set prices, and then there are quantities alone. */
+export interface Prices {
+  call?: number;
+  cpu_second?: number;
+  gib_second?: number;
+  currency?: string;
+}
+
+/** Who is asking, as the credential says. */
+export interface Principal {
+  name: string;
+  role: "admin" | "deploy" | "invoke" | "view";
+  namespace: string | null;
+  token?: string;
+}
+
+/** An error as RFC 9457 (application/problem+json) tells it, with our members beside the standard ones. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance?: string;
+  code: string;
+  retryable?: boolean;
+  hint?: string;
+  call_id?: string;
+}
+
+/** What became of posted events. */
+export interface Published {
+  events: number;
+  delivered: number;
+}
+
+/** What a namespace may use at most, in sum; what is left out has no limit of the namespace's own. */
+export interface Quota {
+  functions?: number | null;
+  replicas?: number | null;
+  memory?: string;
+  cpu?: string;
+  body?: string;
+  log_rate?: string;
+}
+
+/** How many calls each client may make in a span of time; what is not used is not saved up beyond one span. */
+export interface RateLimit {
+  calls: number;
+  window?: string;
+  by?: string;
+}
+
+/** Streams of a Redis server. */
+export interface RedisSource {
+  kind: "redis";
+  secret?: string;
+  host: string;
+  port?: number;
+  tls?: boolean;
+  db?: number;
+  streams: Array<string>;
+  group?: string;
+  start?: "earliest" | "latest";
+  field?: string;
+}
+
+/** A call and what came of making it once more. */
+export interface Replay {
+  function: string;
+  method: string;
+  target: string;
+  old: ReplaySide;
+  new: ReplaySide;
+}
+
+/** How a call is to be made once more. */
+export interface ReplayOrder {
+  number?: number;
+  revision?: number;
+  request?: ReplayedRequest | null;
+}
+
+/** One of the two answers, with what the function has redacted. */
+export interface ReplaySide {
+  call_id: string;
+  revision: number;
+  status: number;
+  headers: Array<[string, string]>;
+  body: string;
+  cut: boolean;
+  milliseconds: number;
+}
+
+/** What to send instead of what was sent then. */
+export interface ReplayedRequest {
+  method?: "DELETE" | "GET" | "HEAD" | "OPTIONS" | "PATCH" | "POST" | "PUT";
+  target?: string;
+  headers?: Array<[string, string]>;
+  body?: string;
+}
+
+/** One replica of a function. */
+export interface ReplicaStatus {
+  id: string;
+  phase: string;
+  revision: number;
+  started_unix_ms: number;
+  cpu_s?: number;
+  memory_bytes?: number;
+}
+
+/** Where a new run goes on from an old one. */
+export interface Rerun {
+  from: string;
+  current?: boolean;
+}
+
+/** Memory and CPU in Kubernetes quantities, kept as they were written; empty means not given. */
+export interface Resources {
+  memory?: string;
+  cpu?: string;
+}
+
+/** How often a step that fails is tried, and after which waits. */
+export interface Retry {
+  attempts?: number;
+  wait?: string;
+  max_wait?: string;
+  on?: Array<string>;
+}
+
+/** One revision in a function's history. */
+export interface RevisionStatus {
+  number: number;
+  created_unix_ms: number;
+  spec: FunctionSpec;
+  role: "candidate" | "kept" | "serving";
+}
+
+/** Which revision is to serve again; null for the one that served before, or ends a rollout under way. */
+export interface RollbackRequest {
+  revision?: number | null;
+  canary?: Canary | null;
+}
+
+/** A rollout under way. */
+export interface RolloutStatus {
+  revision: number;
+  serving: number;
+  state: "building" | "canary" | "failing" | "shifting" | "starting";
+  reason?: string;
+  fault?: "" | "crashed" | "import_failed" | "killed" | "lost" | "oom" | "pids" | "prepare_failed" | "start_failed" | "stopped" | "stuck" | "timeout" | "too_slow";
+  canary?: Canary | null;
+  ends_unix_ms?: number;
+  sides?: Array<Side>;
+}
+
+/** One function's calls that ended within a span of time. */
+export interface Rollup {
+  function: string;
+  namespace: string;
+  at_unix_s: number;
+  calls: number;
+  failed: number;
+  cold: number;
+  seconds: number;
+  run_s: number;
+  request_bytes: number;
+  response_bytes: number;
+  latencies: Array<number>;
+}
+
+/** A route; its name and namespace may be left out, since the path says them. */
+export interface RouteRequest {
+  name?: string;
+  namespace?: string;
+  host?: string;
+  path?: string;
+  strip?: boolean;
+  methods?: Array<string>;
+  targets: Array<Target>;
+  auth?: KeyAuth | BasicAuth | JwtAuth | HmacAuth | null;
+  cors?: Cors | null;
+  rate?: RateLimit | null;
+  max_body?: string;
+}
+
+/** What somebody wants a route to be. */
+export interface RouteSpec {
+  name: string;
+  namespace?: string;
+  host?: string;
+  path?: string;
+  strip?: boolean;
+  methods?: Array<string>;
+  targets: Array<Target>;
+  auth?: KeyAuth | BasicAuth | JwtAuth | HmacAuth | null;
+  cors?: Cors | null;
+  rate?: RateLimit | null;
+  max_body?: string;
+}
+
+/** A route, and what keeps it from working. */
+export interface RouteStatus {
+  spec: RouteSpec;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  trouble?: string;
+}
+
+/** A run with all that it did. */
+export interface RunReport {
+  run: FlowRun;
+  steps: Array<StepRecord>;
+}
+
+/** A run, without what is in it. */
+export interface RunSummary {
+  id: string;
+  flow: string;
+  namespace: string;
+  state: "cancelled" | "done" | "failed" | "running";
+  started_unix_ms: number;
+  finished_unix_ms?: number;
+  started_by?: string;
+  rerun_of?: string;
+  error?: FlowError | null;
+}
+
+/** Objects that come into a bucket, change or go; the bucket is listed again and again. */
+export interface S3Source {
+  kind: "s3";
+  secret?: string;
+  endpoint: string;
+  bucket: string;
+  prefix?: string;
+  suffix?: string;
+  events?: Array<"created" | "removed">;
+  region?: string;
+  interval?: string;
+  start?: "earliest" | "latest";
+}
+
+/** What was found at the platform's start, and what was found when it was first started or last accepted. */
+export interface Sandbox {
+  tier: "A" | "A+" | "B" | "B-" | "C";
+  required: "A" | "A+" | "B" | "B-" | "C";
+  missing?: Array<string>;
+}
+
+/** How many replicas are wanted by hand; null gives the number back to the scaler. */
+export interface ScaleRequest {
+  replicas: number | null;
+}
+
+/** A secret, and who uses it. */
+export interface SecretStatus {
+  namespace: string;
+  name: string;
+  version: number;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  functions?: Array<string>;
+}
+
+/** Work out a value. */
+export interface Set {
+  do: "set";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  value: string;
+}
+
+/** What one revision's calls came to during a canary. */
+export interface Side {
+  revision: number;
+  calls?: number;
+  failed?: number;
+  p95_s?: number | null;
+}
+
+/** Cut a list into lists of `size`, or a text into those between `by`. */
+export interface Split {
+  do: "split";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  over: string;
+  size?: number;
+  by?: string;
+}
+
+/** What is known of one place in a run. */
+export interface StepRecord {
+  path: string;
+  state: "done" | "failed" | "retrying" | "running" | "stopped" | "waiting";
+  attempt: number;
+  started_unix_ms: number;
+  finished_unix_ms?: number;
+  due_unix_ms?: number;
+  input?: unknown;
+  result?: unknown;
+  error?: FlowError | null;
+  by?: string;
+  comment?: string;
+}
+
+/** A function of our own store, as the native API tells it. */
+export interface StoreItem {
+  name: string;
+  title: string;
+  description: string;
+  aliases: Array<string>;
+  image: string;
+  stands_for: Array<string>;
+  runtime: "exec" | "http" | "image" | "node" | "python" | "static";
+  process: string;
+  network: "host" | "none" | "proxy";
+  needs: string;
+  labels: Record<string, string>;
+  sample: StoreSample;
+  icon: string;
+}
+
+/** Something to send to a function to see what it does. */
+export interface StoreSample {
+  content_type: string;
+  body: string;
+}
+
+/** A function that answers, and its share among those of the route. */
+export interface Target {
+  function: string;
+  weight?: number;
+}
+
+/** The token that is wanted; the path says for which namespace. */
+export interface TokenRequest {
+  role: "admin" | "deploy" | "invoke" | "view";
+  expires?: string;
+  note?: string;
+}
+
+/** A token as it is shown: all but what lets somebody in. */
+export interface TokenStatus {
+  id: string;
+  namespace: string | null;
+  role: "admin" | "deploy" | "invoke" | "view";
+  note?: string;
+  created_unix_ms: number;
+  expires_unix_ms?: number;
+}
+
+/** What became of an event that was given by hand. */
+export interface Tried {
+  delivered: boolean;
+}
+
+/** A trigger; its name and namespace may be left out, since the path says them. */
+export interface TriggerRequest {
+  name?: string;
+  namespace?: string;
+  function?: string;
+  source: CronSource | WebhookSource | EventSource | FunctionSource | NatsSource | KafkaSource | MqttSource | AmqpSource | RedisSource | PostgresqlSource | S3Source | FilesSource;
+  filter?: string;
+  paused?: boolean;
+  bound?: boolean;
+}
+
+/** What somebody wants a trigger to be. */
+export interface TriggerSpec {
+  name: string;
+  namespace?: string;
+  function?: string;
+  source: CronSource | WebhookSource | EventSource | FunctionSource | NatsSource | KafkaSource | MqttSource | AmqpSource | RedisSource | PostgresqlSource | S3Source | FilesSource;
+  filter?: string;
+  paused?: boolean;
+  bound?: boolean;
+}
+
+/** How a trigger does; the counts are since the control plane began. */
+export interface TriggerStanding {
+  state?: "connecting" | "failing" | "paused" | "running" | "waiting";
+  trouble?: string;
+  delivered?: number;
+  filtered?: number;
+  failed?: number;
+  last_unix_ms?: number;
+}
+
+/** A trigger, and how it does. */
+export interface TriggerStatus {
+  spec: TriggerSpec;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  standing?: TriggerStanding;
+}
+
+/** Wait for an event that somebody sends to the run; what came with it is the result. */
+export interface Wait {
+  do: "wait";
+  name: string;
+  retry?: Retry | null;
+  catch?: Catch | null;
+  timeout?: string;
+  event: string;
+}
+
+/** Requests that somebody signs, at `/hooks/NAMESPACE/TRIGGER`; the secret holds one key a line. */
+export interface WebhookSource {
+  kind: "webhook";
+  secret?: string;
+  scheme?: "github" | "plain" | "slack" | "standard-webhooks" | "stripe";
+  header?: string;
+  window?: string;
+  max_body?: string;
+}
+
+/** How a namespace is removed. */
+export interface NamespacesRemovalQuery {
+  force?: boolean;
+}
+
+/** How a secret is removed. */
+export interface SecretsRemovalQuery {
+  force?: boolean;
+}
+
+/** What a namespace uses now, in the units of its quota. */
+export interface NamespaceUsage {
+  functions?: number;
+  replicas?: number;
+  memory_bytes?: number;
+  cpu_millicores?: number;
+}
+
+/** A namespace at one moment. */
+export interface UsageUsage {
+  at_s: number;
+  bounds_s: Array<number>;
+  functions: Array<FunctionUsage>;
+}
+
+export const FUNCTION_DEFAULTS = {
+  namespace: "openfaas-fn",
+  lang: "python",
+  runtime: "python",
+  dialect: "auto",
+  handler: "handler",
+  concurrency: "auto",
+  network: "proxy",
+  allow: ["public"],
+} as const;
