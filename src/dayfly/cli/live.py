@@ -31,12 +31,15 @@ class Live:
         self._keys = sys.stdin.fileno() if sys.stdin.isatty() else -1
         self._before: list[Any] = []
         self._resized = self._resize = -1
+        self._woken_before = -1
         self._handler: Any = None
 
     def __enter__(self) -> Self:
         """Take the second screen."""
         self._resized, self._resize = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._handler = signal.signal(signal.SIGWINCH, lambda *_: os.write(self._resize, b"."))
+        # The signal itself fills the pipe: a handler would, but only once the call is over that this came just before.
+        self._woken_before = signal.set_wakeup_fd(self._resize, warn_on_full_buffer=False)
+        self._handler = signal.signal(signal.SIGWINCH, lambda *_: None)
         if self._keys >= 0:
             self._before = termios.tcgetattr(self._keys)
             tty.setcbreak(self._keys)
@@ -49,6 +52,7 @@ class Live:
         if self._keys >= 0:
             termios.tcsetattr(self._keys, termios.TCSADRAIN, self._before)
         signal.signal(signal.SIGWINCH, self._handler)
+        signal.set_wakeup_fd(self._woken_before)
         os.close(self._resized)
         os.close(self._resize)
 

@@ -3,14 +3,18 @@
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
+from dayfly.cli import live
 
 PROGRAM = """
 from dayfly.cli.live import Live
@@ -43,6 +47,7 @@ class Terminal:
 
     def sees(self, what: str) -> None:
         while what not in self.text:
+            assert select.select([self.near], [], [], 30)[0], f"{what!r} is not in {self.text!r}"
             self.text += os.read(self.near, 65_536).decode()
 
 
@@ -74,3 +79,19 @@ def test_it_is_drawn_over_itself_cut_to_size_and_the_terminal_given_back(termina
     assert "\x1b[?25h\x1b[?1049l" in terminal.text
     assert terminal.process.wait(20) == 0
     assert termios.tcgetattr(terminal.far) == terminal.before
+
+
+def test_a_size_that_changes_just_before_the_waiting_begins_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal between two of Python's steps has its handler run after the next one only: after the select."""
+    waiting = select.select
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(live.select, "select", waiting)
+        handler = signal.signal(signal.SIGWINCH, lambda *_: None)  # as long as the handler cannot run
+        signal.raise_signal(signal.SIGWINCH)
+        signal.signal(signal.SIGWINCH, handler)
+        return waiting(*arguments)
+
+    with live.Live() as drawn:
+        monkeypatch.setattr(live.select, "select", late)
+        assert drawn.wait(30) == "size"
