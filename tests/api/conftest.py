@@ -67,7 +67,7 @@ from dayfly.storage.memory_tenancy import MemoryTenancy
 from dayfly.storage.memory_triggers import MemoryTriggers
 from dayfly.storage.secrets.memory import MemorySecrets
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 TOKEN = "t" * 43
 PASSWORD = "correct horse battery"
 BUNDLE = "sha256:" + "a" * 64
