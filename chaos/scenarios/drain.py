@@ -18,7 +18,7 @@ from chaos.stage import Stage
 from chaos.wire import Connection, Failure, request_bytes
 
 SECONDS = 5.0
-SHORT_SECONDS = 1.0
+SHORT_SECONDS = 3.0
 _UNDER_WAY = 20
 _DRAIN_S = 30.0
 _AT_ONCE_S = 20.0
