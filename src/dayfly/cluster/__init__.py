@@ -1,0 +1,1 @@
+"""A Kubernetes cluster's API: connecting, watching, our kinds and their schemas."""
