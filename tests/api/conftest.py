@@ -631,7 +631,10 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         runs = Runs(flows, engine_of_flows, run_log, flow_calls, namespaces.check_open, clock)
         fired = Taken()
         triggers = Triggers(MemoryTriggers(), plane.wanted, REACH, clock)
-        runner = Runner(triggers.all, plane.wanted, kept.contents, fired, clock)
+        triggers.has_flow = flows.has
+        runner = Runner(
+            triggers.all, plane.wanted, kept.contents, fired, clock, begin=runs.begin, has_flow=flows.has
+        )  # fmt: skip
         intake = Intake(triggers, runner, kept.contents, clock)
         triggers.join(namespaces, secrets)
         triggers.standing = runner.standing
