@@ -70,6 +70,6 @@ clean: ## remove what was made here; deployed functions are not touched
 	@scripts/setup.sh bench
 	@touch $@
 
-.venv/test.stamp: locks/test.txt pyproject.toml src/dayfly/__init__.py scripts/setup.sh
+.venv/test.stamp: locks/test.txt locks/charts.txt pyproject.toml src/dayfly/__init__.py scripts/setup.sh
 	@scripts/setup.sh test
 	@touch $@ .venv/runtime.stamp
