@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,7 @@ def test_what_happens_elsewhere_calls_functions(platform: Platform, scratch: Pat
     )  # fmt: skip
     for number in range(6):
         for _ in range(2):
-            eventually("the event is taken", lambda number=number: posted(platform, "com.flow.paid", number))
+            eventually("the event is taken", partial(posted, platform, "com.flow.paid", number))
         if number % 3 == 1:
             kill_control(platform)
     answered(platform, 6)
