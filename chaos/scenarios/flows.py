@@ -156,8 +156,10 @@ def run(stage: Stage) -> Outcome:
 def _judged(box: Box, began: dict[str, int], twice: list[str], found: dict[tuple[str, int], Entry]) -> list[Promise]:
     """Return what is to be said of the runs that were begun, by what is in the file of runs."""
     rows = box.query("SELECT id, state, finish FROM runs", file="flows/flows.db")
-    ends = {run: (state, msgspec.json.decode(finish or "{}").get("result")) for run, state, finish in rows}
-    wrong = [f"{run}: {ends.get(run)}" for run, number in began.items() if ends.get(run) != ("done", _result(number))]
+    ends = {run: (state, msgspec.json.decode(finish or "{}")) for run, state, finish in rows}
+    right = {run: ("done", _result(number)) for run, number in began.items()}
+    came = {run: ends.get(run, ("lost", {})) for run in began}
+    wrong = [f"{run}: {came[run]}" for run, end in right.items() if (came[run][0], came[run][1].get("result")) != end]
     results = Counter((run, e.told["path"]) for (run, _), e in found.items() if e.told["type"] == "ended")
     ended = {(run, e.told["path"]): e.unix_ms for (run, _), e in found.items() if e.told["type"] == "ended"}
     late = [
