@@ -124,7 +124,7 @@ def kill_control(platform: Platform) -> None:
     eventually("it answers", lambda: platform.ask("GET", "/v1/openapi.json").status == 200)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_what_happens_elsewhere_calls_functions(platform: Platform, scratch: Path) -> None:
     platform.start()
     told = Told(platform)
