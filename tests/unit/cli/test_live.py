@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dayfly.cli import live
+from dayfly.cli.live import Live
 
 PROGRAM = """
 from dayfly.cli.live import Live
@@ -86,12 +86,12 @@ def test_a_size_that_changes_just_before_the_waiting_begins_is_not_missed(monkey
     waiting = select.select
 
     def late(*arguments: Any) -> Any:
-        monkeypatch.setattr(live.select, "select", waiting)
+        monkeypatch.setattr(select, "select", waiting)
         handler = signal.signal(signal.SIGWINCH, lambda *_: None)  # as long as the handler cannot run
         signal.raise_signal(signal.SIGWINCH)
         signal.signal(signal.SIGWINCH, handler)
         return waiting(*arguments)
 
-    with live.Live() as drawn:
-        monkeypatch.setattr(live.select, "select", late)
+    with Live() as drawn:
+        monkeypatch.setattr(select, "select", late)
         assert drawn.wait(30) == "size"
