@@ -8,7 +8,7 @@ is a question of its own. A control plane that finds one running has lost who as
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 
 from msgspec.structs import replace
@@ -28,7 +28,7 @@ from dayfly.decide.trouble import SENTENCES
 from dayfly.model.apart import Apart
 from dayfly.model.errors import DayflyError, FunctionFailed, QuotaExceeded, Unavailable
 from dayfly.model.function import Revision
-from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId, new_replica_id
+from dayfly.model.names import FunctionKey, ReplicaId, new_replica_id
 from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady, StartOrder
 from dayfly.model.table import Endpoint
 from dayfly.storage.port import StateStore
@@ -55,11 +55,11 @@ class _Lone:
 
 
 class ReplicasApart:
-    """Those there are; `check_open` refuses a namespace that takes nothing in."""
+    """Those there are."""
 
     def __init__(
         self, store: StateStore, reconciler: Reconciler, preparer: Preparer, secrets: Secrets, quotas: Quotas,
-        table: Table, check_open: Callable[[NamespaceName], None], clock: Clock,
+        table: Table, clock: Clock,
     ) -> None:  # fmt: skip
         self._store = store
         self._reconciler = reconciler
@@ -67,7 +67,6 @@ class ReplicasApart:
         self._secrets = secrets
         self._quotas = quotas
         self._table = table
-        self._check_open = check_open
         self._clock = clock
         self._asked: dict[tuple[FunctionKey, int], _Lone] = {}
         """The one to share, by function and revision."""
@@ -82,8 +81,6 @@ class ReplicasApart:
         Raises NotFound (with the revisions that are kept), QuotaExceeded, BuildFailed, FunctionFailed (it does not
         start), InvalidSpec (a secret is gone), SecretsLocked, Unavailable, StoreUnavailable.
         """
-        self._reconciler.machine(key)
-        self._check_open(key.namespace)
         kept = {revision.number: revision for revision in await self._store.revisions(key)}
         if number not in kept:
             raise not_kept(key, number, kept)

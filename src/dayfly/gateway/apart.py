@@ -4,7 +4,6 @@ It is a call of the function as any other: counted, bounded by budgets, recorded
 it neither waits for a seat nor takes one from others, and no other replica is tried in the place of this one.
 """
 
-import time
 from typing import TYPE_CHECKING
 
 from dayfly.gateway import refusals
@@ -50,12 +49,10 @@ class ApartCall(FunctionCall):
             self._refuse(refusals.unknown(self._plan.name))
             return
         self._lane = lane
-        meter = lane.meter
-        if meter.started >= lane.last:
-            meter.refused += 1
-            self._refuse(refusals.used_up(lane, time.time()))
+        if lane.meter.started >= lane.last:
+            self._guarded(lane)
             return
-        meter.started += 1
+        lane.meter.started += 1
         if lane.entry.payloads is not None:
             self._take(lane.entry.payloads)
         endpoint = self._apart.endpoint

@@ -267,6 +267,7 @@ def test_a_control_plane_that_leaves_takes_them_along(play: Play) -> None:
         await rig.rounds()
         await rig.plane.stop()
         assert isinstance(await going, Unavailable)
+        assert isinstance(await refused(rig, 1), Unavailable)
         assert [order.revision for order in rig.provider.started if order.apart] == [1]
         assert apart(rig)[0] not in rig.provider.replicas
         rig.preparer.gate.set()

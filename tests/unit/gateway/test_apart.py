@@ -59,12 +59,19 @@ async def inner(rig: "Rig", serving: "Replica", **fields: Any) -> AsyncIterator[
 
 def test_it_gets_there_and_nobody_elses_call_does(play: "Play") -> None:
     async def scenario(rig: "Rig") -> None:
-        serving, other = await rig.replica(first), await rig.replica(lone, "r2")
+        let_go = asyncio.Event()
+
+        async def script(conversation: "Conversation") -> None:
+            await lone(conversation)
+            let_go.set()
+
+        serving, other = await rig.replica(first), await rig.replica(script, "r2")
         # One call at a time, and no replica that is known to be well: nothing of that matters to a call apart.
         async with inner(rig, serving, max_inflight=1) as client:
             answer = await client.ask(target(other), "X-Dayfly-Trigger: replay x", method="PUT", body=b"in")
             assert (answer.status, answer.body, answer.headers["x-line"]) == (200, b"apart", "PUT /a?b=c HTTP/1.1")
             assert "x-call-id" in answer.headers["x-headers"]
+            await let_go.wait()
             assert (await client.ask("/function/f")).body == b"serving"
             async with rig.client() as outside:
                 answer = await outside.ask(target(other))
