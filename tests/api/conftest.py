@@ -70,7 +70,7 @@ from dayfly.storage.memory_tenancy import MemoryTenancy
 from dayfly.storage.memory_triggers import MemoryTriggers
 from dayfly.storage.secrets.memory import MemorySecrets
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 TOKEN = "t" * 43
 PASSWORD = "correct horse battery"
 BUNDLE = "sha256:" + "a" * 64
@@ -653,7 +653,10 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         runs = Runs(flows, engine_of_flows, run_log, flow_calls, namespaces.check_open, clock)
         fired = Taken()
         triggers = Triggers(MemoryTriggers(), plane.wanted, REACH, clock)
-        runner = Runner(triggers.all, plane.wanted, kept.contents, fired, clock)
+        triggers.has_flow = flows.has
+        runner = Runner(
+            triggers.all, plane.wanted, kept.contents, fired, clock, begin=runs.begin, has_flow=flows.has
+        )  # fmt: skip
         intake = Intake(triggers, runner, kept.contents, clock)
         triggers.join(namespaces, secrets)
         triggers.standing = runner.standing

@@ -35,7 +35,7 @@ def played(tmp_path: Path, says: bytes, story: Story) -> None:
 
     async def main() -> None:
         path = tmp_path / "calls-gw0.sock"
-        async with await asyncio.start_unix_server(serve, path), asyncio.timeout(10):
+        async with await asyncio.start_unix_server(serve, path), asyncio.timeout(60):
             await story(GatewayCalls(lambda: [str(path)], "gateway.test:8080"), asked)
 
     asyncio.run(main())
