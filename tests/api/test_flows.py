@@ -39,7 +39,7 @@ async def over(stage: Stage, run: str) -> Any:
 
 async def state_of(stage: Stage, run: str, step: str, wanted: str) -> None:
     """Return once a step stands like this."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             steps = (await stage.ask("GET", f"{RUNS}/{run}")).json()["steps"]
             if wanted in [each["state"] for each in steps if each["path"] == step]:

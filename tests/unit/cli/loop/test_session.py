@@ -22,7 +22,7 @@ from dayfly.model.errors import InvalidRequest, Unauthenticated, Unavailable
 from dayfly.model.function import FunctionSpec
 from dayfly.model.rollout import RolloutStatus
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 URL = "http://127.0.0.1:1"
 HANDLER = "def handle(event, context):\n    return {!r}\n"
 
