@@ -488,10 +488,10 @@ def test_what_a_dead_zygote_left_is_removed_by_the_next(stage: Any) -> None:
             await provider.start(order)
             await audience.ready(order.replica)
             dead = stage.zygote.pid
+            assert folders_of(dead) != []
             stage.zygote.kill()
             stage.zygote.wait()
             await audience.exited(order.replica)
-            assert folders_of(dead) != []
             stage.start_zygote()
         async with stage.opened():
             assert folders_of(dead) == []
