@@ -26,7 +26,7 @@ SETS: dict[str, dict[str, Any]] = {
         "gateway": {"replicas": 4},
         "queue": {"nodes": 3, "storage": "20Gi", "storageClass": "fast"},
         "pool": {"size": 8},
-        "functions": {"namespaces": ["openfaas-fn", "team-a"], "egress": "public"},
+        "functions": {"namespace": "pods", "namespaces": ["openfaas-fn", "team-a"], "egress": "none"},
         "service": {"type": "LoadBalancer", "port": 443, "annotations": {"example.com/{{ kind }}": 'in\'ner "x" 100%'}},
         "ingress": {
             "enabled": True,
