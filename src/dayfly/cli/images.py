@@ -9,7 +9,12 @@ from dayfly.cli.terminal import Progress
 
 @click.group("images")
 def command() -> None:
-    """Build the image that Dayfly runs as in a Kubernetes cluster."""
+    """Build the image that Dayfly runs as in a Kubernetes cluster.
+
+    \b
+    Examples:
+      dayfly images build --base python:3.12-slim --output dayfly.tar
+    """
 
 
 @command.command("build")
