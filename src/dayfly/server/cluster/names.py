@@ -47,16 +47,8 @@ GATEWAY_PORT: Final = 8080
 """Functions, routes and the API; HTTPS when a certificate was given."""
 CONSOLE_PORT: Final = 8081
 METRICS_PORT: Final = 8082
-INNER_PORT: Final = 8083
-"""A gateway's, for queued calls."""
-API_PORT: Final = 9080
-"""The control plane's, as all of 9080 to 9084: TLS, with the certificate of INTERNAL_SECRET."""
-CONTROL_CONSOLE_PORT: Final = 9081
-CONTROL_METRICS_PORT: Final = 9082
 LINK_PORT: Final = 9083
-"""Where gateways get the routing table."""
-CALLS_PORT: Final = 9084
-"""Where gateways hand over calls for later."""
+"""The control plane's, where gateways come in for everything: TLS, with the certificate of INTERNAL_SECRET."""
 HEALTH_PORT: Final = 9090
 """Plain HTTP: /live while the process works, /ready when it serves or stands by for the one that does."""
 NATS_PORT: Final = 4222

@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from dayfly.cluster.kinds import OURS
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.install.credentials import make_credentials
 from dayfly.server.cluster.install.manifests import objects
@@ -69,8 +68,6 @@ CRD: dict[str, Any] = {
         ],
     },
 }
-
-KINDS = sorted(kind.plural for kind in OURS)
 
 
 def values(name: str) -> Values:

@@ -13,7 +13,7 @@ import kubernetes_validate
 import pytest
 from kubernetes_validate import utils
 from tests.unit.server.cluster import forbidden
-from tests.unit.server.cluster.making import KINDS, SETS, find, made, templates, values
+from tests.unit.server.cluster.making import SETS, find, made, templates, values
 
 from dayfly.model.quantities import parse_memory
 from dayfly.queue.binary import find_server
@@ -21,7 +21,6 @@ from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.names import SUPPORTED_MINORS
 
-ROOT = Path(__file__).parents[4]
 SMALL_BYTES = 600 << 20
 
 
@@ -110,11 +109,6 @@ def test_namespaces_take_no_pods_below_the_level_restricted() -> None:
         labels = find(made("plain"), "Namespace", name)["metadata"]["labels"]
         modes = ("enforce", "audit", "warn")
         assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in modes} == {"restricted"}
-
-
-def test_every_rule_and_its_reason_are_on_the_page() -> None:
-    page = (ROOT / "docs" / "kubernetes.md").read_text()
-    assert [row for row in permissions.rows(KINDS) if row not in page] == []
 
 
 def test_every_rule_of_a_role_is_one_with_a_reason() -> None:

@@ -11,15 +11,10 @@ from dayfly.server.cluster.install.choices import Node, each, is_equal, is_set, 
 from dayfly.server.cluster.install.pods import meta, selector_of
 from dayfly.server.cluster.install.values import Values
 from dayfly.server.cluster.names import (
-    API_PORT,
-    CALLS_PORT,
     CONSOLE,
     CONTROL,
-    CONTROL_CONSOLE_PORT,
-    CONTROL_METRICS_PORT,
     GATEWAY,
     GATEWAY_PORT,
-    INNER_PORT,
     INSTALLATION_LABEL,
     LEADER_LABEL,
     LINK_PORT,
@@ -35,13 +30,7 @@ _PRIVATE_6 = ["fc00::/7", "fe80::/10", "::1/128"]
 _OUTWARDS = ("proxy", "host")
 """Words by which a function may reach further than the gateways; docs/sandbox.md."""
 _NAMESPACE = "kubernetes.io/metadata.name"
-CONTROL_PORTS = {
-    "api": API_PORT,
-    "console": CONTROL_CONSOLE_PORT,
-    "metrics": CONTROL_METRICS_PORT,
-    "link": LINK_PORT,
-    "calls": CALLS_PORT,
-}
+CONTROL_PORTS = {"link": LINK_PORT}
 
 
 def services(values: Values) -> Iterator[Node]:
@@ -85,7 +74,6 @@ def policies(values: Values) -> Iterator[Node]:
         selector_of(values, "gateway"),
         [
             {"ports": _ports(GATEWAY_PORT)},
-            {"from": [control], "ports": _ports(GATEWAY_PORT, INNER_PORT, METRICS_PORT)},
             when(
                 is_set(values.network.metrics_namespaces),
                 {

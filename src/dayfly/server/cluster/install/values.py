@@ -77,7 +77,8 @@ class Pool(_Part, frozen=True, kw_only=True):
     """Pods that wait to become a replica of any function."""
 
     size: Annotated[int, Meta(ge=0, le=100)] = 2
-    resources: Resources = Resources(cpu="20m", memory="64Mi", cpu_limit="1", memory_limit="256Mi")
+    resources: Resources = Resources(cpu="50m", memory="96Mi", cpu_limit="", memory_limit="608Mi")
+    """The limit is the largest function that fits, and 96Mi; larger ones get a pod of their own."""
 
 
 class Functions(_Part, frozen=True, kw_only=True):
