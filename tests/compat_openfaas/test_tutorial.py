@@ -146,7 +146,7 @@ scrape_configs:
 
         def by_code() -> dict[str, str]:
             query = urllib.parse.urlencode({"query": "gateway_function_invocation_total"})
-            with urllib.request.urlopen(f"{address}/api/v1/query?{query}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{address}/api/v1/query?{query}", timeout=60) as answer:
                 found = json.load(answer)["data"]["result"]
             return {
                 one["metric"]["code"]: one["value"][1]
@@ -159,7 +159,7 @@ scrape_configs:
 
 def tags(real: RealRegistry) -> list[str]:
     """What the registry says there is of the image."""
-    with urllib.request.urlopen(f"http://{real.host}/v2/reader/hello/tags/list", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{real.host}/v2/reader/hello/tags/list", timeout=60) as answer:
         return sorted(tag for tag in json.load(answer)["tags"] if not tag.startswith("sha256-"))
 
 

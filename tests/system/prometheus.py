@@ -1,21 +1,19 @@
 """Debian's Prometheus, which reads what is counted as a user's would."""
 
 import contextlib
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.system.driver import eventually
 
 
 @contextlib.contextmanager
 def prometheus(folder: Path) -> Iterator[str]:
     """Run Debian's Prometheus by the configuration in the folder, and yield its address once it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     argv = (
         "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
         f"--web.listen-address=127.0.0.1:{port}",
@@ -26,7 +24,7 @@ def prometheus(folder: Path) -> Iterator[str]:
 
         def answers() -> bool:
             assert process.poll() is None, (folder / "prometheus.log").read_text()
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=60):
                 return True
             return False
 
