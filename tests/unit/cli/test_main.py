@@ -54,7 +54,7 @@ def test_commands_below_commands_have_examples_too(dayfly: Run) -> None:
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("depoly", "No such command 'depoly'. Did you mean deploy?"),
+        ("depoly", "No such command 'depoly'. Did you mean deploy or replay?"),
         ("discribe", "No such command 'discribe'. Did you mean describe?"),
         ("xyzzy", "No such command 'xyzzy'."),
     ],
