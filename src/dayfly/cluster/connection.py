@@ -60,12 +60,16 @@ class Connection:
     Whatever is refused is raised as `refusals` says. Use it within one event loop, and close it.
     """
 
-    def __init__(self, config: SingleConfig, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, config: SingleConfig, *, timeout_s: float = TIMEOUT_S, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
         self.server = config.cluster.server
         self.namespace = config.namespace
         """The one that the kubeconfig's context names, or the pod's own."""
         self._timeout_s = timeout_s
-        params = ConnectionParams(timeout=httpx2.Timeout(timeout_s), trust_env=False)
+        # Many may wait for a connection that is free; each request has its time once it has one.
+        timeout = httpx2.Timeout(timeout_s, pool=None)
+        params = ConnectionParams(timeout=timeout, trust_env=False, transport=transport)  # type: ignore[arg-type]
         try:
             self._client = AsyncClient(config, params)
         except (ForeignConfigError, OSError, ssl.SSLError, ValueError) as error:
