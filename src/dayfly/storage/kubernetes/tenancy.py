@@ -11,9 +11,9 @@ import msgspec
 
 from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import NAMESPACE, SECRET, TENANT, Object, name_of, namespace_of
-from dayfly.cluster.refusals import AlreadyThere, Changed
+from dayfly.cluster.refusals import AlreadyThere, Changed, NotAllowed
 from dayfly.model.builder import BuiltImage
-from dayfly.model.errors import NotFound, StoreUnavailable
+from dayfly.model.errors import Forbidden, NotFound, StoreUnavailable
 from dayfly.model.names import DEFAULT_NAMESPACE, BundleDigest, NamespaceName
 from dayfly.model.namespace import Namespace
 from dayfly.model.token import Token
@@ -41,7 +41,12 @@ class KubernetesTenancy(TenancyStore):
         return [found[name] for name in sorted(found)]
 
     async def put_namespace(self, namespace: Namespace) -> None:
-        """Create or replace the namespace."""
+        """Create or replace the namespace. Raises Forbidden where Dayfly may not be in it."""
+        if self._api.namespaces and namespace.name not in self._api.namespaces:
+            raise Forbidden(
+                f"this installation has no rights in the namespace {namespace.name}",
+                hint=f"install again with {namespace.name} in functions.namespaces",
+            )
         spec = {name: value for name, value in _plain(namespace).items() if name not in ("name", "created_unix_ms")}
         meta = {"annotations": {CREATED: str(namespace.created_unix_ms)}}
         for _ in range(ATTEMPTS):
@@ -147,6 +152,11 @@ class KubernetesTenancy(TenancyStore):
                 await self._api.create(NAMESPACE, NAMESPACE.object(name, metadata={"labels": labels}))
             except AlreadyThere:
                 return
+            except NotAllowed as error:
+                raise Forbidden(
+                    f"the cluster has no namespace {name}, and Dayfly may not make any here",
+                    hint=f"kubectl create namespace {name}, and install again with it in functions.namespaces",
+                ) from error
 
     def _claims(self, namespace: str) -> Shelf:
         return Shelf(self._api, self._home, "claims", boards=_CLAIM_BOARDS, part=namespace)
