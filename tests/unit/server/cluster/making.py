@@ -1,7 +1,13 @@
 """Installations for the tests: a plain one, one with everything that can be asked for, and one with as little."""
 
+import base64
+import socket
+import ssl
+import threading
+from pathlib import Path
 from typing import Any
 
+from dayfly.cluster.kinds import OURS
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.install.credentials import make_credentials
 from dayfly.server.cluster.install.manifests import objects
@@ -64,7 +70,7 @@ CRD: dict[str, Any] = {
     },
 }
 
-KINDS = ["flows", "functions", "revisions", "routes", "tenants", "triggers"]
+KINDS = sorted(kind.plural for kind in OURS)
 
 
 def values(name: str) -> Values:
@@ -97,3 +103,36 @@ def templates(nodes: list[Node]) -> dict[str, Node]:
         for node in nodes
         if node["kind"] in ("Deployment", "StatefulSet")
     }
+
+
+def text(encoded: str) -> str:
+    """Return what a Secret's value says."""
+    return base64.b64decode(encoded).decode()
+
+
+def shake(ca: str, cert: str, key: str, host: str, folder: Path) -> str:
+    """Return the protocol of a connection to a server with this certificate, or why there is none."""
+    for name, part in (("cert", cert), ("key", key)):
+        (folder / name).write_text(text(part))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "cert", folder / "key")
+    client = ssl.create_default_context(cadata=text(ca))
+    ours, theirs = socket.socketpair()
+
+    def answer() -> None:
+        try:
+            with server.wrap_socket(theirs, server_side=True) as wrapped:
+                wrapped.recv(1)
+        except OSError:
+            theirs.close()
+
+    serving = threading.Thread(target=answer)
+    serving.start()
+    try:
+        with client.wrap_socket(ours, server_hostname=host) as wrapped:
+            return str(wrapped.version())
+    except ssl.SSLError as error:
+        return str(error)
+    finally:
+        ours.close()
+        serving.join(30)

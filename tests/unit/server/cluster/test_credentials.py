@@ -1,20 +1,11 @@
 """What is made at random once, and kept from then on."""
 
-import base64
-import socket
-import ssl
-import threading
 from pathlib import Path
 
 import msgspec
-from tests.unit.server.cluster.making import find, made
+from tests.unit.server.cluster.making import find, made, shake, text
 
 from dayfly.server.cluster.install.credentials import hosts_of, make_credentials
-from dayfly.server.cluster.install.manifests import Credentials
-
-
-def text(encoded: str) -> str:
-    return base64.b64decode(encoded).decode()
 
 
 def test_each_is_its_own_and_kept_when_it_is_there() -> None:
@@ -48,35 +39,7 @@ def test_the_manifests_hold_them() -> None:
 
 def test_the_certificate_is_for_the_control_planes_service_and_nobody_else(tmp_path: Path) -> None:
     made_now = make_credentials("faas", "", {}, {})
-    assert shake(made_now, hosts_of("faas")[-1], tmp_path) == "TLSv1.3"
-    assert "Hostname mismatch" in shake(made_now, "other.example.com", tmp_path)
+    assert shake(made_now.ca, made_now.cert, made_now.key, hosts_of("faas")[-1], tmp_path) == "TLSv1.3"
+    assert "Hostname mismatch" in shake(made_now.ca, made_now.cert, made_now.key, "other.example.com", tmp_path)
     other = msgspec.structs.replace(made_now, ca=make_credentials("faas", "", {}, {}).ca)
-    assert "certificate verify failed" in shake(other, hosts_of("faas")[0], tmp_path)
-
-
-def shake(given: Credentials, host: str, folder: Path) -> str:
-    """Return the protocol of a connection to a server with this certificate, or why there is none."""
-    for name, part in (("cert", given.cert), ("key", given.key)):
-        (folder / name).write_text(text(part))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "cert", folder / "key")
-    client = ssl.create_default_context(cadata=text(given.ca))
-    ours, theirs = socket.socketpair()
-
-    def answer() -> None:
-        try:
-            with server.wrap_socket(theirs, server_side=True) as wrapped:
-                wrapped.recv(1)
-        except OSError:
-            theirs.close()
-
-    serving = threading.Thread(target=answer)
-    serving.start()
-    try:
-        with client.wrap_socket(ours, server_hostname=host) as wrapped:
-            return str(wrapped.version())
-    except ssl.SSLError as error:
-        return str(error)
-    finally:
-        ours.close()
-        serving.join(30)
+    assert "certificate verify failed" in shake(other.ca, other.cert, other.key, hosts_of("faas")[0], tmp_path)

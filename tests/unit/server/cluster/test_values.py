@@ -24,7 +24,7 @@ from dayfly.server.cluster.install.values import Values, decode
         ({"pool": {"resources": {"memory": "64"}}}, r"pool\.resources\.memory"),
         ({"imag": {}}, "imag"),
         ({"image": {"reference": "a b"}}, r"image\.reference"),
-        ([], "object"),
+        ([], "mapping"),
     ],
 )
 def test_what_nobody_can_have_wanted_is_refused(given: Any, says: str) -> None:
@@ -36,3 +36,9 @@ def test_text_means_what_it_says() -> None:
     found = decode({"pool": {"size": "8"}, "crds": "false", "queue": {"nodes": "3"}})
     assert (found.pool.size, found.crds, found.queue.nodes) == (8, False, 3)
     assert decode(None) == Values()
+
+
+def test_what_is_not_said_of_a_part_is_the_parts_own_default() -> None:
+    told = decode({"control": {"resources": {"cpuLimit": ""}}}).control.resources
+    assert (told.cpu_limit, told.memory) == ("", Values().control.resources.memory)
+    assert told.memory != Values().gateway.resources.memory

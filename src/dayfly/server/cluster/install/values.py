@@ -12,6 +12,7 @@ from msgspec import Meta
 from dayfly import __version__
 from dayfly.model.errors import ConfigError
 from dayfly.model.names import DEFAULT_NAMESPACE
+from dayfly.server.cluster.install.given import merged
 from dayfly.server.cluster.names import SYSTEM_NAMESPACE
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -202,8 +203,12 @@ class Values(_Part, frozen=True, kw_only=True):
 
 
 def decode(given: object) -> Values:
-    """Return the values that a file's content, parsed, means. Raises ConfigError, which names the field."""
+    """Return the values that a file's content, parsed, means. Raises ConfigError, which names the field.
+
+    What is not said of a part is as it is in the part's own defaults, which differ from one to the next.
+    """
+    whole = merged(msgspec.to_builtins(Values()), given if given is not None else {})
     try:
-        return msgspec.convert(given if given is not None else {}, Values, strict=False).check()
+        return msgspec.convert(whole, Values, strict=False).check()
     except msgspec.ValidationError as error:
         raise ConfigError(f"The values cannot be used: {error}") from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dayfly.server.cluster.install.choices import Node, is_set, joined, when
+from dayfly.server.cluster.install.choices import Node, as_text, is_set, joined, when
 from dayfly.server.cluster.install.pods import (
     Part,
     disruption,
@@ -77,7 +77,7 @@ def control(values: Values) -> Part:
             *_itself(),
             variable("DAYFLY_FUNCTION_NAMESPACES", joined(values.functions.namespaces)),
             variable("DAYFLY_QUEUE_HOST", f"{QUEUE}.{values.namespace}.svc"),
-            variable("DAYFLY_QUEUE_NODES", f"{values.queue.nodes}"),
+            variable("DAYFLY_QUEUE_NODES", as_text(values.queue.nodes)),
             variable("DAYFLY_DATA_DIR", DATA),
         ],
         ports={
