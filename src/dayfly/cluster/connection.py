@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import httpx2
 import msgspec
@@ -72,7 +72,9 @@ class Connection:
         self._timeout_s = timeout_s
         # Many may wait for a connection that is free; each request has its time once it has one.
         timeout = httpx2.Timeout(timeout_s, pool=None)
-        params = ConnectionParams(timeout=timeout, trust_env=False, transport=transport)  # type: ignore[arg-type]
+        params = ConnectionParams(timeout=timeout, trust_env=False)
+        # It is declared for a client that blocks; ours does not.
+        params.transport = cast("httpx2.BaseTransport | None", transport)
         try:
             self._client = AsyncClient(config, params)
         except (ForeignConfigError, OSError, ssl.SSLError, ValueError) as error:

@@ -1,7 +1,6 @@
 """Conditions: what is told of an object in its status, where kubectl and other tools look for it."""
 
 import logging
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -9,20 +8,20 @@ from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import Kind, Object, name_of, namespace_of
 from dayfly.cluster.records import Condition
 from dayfly.cluster.refusals import Changed
+from dayfly.cluster.stamp import stamp
 from dayfly.model.errors import DayflyError, NotFound
 
 log = logging.getLogger("dayfly.storage")
 READY = "Ready"
 
 
-def merged(before: tuple[Condition, ...], news: tuple[Condition, ...], now: datetime) -> tuple[Condition, ...]:
+def merged(before: tuple[Condition, ...], news: tuple[Condition, ...], now: str) -> tuple[Condition, ...]:
     """Return the conditions with the new ones in place of theirs; the time is that of the last change of status."""
     kept = {each.type: each for each in before}
-    stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     for each in news:
         known = kept.get(each.type)
         same = known is not None and known.status == each.status and known.last_transition_time
-        time = known.last_transition_time if known is not None and same else stamp
+        time = known.last_transition_time if known is not None and same else now
         kept[each.type] = msgspec.structs.replace(each, last_transition_time=time)
     return tuple(kept.values())
 
@@ -40,7 +39,7 @@ async def tell(connection: Connection, kind: Kind, obj: Object, *news: Condition
     generation = obj["metadata"]["generation"]
     told = tuple(msgspec.structs.replace(each, observed_generation=generation) for each in news)
     before = conditions_of(obj)
-    after = merged(before, told, datetime.now(UTC))
+    after = merged(before, told, stamp())
     status = (obj.get("status") or {}) | {
         "conditions": msgspec.json.decode(msgspec.json.encode(after)), "observedGeneration": generation,
     }  # fmt: skip

@@ -11,13 +11,13 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from datetime import UTC, datetime
 
 import msgspec
 
 from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import LEASE, Object
 from dayfly.cluster.refusals import AlreadyThere, Changed
+from dayfly.cluster.stamp import fine_stamp
 from dayfly.model.errors import DayflyError, NotFound, StoreUnavailable
 
 log = logging.getLogger("dayfly.storage")
@@ -157,7 +157,7 @@ def _claim(obj: Object) -> Claim:
 
 
 def _spec(identity: str, claim: Claim | None) -> Object:
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    now = fine_stamp()
     is_new = claim is None or claim.holder != identity
     changes = (claim.changes if claim is not None else 0) + (1 if is_new and claim is not None else 0)
     spec = {"holderIdentity": identity, "leaseDurationSeconds": int(DURATION_S), "renewTime": now,

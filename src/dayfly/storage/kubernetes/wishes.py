@@ -7,7 +7,6 @@ deployment; other replicas alone (`kubectl scale`) are one for that many. Whoeve
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -15,6 +14,7 @@ from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import FUNCTION, Object
 from dayfly.cluster.records import MAX_SOURCE_BYTES, Archive, Condition, FunctionStatus, FunctionWish
 from dayfly.cluster.refusals import Changed
+from dayfly.cluster.stamp import stamp
 from dayfly.cluster.watch import Event, follow_each
 from dayfly.model.errors import DayflyError, InvalidSpec, NotFound
 from dayfly.model.function import FunctionSpec
@@ -84,7 +84,7 @@ class Wishes:
 
         def changed(status: FunctionStatus) -> FunctionStatus:
             news = msgspec.structs.replace(ready, observed_generation=status.observed_generation)
-            conditions = merged(status.conditions, (news,), datetime.now(UTC))
+            conditions = merged(status.conditions, (news,), stamp())
             return msgspec.structs.replace(status, conditions=conditions, **known)
 
         await self._change(key, changed)
@@ -94,7 +94,7 @@ class Wishes:
 
         def changed(status: FunctionStatus) -> FunctionStatus:
             fitting = tuple(each for each in told if each.type != READY or not status.revision)
-            conditions = merged(status.conditions, fitting, datetime.now(UTC))
+            conditions = merged(status.conditions, fitting, stamp())
             return msgspec.structs.replace(
                 status, observed_generation=max(status.observed_generation, wish.generation), conditions=conditions,
                 observed_spec=status.observed_spec if digest is None else digest,

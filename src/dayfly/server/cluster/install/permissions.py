@@ -137,6 +137,18 @@ def in_our_namespace() -> tuple[Rule, ...]:
             names=(INTERNAL_SECRET,),
             why="a changed certificate or token is taken over without a restart",
         ),
+        Rule(
+            group="",
+            resources=("secrets",),
+            verbs=("get", "list", "create", "patch", "delete", "deletecollection"),
+            why="tokens for the API are Secrets here, where no tenant can read them",
+        ),
+        Rule(
+            group="",
+            resources=("configmaps",),
+            verbs=("get", "list", "create", "update", "patch", "deletecollection"),
+            why="counts of calls, hosts that namespaces were granted, and whose an uploaded bundle is",
+        ),
     )
 
 
