@@ -297,7 +297,8 @@ class Registry:
 
 
 def _managed(manager: str, sub: str = "") -> Object:
-    return {"manager": manager, "operation": "Update"} | ({"subresource": sub} if sub else {})
+    fields = {"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {}}
+    return fields | ({"subresource": sub} if sub else {})
 
 
 def _version_of(obj: Object) -> Object:
