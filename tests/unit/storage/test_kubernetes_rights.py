@@ -13,7 +13,7 @@ from lightkube.config.kubeconfig import KubeConfig
 from tests.cluster.server import Double
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import OURS
+from dayfly.cluster.kinds import OURS, POD
 from dayfly.cluster.refusals import NotAllowed
 from dayfly.cluster.schema import crds
 from dayfly.model.builder import BuiltImage
@@ -45,23 +45,23 @@ def installed(double: Double) -> str:
     double.namespaces(HOME, *SPACES, "foreign")
     kinds = [kind.plural for kind in OURS]
     subject = {"kind": "ServiceAccount", "name": "control", "namespace": HOME}
-    rules = {HOME: permissions.in_our_namespace()} | dict.fromkeys(SPACES, permissions.in_function_namespaces(kinds))
+    rules = {HOME: permissions.in_our_namespace()} | dict.fromkeys(SPACES, permissions.for_pods())
     for space, given in rules.items():
         double.create("roles", space, {"metadata": {"name": "control"}, "rules": [each.node for each in given]})
         double.create("rolebindings", space, {"metadata": {"name": "control"}, "subjects": [subject],
                                               "roleRef": {"kind": "Role", "name": "control"}})  # fmt: skip
-    cluster = [each.node for each in permissions.in_the_cluster()]
+    cluster = [each.node for each in permissions.in_the_cluster(kinds)]
     double.create("clusterroles", "", {"metadata": {"name": "control"}, "rules": cluster})
     double.create("clusterrolebindings", "", {"metadata": {"name": "control"}, "subjects": [subject],
                                               "roleRef": {"kind": "ClusterRole", "name": "control"}})  # fmt: skip
     return double.token(HOME, "control")
 
 
-def run(story: Callable[[Connection, Double], Awaitable[None]]) -> None:
+def run(story: Callable[[Connection, Double], Awaitable[None]], namespaces: tuple[str, ...] = ()) -> None:
     async def main(double: Double) -> None:
         config = KubeConfig.from_dict(double.kubeconfig(installed(double))).get()
         assert config is not None
-        async with Connection(config, namespaces=SPACES) as api:
+        async with Connection(config, namespaces=namespaces) as api:
             await story(api, double)
 
     with Double() as double:
@@ -140,6 +140,18 @@ def test_wishes_come_from_all_namespaces_that_are_dayflys_and_no_other() -> None
             found = [await asyncio.wait_for(anext(wishes), 60) for _ in SPACES]
         assert sorted(each.key.namespace for each in found) == sorted(SPACES)
 
+    run(story, SPACES)
+
+
+def test_a_namespace_that_was_made_goes_again_and_one_that_was_there_stays() -> None:
+    async def story(api: Connection, double: Double) -> None:
+        tenancy = KubernetesTenancy(api, HOME)
+        for name in ("new", "team"):
+            await tenancy.put_namespace(Namespace(name=NamespaceName(name)))
+            assert double.object("namespaces", "", name)
+            await tenancy.delete_namespace(NamespaceName(name))
+            assert (double.object("namespaces", "", name) is not None) == (name == "team")
+
     run(story)
 
 
@@ -148,7 +160,7 @@ def test_what_was_not_given_is_told_with_what_to_do() -> None:
         with pytest.raises(Forbidden) as caught:
             await KubernetesTenancy(api, HOME).put_namespace(Namespace(name=NamespaceName("new")))
         assert "functions.namespaces" in caught.value.hint
-        with pytest.raises(NotAllowed, match='cannot get resource "functions"'):
-            await KubernetesStore(api, HOME).get(parse_function_key("f.foreign"))
+        with pytest.raises(NotAllowed, match='cannot get resource "pods"'):
+            await api.get(POD, "pod", "foreign")
 
-    run(story)
+    run(story, SPACES)
