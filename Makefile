@@ -43,8 +43,9 @@ bench: .venv/bench.stamp ## measure the budgets side by side
 chaos: .venv/test.stamp ## break the platform under load and judge it; CHAOS="--short --seed 7 crash" says how
 	$(BIN)/python -m chaos $(CHAOS)
 
-fuzz: .venv/test.stamp ## look for bytes that break the parser border; SECONDS=600 looks longer
+fuzz: .venv/test.stamp ## look for bytes that break the parser border, and for examples of chance that break a law; SECONDS=600 looks longer
 	$(BIN)/python -m fuzz $(SECONDS)
+	DAYFLY_TEST_SEARCH=1 $(BIN)/pytest --numprocesses 2 --dist worksteal $(shell grep -rl "^from hypothesis" tests --include="test_*.py")
 
 lock: .venv/test.stamp ## write locks/ anew from pyproject.toml
 	scripts/lock.sh

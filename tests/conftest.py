@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 from tests.engine.daemon import Daemon, why_none
 
 # Commands read these, and so would every test that starts one: faas-cli looks for its logins elsewhere where CI is set,
@@ -15,6 +17,19 @@ _READ = {
 for _name in [*os.environ]:
     if _name in _READ or (_name.startswith(("DAYFLY_", "OPENFAAS_")) and not _name.startswith("DAYFLY_TEST_")):
         del os.environ[_name]
+
+# A run of the tests says the same of the same code, whatever else the machine does: examples are neither timed nor of
+# chance. Those of chance are for `make fuzz`, which loads the other profile.
+_STEADY = settings(deadline=None, print_blob=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", _STEADY)
+settings.register_profile("same", _STEADY, derandomize=True)
+if "DAYFLY_TEST_SEARCH" in os.environ:
+    settings.load_profile("search")
+else:
+    settings.load_profile("same")
+    # Examples would hold numbers and texts from the source of the modules that are loaded, and so differ with the tests
+    # that a worker ran before.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 @pytest.fixture(scope="session")

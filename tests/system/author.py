@@ -79,6 +79,6 @@ class Author:
 
     def left_nothing(self, processes: set[int]) -> None:
         """Fail unless these processes, all others of the platform's, and its folder are gone."""
-        assert [pid for pid in processes if is_alive(pid)] == []
-        eventually("its processes are gone", lambda: not processes_that_know(str(self.temporary)), deadline_s=5)
+        eventually("they are gone", lambda: not [pid for pid in processes if is_alive(pid)])
+        eventually("its processes are gone", lambda: not processes_that_know(str(self.temporary)))
         assert list(self.temporary.iterdir()) == []

@@ -55,7 +55,7 @@ def end(platform: Platform) -> None:
     for pid in left:
         kill(pid)
     assert not left, f"processes {left} outlived the platform\n{platform.log()}"
-    eventually("its processes are gone", lambda: not processes_that_know(str(platform.data_dir)), deadline_s=5)
+    eventually("its processes are gone", lambda: not processes_that_know(str(platform.data_dir)))
     sockets = [line for line in Path("/proc/net/unix").read_text().splitlines() if str(platform.data_dir) in line]
     assert sockets == []
     assert not (platform.data_dir / "run").exists()

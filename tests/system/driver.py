@@ -18,7 +18,7 @@ from dayfly.server.commands import status
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 def program(*arguments: str) -> list[str]:
@@ -32,6 +32,12 @@ def eventually(what: str, is_true: Callable[[], object], *, deadline_s: float = 
     while not is_true():
         assert time.monotonic() < give_up, f"{what}: not within {deadline_s:g} s"
         time.sleep(0.02)
+
+
+def within_one_day(seconds: int = 120) -> None:
+    """Return at once, or after midnight (UTC) if that is nearer than this: for what is counted by the day or month."""
+    while time.time() % 86_400 > 86_400 - seconds:
+        time.sleep(1)
 
 
 class Reply(msgspec.Struct, frozen=True):

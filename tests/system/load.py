@@ -57,7 +57,9 @@ class Callers:
 
     def _call(self, name: str, keep: bool) -> None:
         connection = self._connect()
-        while not self._enough.is_set():
+        called = False
+        while not (called and self._enough.is_set()):
+            called = True
             try:
                 connection.request("POST", self._path, self._body)
                 answer = connection.getresponse()

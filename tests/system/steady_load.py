@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Self
 
-from tests.system.driver import Platform
+from tests.system.driver import DEADLINE_S, Platform
 
 BODY = b"hello"
 
@@ -39,13 +39,13 @@ class SteadyLoad:
 
     def wait_for(self, more: int) -> None:
         """Return once this many more calls were answered or any has failed."""
-        goal, give_up = self.answered + more, time.monotonic() + 30
+        goal, give_up = self.answered + more, time.monotonic() + DEADLINE_S
         while self.answered < goal and not self.failed:
             assert time.monotonic() < give_up, f"{self.answered} of {goal} calls answered"
             time.sleep(0.01)
 
     def _call(self, keep: bool) -> None:
-        connection = http.client.HTTPConnection(self._url, timeout=30)
+        connection = http.client.HTTPConnection(self._url, timeout=DEADLINE_S)
         while not self._stop.is_set():
             began = time.monotonic()
             try:

@@ -66,7 +66,7 @@ def test_a_good_canary_is_promoted_and_no_call_fails(shared_platform: Platform, 
     platform, folder = shared_platform, scratch / "good"
     platform.deploy_function(folder, GOOD.format("one"))
     with callers(platform, "good") as crowd:
-        options = ("--canary", "30", "--canary-window", "1s", "--canary-calls", "30", "--canary-p95", "3")
+        options = ("--canary", "30", "--canary-window", "1s", "--canary-calls", "30", "--canary-p95", "100")
         platform.deploy_function(folder, GOOD.format("two"), *options)
         outcome = ended(platform, "good", 2)
     assert outcome["verdict"] == "promoted", outcome

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.system.conftest import end
-from tests.system.driver import Platform, eventually
+from tests.system.driver import DEADLINE_S, Platform, eventually
 from tests.system.known_address import KnownAddress
 
 ECHO = "def handle(event, context):\n    return event.body\n"
@@ -41,7 +41,7 @@ def connect(url: str, count: int) -> Iterator[socket.socket]:
     """Open connections that ask nothing."""
     address = urlsplit(url)
     for _ in range(count):
-        yield socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+        yield socket.create_connection((address.hostname or "", address.port or 0), timeout=DEADLINE_S)
 
 
 def open_files(pid: int) -> int:

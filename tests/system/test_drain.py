@@ -12,6 +12,19 @@ from tests.system.steady_load import SteadyLoad
 
 pytestmark = pytest.mark.timeout(180)  # each starts several programs, and other tests may be at work beside it
 ECHO = "def handle(event, context):\n    return event.body\n"
+HELD = """
+import threading
+
+go_on = threading.Event()
+
+def handle(event, context):
+    if event.body == b"go on":
+        go_on.set()
+    else:
+        print("began", flush=True)
+        go_on.wait(120)
+    return "done"
+"""
 SLOW = """
 import time
 
@@ -22,14 +35,14 @@ def handle(event, context):
 """
 
 
-def slow_call(platform: Platform, seconds: str) -> tuple[int, bytes]:
-    answer = platform.ask("POST", "/function/slow", seconds.encode())
+def call(platform: Platform, name: str, body: bytes) -> tuple[int, bytes]:
+    answer = platform.ask("POST", f"/function/{name}", body)
     return answer.status, answer.body
 
 
 def test_a_stop_lets_twenty_calls_finish_and_says_that_it_is_not_ready(platform: Platform, scratch: Path) -> None:
     process = platform.start_foreground()
-    platform.deploy_function(scratch / "slow", SLOW)
+    platform.deploy_function(scratch / "held", HELD, "--label", "com.openfaas.scale.max=1", "--call-timeout", "3m")
     idle = platform.connect()
     idle.request("GET", "/readyz")
     answer = idle.getresponse()
@@ -38,15 +51,15 @@ def test_a_stop_lets_twenty_calls_finish_and_says_that_it_is_not_ready(platform:
     another.request("GET", "/readyz")
     assert another.getresponse().read() == b"OK\n"
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
-        calls = [pool.submit(slow_call, platform, "2") for _ in range(20)]
-        eventually("all began", lambda: platform.ok("logs", "slow").count("began") == 20)
+        calls = [pool.submit(call, platform, "held", b"") for _ in range(20)]
+        eventually("all began", lambda: platform.ok("logs", "held").count("began") == 20)
         process.send_signal(signal.SIGTERM)
         eventually("the gateway drains", lambda: "draining" in platform.log())
         idle.request("GET", "/readyz")
         answer = idle.getresponse()
         assert (answer.status, answer.getheader("connection")) == (503, "close")
         assert b"finishes its calls and goes" in answer.read()
-        another.request("POST", "/function/slow", b"0")
+        another.request("POST", "/function/held", b"go on")
         answer = another.getresponse()
         assert (answer.status, answer.read(), answer.getheader("connection")) == (200, b"done", "close")
         assert [call.result(DEADLINE_S) for call in calls] == [(200, b"done")] * 20
@@ -60,7 +73,7 @@ def test_each_part_that_is_told_to_end_costs_no_call(platform: Platform, scratch
     platform.deploy_function(scratch / "echo", ECHO)
     platform.deploy_function(scratch / "slow", SLOW)
     answers: list[tuple[int, bytes]] = []
-    slow = threading.Thread(target=lambda: answers.append(slow_call(platform, "5")))
+    slow = threading.Thread(target=lambda: answers.append(call(platform, "slow", b"5")))
     slow.start()
     eventually("the long call began", lambda: "began" in platform.ok("logs", "slow"))
     gone: list[int] = []

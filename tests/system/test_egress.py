@@ -77,7 +77,7 @@ class Held:
         connection, _ = self.listener.accept()
         with connection:
             self.reached.set()
-            self.go_on.wait(60)
+            self.go_on.wait(120)
             connection.sendall(b"held on")
 
 
@@ -128,7 +128,7 @@ def test_a_proxy_that_leaves_serves_what_it_has_and_another_takes_its_place(
     (egress,) = platform.pids("egress")
     with concurrent.futures.ThreadPoolExecutor() as calls:
         under_way = calls.submit(ask, held.port)
-        assert held.reached.wait(20)
+        assert held.reached.wait(60)
         os.kill(egress, signal.SIGTERM)
         eventually("there are two", lambda: len(platform.pids("egress")) == 2)
         assert "outside /plain" in ask(outside)

@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -169,11 +171,14 @@ def test_a_crash_is_told_to_whoever_called(
 def test_a_call_taken_down_by_anothers_timeout_is_told_so(shared_platform: Platform, scratch: Path) -> None:
     platform = shared_platform
     platform.deploy_function(scratch / "late", UNRULY, "--call-timeout", "4s")
-    second = platform.connect()  # now, as there is only a moment between the answer and the replica's end
-    first = platform.ask("POST", "/function/late", b"spin")
-    second.request("POST", "/function/late", b"stay")
-    assert (first.status, first.json()["code"]) == (504, "timeout")
-    told = json.loads(second.getresponse().read())
+    second, began = platform.connect(), time.monotonic()
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(platform.ask, "POST", "/function/late", b"spin")
+        # The replica ends half a second to one and a half after the first's timeout, and the second's is to be later.
+        eventually("most of its time is over", lambda: time.monotonic() > began + 2.8)
+        second.request("POST", "/function/late", b"stay")
+        told = json.loads(second.getresponse().read())
+        assert (first.result().status, first.result().json()["code"]) == (504, "timeout")
     second.close()
     assert (told["status"], told["code"]) == (502, "function_timed_out"), told
     assert "timeout of 4 s" in told["detail"]

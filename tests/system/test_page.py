@@ -69,7 +69,9 @@ def page(window: Watched, console: str) -> Iterator[Page]:
     page = window.page
     page.goto("about:blank")
     page.goto(console)
-    if page.get_by_role("heading", name="Sign in").is_visible():
+    asked = page.get_by_role("heading", name="Sign in")
+    asked.or_(page.get_by_role("heading", name="Functions")).wait_for()
+    if asked.is_visible():
         sign_in(page)
     page.get_by_role("heading", name="Functions").wait_for()
     yield page

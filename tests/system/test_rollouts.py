@@ -154,9 +154,9 @@ def test_a_replica_that_drains_has_its_own_revisions_time(author: Author) -> Non
     author.deploy("patient", bundle, 1, timeout="30s")
     author.serves("patient", 1)
     with author.connected() as connection:
-        connection.request("POST", "/function/patient", b"5")
+        connection.request("POST", "/function/patient", b"6")
         eventually("it runs", lambda: author.platform.describe("patient")["ready_replicas"])
-        author.deploy("patient", bundle, 2, timeout="1s")
+        author.deploy("patient", bundle, 2, timeout="3s")
         author.serves("patient", 2)
         assert author.ask("patient") == b"2"
         answer = connection.getresponse()

@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from tests.system.driver import Platform, eventually
+from tests.system.driver import DEADLINE_S, Platform, eventually
 
 STACK = """
 provider: {name: openfaas}
@@ -15,7 +15,7 @@ functions:
   shout:
     lang: bash
     handler: ./shout
-    timeout: 1s
+    timeout: 3s
   count:
     lang: exec
     handler: ./shout
@@ -151,7 +151,7 @@ def test_a_programs_answer_streams_through_the_gateway(deployed: Platform) -> No
 
 def test_a_websocket_reaches_the_program(deployed: Platform) -> None:
     connection = deployed.connect()
-    with socket.create_connection((connection.host, connection.port), timeout=20) as sock:
+    with socket.create_connection((connection.host, connection.port), timeout=DEADLINE_S) as sock:
         key = base64.b64encode(b"0123456789abcdef").decode()
         sock.sendall(
             "GET /function/server HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

@@ -160,7 +160,7 @@ def test_a_second_signal_ends_it_at_once(platform: Platform, scratch: Path) -> N
     process.send_signal(signal.SIGTERM)
     eventually("the gateway drains", lambda: "draining" in platform.log())
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(40) == 0
     connection.close()
 
 

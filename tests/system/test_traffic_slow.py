@@ -63,7 +63,7 @@ def test_slow_clients_cost_nobody_else_anything(scratch: Path) -> None:
         assert toll.failed == calm.failed == []
         assert toll.served > 20
         assert toll.closed == slowness.headers + slowness.bodies + slowness.reads
-        assert toll.longest_s <= 15
+        assert toll.longest_s <= (15 if FULL else 25)
         assert platform.pids("gateway") == [pid]
         eventually("all connections are gone", lambda: gateway.descriptors() <= descriptors + 10)
         tell(

@@ -41,7 +41,7 @@ def run(platform: Platform, dayfly: str, *arguments: str) -> Done:
     """Run a command of this installation of Dayfly on the platform's data folder."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DAYFLY_")}
     environ["DAYFLY_DATA_DIR"] = str(platform.data_dir)
-    done = subprocess.run([dayfly, *arguments], env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([dayfly, *arguments], env=environ, capture_output=True, text=True, timeout=120)
     return Done(done.returncode, done.stdout, done.stderr)
 
 

@@ -1,1 +1,1 @@
-"""Kubernetes, as far as providers and storage both need it: connecting, watching, the kinds of `dayfly.dev`."""
+"""A Kubernetes cluster's API: connecting, watching, our kinds and their schemas."""

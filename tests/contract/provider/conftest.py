@@ -42,7 +42,7 @@ from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python import cells
 from dayfly.runtimes.python.command import zygote_argv
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 AS_USER = Path(__file__).parents[2] / "escape" / "as_user.py"
 T = TypeVar("T")
 

@@ -1,6 +1,7 @@
 """What the local provider promises beyond the port: the zygote's death, templates, what a function may see and do."""
 
 import asyncio
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_a_dead_zygote_takes_its_replicas_along_and_starts_wait_for_another(
             order = stage.again(orders[0])
             start = asyncio.create_task(provider.start(order))
             stage.start_zygote()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await start
             ready = await audience.ready(order.replica)
             assert (await ask(ready.address, b"again")).body == b"hello again"
@@ -126,7 +127,7 @@ beats = threading.Event()
 threading.Thread(target=beats.set, daemon=True).start()
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 def handle(event, context):
-    beats.wait(10)
+    beats.wait(60)
     return imported_by
 """
 
@@ -465,8 +466,11 @@ def test_jails_built_ahead_are_used_replaced_and_missed_by_nobody(
     stage: Any, ask: Any, eventually: Any, is_alive: Any
 ) -> None:
     def waiting() -> set[int]:
-        names = {pid: Path(f"/proc/{pid}/comm") for pid in children_of(stage.zygote.pid)}
-        return {pid for pid, name in names.items() if name.exists() and name.read_text() == "dayfly-jail\n"}
+        found = set()
+        for pid in children_of(stage.zygote.pid):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                found |= {pid} if Path(f"/proc/{pid}/comm").read_text() == "dayfly-jail\n" else set()
+        return found
 
     async def main() -> None:
         async with stage.opened() as (provider, audience):

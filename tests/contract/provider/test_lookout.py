@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import os
 import shutil
 from pathlib import Path
@@ -67,7 +68,11 @@ def handle(event, context):
 
 def lookouts(zygote: int) -> list[int]:
     """Return the pids of the zygote's lookouts, of which there is one at most."""
-    return [pid for pid in children_of(zygote) if Path(f"/proc/{pid}/comm").read_text() == "dayfly-lookout\n"]
+    found = []
+    for pid in children_of(zygote):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            found += [pid] * (Path(f"/proc/{pid}/comm").read_text() == "dayfly-lookout\n")
+    return found
 
 
 PATIENT = "module.exports = (event) => new Promise((done) => setTimeout(() => done('ok'), Number(event.body)));\n"
@@ -80,7 +85,7 @@ def put(path: Path, source: str) -> None:
 
 
 async def ended_call(ask: Any, address: str, body: bytes = b"") -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, http.client.HTTPException):
         await ask(address, body)
 
 
@@ -129,7 +134,7 @@ def test_what_an_import_left_running_counts_for_its_template(stage: Any) -> None
     async def main() -> None:
         async with stage.opened() as (provider, audience):
             order = stage.order(
-                HOG + "\nif os.fork() == 0:\n    time.sleep(1)\n    shared()\n    time.sleep(60)\n", memory_bytes=LIMIT
+                HOG + "\nif os.fork() == 0:\n    time.sleep(2)\n    shared()\n    time.sleep(60)\n", memory_bytes=LIMIT
             )
             await provider.start(order)
             await audience.ready(order.replica)

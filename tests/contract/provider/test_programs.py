@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_a_program_gets_the_request_and_its_output_is_the_answer(programs: Local
             line = await audience.line(text)
             assert (line.stream, line.call_id) == (stream, call_id)
         wrote = (await audience.line("Wrote ")).text
-        assert wrote.startswith(f"Wrote {len(first.body)} Bytes - Duration: 0.")
+        assert re.match(rf"Wrote {len(first.body)} Bytes - Duration: \d+\.\d+", wrote), wrote
 
     script = (
         "echo to stderr >&2; printf 'no line end' >&2\n"
@@ -216,21 +217,22 @@ def test_a_timeout_ends_the_program_with_all_that_it_started(programs: LocalStag
         started = await sleepers_end(programs, before, 4)
         answer = await calling
         assert (answer.status, json.loads(answer.body)["code"]) == (504, "timeout")
-        assert "its timeout is 1.5 s" in json.loads(answer.body)["detail"]
+        assert "its timeout is 3 s" in json.loads(answer.body)["detail"]
         line = await audience.line("its program was ended")
-        assert (line.text.startswith("limit: the call ran for 1."), line.call_id) == (True, "call-1")
+        assert re.match(r"limit: the call ran for \d+\.", line.text), line.text
+        assert line.call_id == "call-1"
         await eventually(lambda: not started & programs.sleepers())
 
     lost = 'setsid -f sh -c "sleep 300 & sleep 300"; sh -c "sleep 300 & sleep 300"'
-    play(programs, f"trap '' TERM; {lost}", scene, timeout_s=1.5)
+    play(programs, f"trap '' TERM; {lost}", scene, timeout_s=3.0)
 
 
 def test_a_caller_may_ask_for_less_time_and_for_no_more(programs: LocalStage) -> None:
     async def scene(address: str, _audience: Audience) -> None:
         answer = await call(address, headers={"X-Timeout": "100ms"})
         assert (answer.status, "its timeout is 0.1 s" in answer.body.decode()) == (504, True)
-        for asked in ("1h", "soon", "0"):
-            assert "its timeout is 1 s" in (await call(address, headers={"X-Timeout": asked})).body.decode()
+        answers = await asyncio.gather(*(call(address, headers={"X-Timeout": asked}) for asked in ("1h", "soon", "0")))
+        assert ["its timeout is 1 s" in each.body.decode() for each in answers] == [True] * 3
 
     play(programs, "exec sleep 300", scene, timeout_s=1.0)
 
@@ -428,7 +430,7 @@ def test_what_programs_use_is_counted_as_the_replicas(programs: LocalStage) -> N
             place(
                 order,
                 run='exec python3 -c \'import sys; x = b"x" * 60_000_000; print("here", flush=True, file=sys.stderr);'
-                " sys.stdin.read(); sum(range(8_000_000))'",
+                " sys.stdin.read(); import time\nwhile time.process_time() < 0.3: pass'",
             )
             await provider.start(order)
             address = (await audience.ready(order.replica)).address
@@ -525,7 +527,7 @@ def test_a_pipelined_request_waits_for_its_turn(programs: LocalStage) -> None:
     async def scene(address: str, _audience: Audience) -> None:
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(address.removeprefix("unix:"))
-            sock.settimeout(20)
+            sock.settimeout(60)
             one = b"POST /%d HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n%d"
             await asyncio.to_thread(sock.sendall, b"".join(one % (each, each) for each in (1, 2)))
             got = b""

@@ -278,13 +278,13 @@ def test_last_words_without_a_line_end_are_read_before_the_end_is_told(servers: 
         ),
         (
             "import time\nprint('thinking', flush=True)\ntime.sleep(300)",
-            {"start_timeout": "1s"},
-            ["had not taken a connection on port 8080 after 1 s (start_timeout); the last it said:", "thinking"],
+            {"start_timeout": "4s"},
+            ["had not taken a connection on port 8080 after 4 s (start_timeout); the last it said:", "thinking"],
         ),
         (
             SERVER,
-            {"start_timeout": "1s", "ready_path": "/ready"},
-            ["had not answered GET /ready with 200 on port 8080 after 1 s (start_timeout)"],
+            {"start_timeout": "4s", "ready_path": "/ready"},
+            ["had not answered GET /ready with 200 on port 8080 after 4 s (start_timeout)"],
         ),
     ],
 )
@@ -379,7 +379,7 @@ def test_who_does_not_end_is_killed_with_all_it_started(servers: LocalStage) -> 
     async def scene(on: Scene) -> None:
         below = [pid for pid in descendants_of(servers.zygote.pid) if b"server.py" in _cmdline(pid)]
         assert below
-        reason, detail = await on.stop(grace_s=0.5)
+        reason, detail = await on.stop(grace_s=2)
         assert (reason, "had not finished in time" in detail) == ("killed", True)
         assert "not now" in [line.text for line in on.audience.lines]
         await eventually(lambda: not any(map(alive, below)))
@@ -400,7 +400,7 @@ def test_a_connection_that_stays_does_not_keep_the_end_from_the_program(servers:
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"hello")
         # It is kept open, and nobody says anything: the program is told shortly before its time is over.
-        assert await on.stop(grace_s=1) == ("stopped", "the process ended with exit code 0")
+        assert await on.stop(grace_s=4) == ("stopped", "the process ended with exit code 0")
         writer.close()
 
     play(servers, place(servers, env={"ON_TERM": "exit"}), scene)

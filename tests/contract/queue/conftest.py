@@ -17,7 +17,7 @@ from dayfly.queue.memory import MemoryQueueStore
 from dayfly.queue.port import QueueStore
 from dayfly.queue.server import ACCESS
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 class NatsServer:

@@ -27,7 +27,9 @@ def own_server(tmp_path: Path) -> NatsServer:
     return NatsServer(tmp_path)
 
 
-def test_what_was_acknowledged_outlives_a_kill(own_server: NatsServer) -> None:
+def test_what_was_acknowledged_outlives_a_kill(own_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE_S", DEADLINE_S)
+
     async def body() -> None:
         async with running(JetStreamStore(own_server.access_file)) as store:
             calls = [a_call() for _ in range(20)]
@@ -77,7 +79,7 @@ def test_a_server_that_does_not_flush_is_not_used(
     async def body() -> None:
         store = JetStreamStore(own_server.access_file)
         task = asyncio.create_task(store.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             await until(lambda: "flushed" in store.connection.why)
         with pytest.raises(Unavailable, match="before they are flushed"):
             await store.accept(a_call(), REQUEST)
@@ -152,8 +154,11 @@ def test_without_one_the_sentence_says_what_to_do(tmp_path: Path, monkeypatch: p
     assert "cannot be run" in find_server({"DAYFLY_NATS_SERVER": str(tmp_path / "nobody")}).missing
 
 
-def test_a_server_that_comes_back_elsewhere_is_found_though_the_file_was_old(own_server: NatsServer) -> None:
+def test_a_server_that_comes_back_elsewhere_is_found_though_the_file_was_old(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The address that is read first is that of the server before, where nobody listens any more."""
+    monkeypatch.setattr(connection, "PATIENCE_S", DEADLINE_S)
 
     async def body() -> None:
         async with running(JetStreamStore(own_server.access_file)) as store:
@@ -208,7 +213,7 @@ def test_a_full_disk_is_told_at_once_and_what_was_full_keeps_again(
 
 
 def test_a_key_is_forgotten_when_its_day_is_over(own_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jetstream, "KEEP_S", 1.0)
+    monkeypatch.setattr(jetstream, "KEEP_S", 4.0)
     monkeypatch.setattr(jetstream, "_DUPLICATES_S", 0.5)
 
     async def body() -> None:

@@ -149,14 +149,15 @@ class World:
         return moves
 
     def is_live(self, path: str) -> bool:
-        """Whether nothing around the place is over."""
-        around = path
-        while "." in around:
-            around = around.rpartition(".")[0]
-            record = (
-                self.records.places.get(around.partition("~")[0]) if "~" in around else self.records.places.get(around)
-            )
-            if record is not None and not record.is_open and "~catch" not in path:
+        """Whether the attempts and catches around the place are those under way."""
+        while "." in path:
+            path, _, _ = path.rpartition(".")
+            before, dot, name = path.rpartition(".")
+            name, _, within = name.partition("~")
+            record = self.records.places.get(before + dot + name)
+            if record is None:  # a branch
+                continue
+            if record.settled if within == "catch" else not record.is_open or record.attempt != int(within or 1):
                 return False
         return True
 

@@ -1,12 +1,17 @@
 """How the host runs calls: overlapping, streaming, ending."""
 
+import asyncio
 import contextlib
 import json
+import socket
 import threading
 import time
+import types
 from typing import Any
 
 import pytest
+
+from dayfly.runtimes.python import rescue
 
 GATED = """
 import threading
@@ -14,7 +19,7 @@ gate, begun = threading.Event(), threading.Semaphore(0)
 def handle(event, context):
     if event.body == b"slow":
         begun.release()
-        gate.wait(20)
+        gate.wait(60)
     return event.body
 """
 
@@ -32,7 +37,7 @@ def test_a_slow_call_blocks_neither_another_nor_the_health_check(
         slow: list[bytes] = []
         caller = threading.Thread(target=lambda: slow.append(served.call(b"slow").body))
         caller.start()
-        assert served.module.begun.acquire(timeout=20)
+        assert served.module.begun.acquire(timeout=60)
         try:
             assert served.call(target="/_/health").body == b"OK"
             if second_on_old_connection:
@@ -44,7 +49,7 @@ def test_a_slow_call_blocks_neither_another_nor_the_health_check(
             assert slow == []
         finally:
             served.module.gate.set()
-            caller.join(20)
+            caller.join(60)
         assert slow == [b"slow"]
         old.request("POST", "/", b"third")
         assert old.getresponse().read() == b"third"
@@ -57,7 +62,7 @@ begun = threading.Semaphore(0)
 def handle(event, context):
     if event.body in gates:
         begun.release()
-        gates[event.body].wait(20)
+        gates[event.body].wait(60)
     return event.body
 """
 
@@ -71,11 +76,11 @@ def test_a_call_helped_along_outlasts_the_one_that_held_the_loop(serve: Any) -> 
         first: list[bytes] = []
         caller = threading.Thread(target=lambda: first.append(served.call(b"one").body))
         caller.start()
-        assert served.module.begun.acquire(timeout=20)
+        assert served.module.begun.acquire(timeout=60)
         old.request("POST", "/", b"two")
-        assert served.module.begun.acquire(timeout=20)
+        assert served.module.begun.acquire(timeout=60)
         served.module.gates[b"one"].set()
-        caller.join(20)
+        caller.join(60)
         assert first == [b"one"]
         # The loop is back while the old connection is still borrowed: what comes on it now must wait its turn.
         assert old.sock is not None
@@ -98,14 +103,14 @@ def test_a_request_half_read_beside_the_loop_is_read_to_its_end_there(serve: Any
             assert old.recv(4096).endswith(b"quick")
         caller = threading.Thread(target=lambda: served.call(b"one"))
         caller.start()
-        assert served.module.begun.acquire(timeout=20)
+        assert served.module.begun.acquire(timeout=60)
         old.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\nhalf")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not any(thread.name == "dayfly-rescued" for thread in threading.enumerate()):
             assert time.monotonic() < deadline
             time.sleep(0.005)
         served.module.gates[b"one"].set()
-        caller.join(20)
+        caller.join(60)
         assert served.call(b"other").body == b"other"
         old.sendall(b"half")
         assert old.recv(4096).endswith(b"halfhalf")
@@ -116,9 +121,29 @@ def test_a_request_half_read_beside_the_loop_is_read_to_its_end_there(serve: Any
 def test_quick_calls_move_to_the_loop_and_stay_there(serve: Any) -> None:
     source = "import threading\ndef handle(event, context):\n    return threading.current_thread().name\n"
     served = serve(source)
-    names = [served.call().body for _ in range(20)]
-    assert names[0].startswith(b"dayfly-call")
-    assert not names[-1].startswith(b"dayfly-call")
+    assert served.call().body.startswith(b"dayfly-call")
+    moved, give_up = 0, time.monotonic() + 60
+    while moved < 5:  # one after the other; a machine that is busy makes a call slow, which moves it back
+        assert time.monotonic() < give_up
+        moved = 0 if served.call().body.startswith(b"dayfly-call") else moved + 1
+
+
+def test_what_is_given_back_to_a_loop_that_is_closed_is_hung_up_on() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    host: Any = types.SimpleNamespace(call_soon=loop.call_soon_threadsafe, adopt=None)
+    near, far = socket.socketpair()
+    near.settimeout(60)
+    with near:
+        rescue._Guest(None, far).give_back(host)
+        assert near.recv(1) == b""
+    known: Any = types.SimpleNamespace(given_back=None)
+    near, far = socket.socketpair()
+    with near:
+        guest = rescue._Guest(known, far)
+        guest.served = True
+        guest.give_back(host)
+        assert near.recv(1) == b""
 
 
 @pytest.mark.parametrize("concurrency", ["inline", "threads"])
@@ -136,7 +161,7 @@ def handle(event, context):
     def pieces():
         try:
             yield "one\\n"
-            go.wait(20)
+            go.wait(60)
             yield b"two\\n"
             yield {"three": 3}
         finally:
@@ -162,7 +187,7 @@ import threading
 go, closed = threading.Event(), threading.Event()
 def handle(event, context):
     yield "one\\n"
-    go.wait(20)
+    go.wait(60)
     yield "two\\n"
     yield {"three": 3}
 """
@@ -200,7 +225,7 @@ def test_a_stream_may_have_a_status_and_ends_with_its_caller(serve: Any, source:
         response = connection.getresponse()
         assert (response.status, response.headers["x-a"], response.read(4)) == (202, "b", b"one\n")
     served.module.go.set()
-    assert served.module.closed.wait(20)
+    assert served.module.closed.wait(60)
 
 
 @pytest.mark.parametrize("prefix", ["", "async "])
@@ -257,8 +282,8 @@ async def handle(event, context):
     served = serve(source)
     with served.socket() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert served.module.begun.wait(20)
-    assert served.module.cancelled.wait(20)
+        assert served.module.begun.wait(60)
+    assert served.module.cancelled.wait(60)
     assert served.call(target="/_/health").status == 200
 
 
@@ -298,12 +323,12 @@ def test_a_drain_finishes_the_call_at_hand_and_closes_the_rest(serve: Any) -> No
     answers: list[Any] = []
     caller = threading.Thread(target=lambda: answers.append(served.call(b"slow")))
     caller.start()
-    assert served.module.begun.acquire(timeout=20)
+    assert served.module.begun.acquire(timeout=60)
     served.channel.send(b"d")
     assert idle.sock.recv(10) == b""
     idle.close()
     served.module.gate.set()
-    caller.join(20)
+    caller.join(60)
     assert answers[0].body == b"slow"
     assert served.wait() == 0
 
@@ -312,7 +337,7 @@ def test_ready_says_no_while_draining(serve: Any) -> None:
     served = serve(GATED, concurrency="threads")
     caller = threading.Thread(target=lambda: served.call(b"slow"))
     caller.start()
-    assert served.module.begun.acquire(timeout=20)
+    assert served.module.begun.acquire(timeout=60)
     with contextlib.closing(served.connect()) as connection:
         connection.request("GET", "/_/ready")
         assert connection.getresponse().read() == b"OK"
@@ -321,7 +346,7 @@ def test_ready_says_no_while_draining(serve: Any) -> None:
         with contextlib.suppress(ConnectionError):
             assert connection.getresponse().status in (200, 503)
     served.module.gate.set()
-    caller.join(20)
+    caller.join(60)
     assert served.wait() == 0
 
 

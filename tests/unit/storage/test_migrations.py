@@ -87,7 +87,9 @@ FUNCTIONS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(functions=FUNCTIONS)
 def test_whatever_is_in_it_is_there_after_the_way_forth_and_back(functions: list[Function], later: Later) -> None:
     with tempfile.TemporaryDirectory() as folder:

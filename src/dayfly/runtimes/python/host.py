@@ -185,9 +185,9 @@ class Host:
         rescue = self._rescue
         if rescue is None:
             rescue = self._rescue = Rescue(self, self._listener, probes_only=self._pinned == "inline")
+        rescue.since = connection.began = began = time.monotonic()
         if not rescue.awake:
             rescue.arm()
-        rescue.since = connection.began = began = time.monotonic()
         context = Context(self._facts, request, began)
         _set_current(context)
         reply = self._call(request, context)

@@ -96,6 +96,8 @@ class Rescue:
                 before = since
             self._wake.clear()
             self.awake = False
+            if self.since:  # a call began in this very moment, which took the thread for awake
+                self.arm()
 
     def _stand_in(self, since: float) -> None:
         with self._lock:
@@ -203,16 +205,19 @@ class _Guest:
         return self._answer(request, host.beside_the_loop(request), host)
 
     def give_back(self, host: "Host") -> None:
-        """Let the loop have the connection; from any thread."""
+        """Let the loop have the connection; from any thread. Once the loop is closed, at the replica's end, hang up."""
         if self.connection is not None:
             self.sock.close()
             if self.served:
-                host.call_soon(self.connection.given_back, self.keep_alive)
-        elif self.keep_alive:
+                with contextlib.suppress(RuntimeError):
+                    host.call_soon(self.connection.given_back, self.keep_alive)
+            return
+        if self.keep_alive:
             self.sock.setblocking(False)
-            host.call_soon(host.adopt, self.sock)
-        else:
-            self.sock.close()
+            with contextlib.suppress(RuntimeError):
+                host.call_soon(host.adopt, self.sock)
+                return
+        self.sock.close()
 
     def _answer(self, request: Request, reply: Answer | bytes, host: "Host") -> bool:
         if isinstance(reply, bytes):

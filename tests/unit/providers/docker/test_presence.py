@@ -71,7 +71,7 @@ def test_a_provider_opens_without_an_engine_and_finds_it_later(monkeypatch: pyte
             await provider.recover()
         assert await provider.stats() == {}
         await stub.start()
-        await until(lambda: provider.state.is_up)
+        await until(lambda: provider.state.is_up and provider.porter_image)
         assert await provider.recover() == []
         await stub.stop()
         await until(lambda: not provider.state.is_up)

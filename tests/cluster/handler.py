@@ -1,0 +1,204 @@
+"""One request to the double: who asks, for what, what befalls it, and the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import yaml
+from tests.cluster import access, patches
+from tests.cluster.discovery import discovered, table
+from tests.cluster.faults import Seen
+from tests.cluster.objects import scale_of
+from tests.cluster.resources import MAX_BODY_BYTES, Object, Refused, Resource, fields_match, labels_match
+from tests.cluster.watching import watch
+
+if TYPE_CHECKING:
+    from tests.cluster.server import Double
+
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_REASONS = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout"}
+
+
+class Handler:
+    """The ASGI application."""
+
+    def __init__(self, double: Double) -> None:
+        self._double = double
+        self._snapshots: dict[str, tuple[int, list[Object]]] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer."""
+        method, path, query = scope["method"], scope["path"], scope["query_string"].decode()
+        body = b""
+        while (message := await receive()).get("more_body") or message.get("body"):
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        fault = self._double.fault_for(method, path)
+        if self._double.away or (fault is not None and fault.drop == "before"):
+            await _drop(send)
+            return
+        try:
+            user = self._double.tokens.get(headers.get("authorization", "").removeprefix("Bearer "))
+            parsed = _parsed(body, headers.get("content-type", ""))
+            self._double.seen.append(Seen(method, path, query, user.name if user else "", parsed))
+            if fault is not None and fault.status:
+                text = f"the double was told to answer {fault.status}"
+                raise Refused(fault.status, _REASONS.get(fault.status, ""), text, retry_after_s=fault.retry_after_s)
+            if len(body) > MAX_BODY_BYTES:
+                text = f"Request entity too large: limit is {MAX_BODY_BYTES}"
+                raise Refused(413, "RequestEntityTooLarge", text)
+            params = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+            answer = self._answer(method, path, params, headers, parsed, user)
+        except Refused as error:
+            await _send(send, error.code, error.status, error.retry_after_s)
+            return
+        if isinstance(answer, tuple):
+            resource, namespace = answer
+            await watch(self._double, resource, namespace, params, receive, send)
+        elif fault is not None and fault.drop == "after":
+            await _drop(send)
+        else:
+            await _send(send, 201 if method == "POST" else 200, answer)
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str],
+        headers: dict[str, str],
+        body: Any,
+        user: access.User | None,
+    ) -> Object | tuple[Resource, str]:
+        if user is None:
+            raise Refused(401, "Unauthorized", "Unauthorized")
+        if method == "GET" and (found := discovered(self._double, path)) is not None:
+            return found
+        group, version, namespace, plural, name, sub = _place(path)
+        if plural == "selfsubjectaccessreviews":
+            asked = body["spec"]["resourceAttributes"]
+            words = ("verb", "group", "resource", "namespace", "name", "subresource")
+            deed = access.Deed(*(asked.get(word, "") for word in words))
+            return {**body, "status": {"allowed": access.may(self._double.registry, user, deed)}}
+        resource = self._double.registry.find(group, version, plural)
+        if sub and sub not in resource.subresources:
+            raise Refused(404, "NotFound", "the server could not find the requested resource")
+        is_watch = method == "GET" and not name and params.get("watch") in ("true", "1")
+        verb = "watch" if is_watch else "list" if method == "GET" and not name else _VERBS[method]
+        verb = "deletecollection" if method == "DELETE" and not name else verb
+        deed = access.Deed(verb, group, plural, namespace, name, sub)
+        if not access.may(self._double.registry, user, deed):
+            raise deed.refused(user)
+        if is_watch:
+            return resource, namespace
+        result = self._carry_out(verb, resource, namespace, name, sub, params, headers, body)
+        return (
+            table(resource, result) if "as=Table" in headers.get("accept", "") and verb in ("get", "list") else result
+        )
+
+    def _carry_out(
+        self, verb: str, resource: Resource, namespace: str, name: str, sub: str,
+        params: dict[str, str], headers: dict[str, str], body: Any,
+    ) -> Object:  # fmt: skip
+        registry, dry = self._double.registry, params.get("dryRun") == "All"
+        match verb:
+            case "get":
+                found = registry.get(resource, namespace, name)
+                return scale_of(resource, found) if sub == "scale" else found
+            case "list":
+                return self._list(resource, namespace, params)
+            case "create":
+                return registry.create(resource, namespace, body, dry=dry)
+            case "update":
+                given = {**body, "metadata": {"name": name, **body.get("metadata", {})}}
+                if given["metadata"]["name"] != name:
+                    text = f"the name of the object does not match the name on the URL ({name})"
+                    raise Refused(400, "BadRequest", text)
+                return registry.update(resource, namespace, given, sub, dry=dry)
+            case "patch":
+                kind = headers.get("content-type", "").partition(";")[0]
+                if kind == patches.APPLY and not params.get("fieldManager"):
+                    raise Refused(400, "BadRequest", "fieldManager is required for apply patch")
+                return registry.patch(
+                    resource, namespace, name, kind, body, sub,
+                    manager=params.get("fieldManager", ""), force=params.get("force") == "true", dry=dry,
+                )  # fmt: skip
+            case "delete":
+                options = body or {key: params[key] for key in ("propagationPolicy",) if key in params}
+                if "gracePeriodSeconds" in params:
+                    options = {**options, "gracePeriodSeconds": int(params["gracePeriodSeconds"])}
+                return registry.delete(resource, namespace, name, options)
+        with registry.lock:
+            found = self._list(resource, namespace, params | {"limit": ""})["items"]
+            for each in found:
+                registry.delete(resource, each["metadata"].get("namespace", ""), each["metadata"]["name"], body or {})
+        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+    def _list(self, resource: Resource, namespace: str, params: dict[str, str]) -> Object:
+        registry = self._double.registry
+        with registry.lock:
+            if token := params.get("continue"):
+                version, items = self._snapshots.pop(token, (0, []))
+                if version < registry.floor or not items:
+                    text = "The provided continue parameter is too old to display a consistent list result."
+                    raise Refused(410, "Expired", text)
+            else:
+                version = registry.version
+                items = [
+                    each for each in registry.all(resource, namespace)
+                    if labels_match(params.get("labelSelector", ""), each["metadata"].get("labels") or {})
+                    and fields_match(params.get("fieldSelector", ""), each, resource)
+                ]  # fmt: skip
+        limit = int(params.get("limit") or 0) or len(items)
+        page, rest = items[:limit], items[limit:]
+        meta: Object = {"resourceVersion": str(version)}
+        if rest:
+            token = base64.b64encode(f"{version}:{id(rest)}:{len(rest)}".encode()).decode()
+            self._snapshots[token] = version, rest
+            meta |= {"continue": token, "remainingItemCount": len(rest)}
+        if not resource.custom:
+            page = [{key: each[key] for key in each if key not in ("apiVersion", "kind")} for each in page]
+        return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta, "items": page}
+
+
+def _place(path: str) -> tuple[str, str, str, str, str, str]:
+    """Return group, version, namespace, plural, name and subresource."""
+    parts = path.strip("/").split("/")
+    group, parts = ("", parts[1:]) if parts[0] == "api" else (parts[1] if len(parts) > 1 else "", parts[2:])
+    version, parts = (parts[0], parts[1:]) if parts else ("", [])
+    namespace = ""
+    if len(parts) > 2 and parts[0] == "namespaces" and parts[2] not in ("status", "finalize"):
+        namespace, parts = parts[1], parts[2:]
+    plural, name, sub, *more = [*parts, "", "", ""]
+    if not plural or any(more):
+        raise Refused(404, "NotFound", "the server could not find the requested resource")
+    return group, version, namespace, plural, name, sub
+
+
+def _parsed(body: bytes, kind: str) -> Any:
+    try:
+        return (
+            (yaml.safe_load(body) if "yaml" in kind and not body.startswith(b"{") else json.loads(body)) if body else {}
+        )
+    except (ValueError, yaml.YAMLError) as error:
+        raise Refused(400, "BadRequest", f"the body of the request could not be read: {error}") from error
+
+
+async def _send(send: Any, status: int, body: Object, retry_after_s: int = 0) -> None:
+    data = json.dumps(body, separators=(",", ":")).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
+    if retry_after_s:
+        headers.append((b"retry-after", str(retry_after_s).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": data})
+
+
+async def _drop(send: Any) -> None:
+    # A server that promised a body and sends none has its connection closed by uvicorn.
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000000")]})
+    await asyncio.sleep(0)
