@@ -167,6 +167,23 @@ class Connection:
         except (httpx2.HTTPError, OSError, ForeignConfigError) as error:
             raise unreachable(f"a watch of {path}", self.server, error) from error
 
+    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a text, such as a pod's log, as they come, however long that takes. Raises NotFound."""
+        try:
+            timeout = httpx2.Timeout(self._timeout_s, read=None)
+            async with self._client.stream("GET", path, params=dict(params), timeout=timeout) as response:
+                if response.status_code != 200:
+                    raise refusal(_answer(f"GET {path}", response, await response.aread()))
+                rest = b""
+                async for data in response.aiter_bytes():
+                    *lines, rest = (rest + data).split(b"\n")
+                    for line in lines:
+                        yield line
+                if rest:
+                    yield rest
+        except (httpx2.HTTPError, OSError, ForeignConfigError) as error:
+            raise unreachable(f"GET {path}", self.server, error) from error
+
     async def _do(
         self, method: str, path: str, params: Mapping[str, str] | None = None, body: Any = None,
         kind: str = "application/json",

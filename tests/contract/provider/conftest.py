@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 from lightkube.config.kubeconfig import KubeConfig
+from tests.cluster.deployments import Deployments
 from tests.cluster.kubelet import Kubelet
 from tests.cluster.server import Double
 from tests.engine.daemon import BASE, Daemon
@@ -300,6 +301,7 @@ class Cluster:
         self._entered = contextlib.ExitStack()
 
     def __enter__(self) -> "Cluster":
+        self.double.controllers.append(Deployments(self.double))
         self._entered.enter_context(self.double)
         self.double.namespaces(self.NAMESPACE)
         self._entered.enter_context(self.kubelet)

@@ -62,10 +62,12 @@ class CodeLife(Life):
         """Take over the life in a pod that was claimed before; returns when it is known whether it is ready."""
         self.pod, self._name, self._uid = pod, pod.name, pod.metadata.uid
         settled = asyncio.Event()
+        self.recovering = True
         self.spawn(self._keep(pod, settled))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RECOVER_S):
                 await settled.wait()
+        self.recovering = False
         self.output.follow(self._name)
 
     def stop(self, grace_s: float) -> None:
@@ -100,6 +102,8 @@ class CodeLife(Life):
             with contextlib.suppress(DayflyError):
                 await self._agent.say(wire.Read(self.output.read))
         await super().close()
+        if self._agent is not None:
+            await self._agent.close()
 
     async def let_go(self) -> None:
         """Delete the pod."""
@@ -186,9 +190,11 @@ class CodeLife(Life):
                 _log.debug("%s: the agent of %s is not heard now: %s", self.order.key, self._name, error)
                 if isinstance(error, SealBroken) and not self.ready:
                     settled.set()
+            if agent is not None:
+                await agent.close()
+            self._agent, agent = None, None
             if self._told.is_set():
                 return
-            self._agent, agent = None, None
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
             attempt += 1
 
@@ -196,6 +202,7 @@ class CodeLife(Life):
         match message:
             case wire.Taken():
                 self.output.read = max(self.output.read, message.line)
+                self.stopping = self.stopping or message.stopping
                 # Whether it is ready comes right behind, if it is.
                 asyncio.get_running_loop().call_later(0.2, settled.set)
             case wire.Ready():

@@ -17,6 +17,9 @@ from dayfly.providers.kubernetes.output import Output
 from dayfly.providers.kubernetes.pods import End, Pod, gone, standing
 from dayfly.runtimes.python.limits import limits_of
 
+REMOVE_S = 10.0
+"""How long whoever closes the provider waits for the cluster to remove a pod."""
+
 _log = logging.getLogger("dayfly.providers.kubernetes")
 
 
@@ -33,11 +36,14 @@ class Life:
         self.ready = False
         self.stopping = False
         self.over = False
+        self.recovering = False
+        """Whether whoever recovers it will be told how it is, so that no event need."""
         self.house = house
         self._on_gone = on_gone
         self._began = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
         self._finding: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     # -- what the kinds do -------------------------------------------------------------------------------------------
 
@@ -88,6 +94,8 @@ class Life:
         if self.over or self.stopping or self.ready:
             return
         self.ready, self.address = True, address
+        if self.recovering:
+            return
         self.house.on_event(
             ReplicaReady(self.order.replica, address, time.monotonic() - self._began if took_s is None else took_s)
         )
@@ -100,10 +108,12 @@ class Life:
         self.house.on_event(ReplicaExited(self.order.replica, reason, detail))
         for task in self._tasks - {asyncio.current_task()}:
             task.cancel()
-        self.spawn(self._leave())
+        self._leaving = self.spawn(self._leave())
 
     async def close(self) -> None:
-        """Let go of it on our side; it goes on."""
+        """Let go of it on our side; it goes on. What is left of one that has ended is removed first, if that is quick."""
+        if self._leaving is not None:
+            await asyncio.wait([self._leaving], timeout=REMOVE_S)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

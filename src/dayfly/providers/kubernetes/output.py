@@ -127,6 +127,21 @@ class AgentOutput(Output):
                 _log.info("%s printed: %s", self._pod, line[:300].decode(errors="replace"))
 
 
+    async def catch_up(self, pod: str) -> None:
+        """Read what a pod said last whose replica ended while nobody followed it. Raises DayflyError."""
+        said: list[lines.Printed] = []
+        async with contextlib.aclosing(self._house.log_of(pod, follow=False)) as found:
+            async for line in found:
+                match lines.parse(line):
+                    case lines.Printed() as printed:
+                        said.append(printed)
+                    case lines.Ended() as ended:
+                        self.read = ended.read
+        for printed in said:
+            if printed.number > self.read:
+                self.put(printed.unix_ns, printed.stream, printed.text[:MAX_LINE_BYTES], printed.call_id)
+
+
 class PlainOutput(Output):
     """The output of an image's container."""
 

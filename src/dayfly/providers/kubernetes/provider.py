@@ -26,7 +26,8 @@ from dayfly.providers.kubernetes.code_life import CodeLife
 from dayfly.providers.kubernetes.house import House, Site
 from dayfly.providers.kubernetes.image_life import Crowd, ImageLife
 from dayfly.providers.kubernetes.life import Life
-from dayfly.providers.kubernetes.pods import Pod, understand
+from dayfly.providers.kubernetes.output import AgentOutput
+from dayfly.providers.kubernetes.pods import Pod, standing, understand
 from dayfly.providers.kubernetes.pool import CONTAINER, CONTROL_KEY
 from dayfly.providers.pod.seal import ControlKey
 from dayfly.providers.port import Provider
@@ -209,8 +210,9 @@ class KubernetesProvider(Provider):
 
     async def _adopt(self, house: House, pod: Pod) -> None:
         """Take over the life in a pod of an earlier control plane."""
-        if pod.replica in self._lives:
+        if pod.replica in self._lives or pod.is_leaving:
             return
+        ended = standing(pod).phase == "over"
         deployment = pod.metadata.labels.get(marks.DEPLOYMENT, "")
         order = marks.order_in(pod.metadata.annotations, pod.replica)
         if order is None or (not pod.replica and not deployment):
@@ -222,6 +224,11 @@ class KubernetesProvider(Provider):
                 crowd = self._crowd(house, deployment)
                 image = self._lives[pod.replica] = ImageLife(order, house, crowd, self._gone)
                 image.adopt(pod)
+            return
+        if ended:
+            with contextlib.suppress(DayflyError):  # it has nothing to say any more
+                await AgentOutput(house, order, lambda _: None).catch_up(pod.name)
+            await house.remove(POD, pod.name, grace_s=1, uid=pod.metadata.uid)
             return
         assert self._claims is not None
         code = self._lives[pod.replica] = CodeLife(order, house, self._claims, self._gone)

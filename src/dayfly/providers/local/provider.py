@@ -62,14 +62,20 @@ class LocalProvider(Provider):
     """Starts replicas through the zygote that listens at `zygote_socket`, with their sockets in `replica_dir`.
 
     `barred` is asked before each start and tells why none may be started, with an empty text while all may. `alone_at`
-    is for a place with one replica, in a process of its own, which listens there: HOST:PORT. Raises ConfigError when
-    the folder's name is too long for a unix socket.
+    is for a place with one replica, which listens there: HOST:PORT; `solo` has replicas be no forks of a template.
+    Raises ConfigError when the folder's name is too long for a unix socket.
     """
 
     name = "local"
 
     def __init__(
-        self, zygote_socket: Path, replica_dir: Path, *, barred: Callable[[], str] = str, alone_at: str = ""
+        self,
+        zygote_socket: Path,
+        replica_dir: Path,
+        *,
+        barred: Callable[[], str] = str,
+        alone_at: str = "",
+        solo: bool = False,
     ) -> None:
         if len(os.fsencode(replica_dir)) + len("/0123456789.sock") > MAX_SOCKET_PATH:
             raise ConfigError(
@@ -80,6 +86,7 @@ class LocalProvider(Provider):
         self._replica_dir = replica_dir
         self._barred = barred
         self._alone_at = alone_at
+        self._solo = solo
         self._known: dict[str, _Known] = {}
         self._zygotes: list[Zygote] = []
         self._recovered: list[RecoveredReplica] = []
@@ -140,7 +147,7 @@ class LocalProvider(Provider):
             self._known[order.replica] = known
             try:
                 own_net = order.network != "host"
-                solo = order.runtime in _SOLO or bool(self._alone_at)
+                solo = order.runtime in _SOLO or self._solo
                 start = wire.Start(order.replica, template_name(order), path, limits_of(order), own_net, solo)
                 link.send(start, wire.order_file(order))
             except (Unavailable, OSError) as error:

@@ -44,7 +44,10 @@ async def _serve(settings: Settings) -> ReplicaExited | None:
     inner = Inner(folder, layers)
     try:
         key = AgentKey(settings.control_key)
-        provider = LocalProvider(inner.zygote_socket, inner.replicas, alone_at=settings.function_address)
+        # With namespaces a solo replica would be the first process of its own, to which signals mean something else.
+        provider = LocalProvider(
+            inner.zygote_socket, inner.replicas, alone_at=settings.function_address, solo=not layers.namespaces
+        )
         agent = Agent(settings, key, provider, lines.Printer(sys.stdout.fileno()), layers.tier)
         on_signals(loop, agent.leave)
         for name, pidfd in inner.pidfds().items():

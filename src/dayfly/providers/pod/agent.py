@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from dayfly.model.errors import DayflyError, InvalidRequest
+from dayfly.model.errors import DayflyError, InvalidRequest, Unavailable
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady, StartOrder
 from dayfly.providers.local.provider import LocalProvider
@@ -53,6 +53,7 @@ class Agent:
         """Whether the provider has the order."""
         self._ready: wire.Ready | None = None
         self._read = 0
+        self._stopping = False
         self._ended: asyncio.Future[ReplicaExited | None] = asyncio.get_running_loop().create_future()
         self._listeners: set[Conversation] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,6 +77,7 @@ class Agent:
 
     def leave(self) -> None:
         """The kubelet says that the pod is to end: its replica finishes its calls."""
+        self._stopping = True
         if not self._replica:
             self._end(None)
         elif not self._began:
@@ -100,7 +102,7 @@ class Agent:
                 rest = first + await asyncio.wait_for(reader.readline(), wire.CONNECT_S)
                 writer.write(self._health(rest))
                 await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError, Unavailable) as error:
             _log.info("a connection ended: %s", error or type(error).__name__)
         except (DayflyError, msgspec.DecodeError) as error:
             _log.warning("a connection was refused: %s", error)
@@ -124,7 +126,7 @@ class Agent:
             await self._take(control, first.order)
         elif isinstance(first, wire.Attach) and self._replica and first.replica == self._replica:
             self._listeners.add(control)
-            await control.say(wire.Taken(self._read))
+            await control.say(wire.Taken(self._read, self._stopping))
             if self._ready is not None:
                 await control.say(self._ready)
         else:
@@ -175,6 +177,7 @@ class Agent:
     async def _obey(self, control: Conversation, message: wire.FromControl) -> None:
         match message:
             case wire.Stop():
+                self._stopping = True
                 if self._began:
                     await self._provider.stop(self._replica, grace_s=message.grace_s)
                 else:
@@ -199,7 +202,7 @@ class Agent:
     def _end(self, event: ReplicaExited | None) -> None:
         if not self._ended.done():
             if event is not None:
-                self._printer.end(event)
+                self._printer.end(event, self._read)
             self._ended.set_result(event)
 
     async def _tell(self, message: wire.FromAgent) -> None:

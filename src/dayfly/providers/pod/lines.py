@@ -35,6 +35,8 @@ class Ended(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
 
     reason: ExitReason
     detail: str
+    read: int = 0
+    """Up to which line a control plane had read by then."""
 
 
 Line = Hello | Printed | Ended
@@ -69,9 +71,9 @@ class Printer:
         self._count += 1
         self._write(Printed(self._count, line.unix_ns, line.stream, line.text, line.call_id))
 
-    def end(self, event: ReplicaExited) -> None:
-        """Say how the replica ended."""
-        self._write(Ended(event.reason, event.detail))
+    def end(self, event: ReplicaExited, read: int) -> None:
+        """Say how the replica ended, and up to where its log was read."""
+        self._write(Ended(event.reason, event.detail, read))
 
     def _write(self, line: Line) -> None:
         left = memoryview(_encode(line) + b"\n")

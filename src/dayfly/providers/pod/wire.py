@@ -78,6 +78,8 @@ class Taken(msgspec.Struct, frozen=True, tag=True):
 
     line: int = 0
     """Up to where the log was read by any control plane."""
+    stopping: bool = False
+    """Whether it was told to end: it finishes its calls and must be sent no more."""
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
