@@ -266,11 +266,11 @@ class Kubelet:
 
     async def _waited(self, process: Process) -> int:
         """Return the exit code of a process when it has ended."""
-        ended = self._loop.create_future()
+        ended = asyncio.Event()
         pidfd = os.pidfd_open(process.pid)
-        self._loop.add_reader(pidfd, lambda: ended.done() or ended.set_result(None))
+        self._loop.add_reader(pidfd, ended.set)
         try:
-            await ended
+            await ended.wait()
         finally:
             self._loop.remove_reader(pidfd)
             os.close(pidfd)

@@ -111,7 +111,7 @@ class Life:
         self._leaving = self.spawn(self._leave())
 
     async def close(self) -> None:
-        """Let go of it on our side; it goes on. What is left of one that has ended is removed first, if that is quick."""
+        """Let go of it on our side; it goes on. What one has left that ended is removed first, if that is quick."""
         if self._leaving is not None:
             await asyncio.wait([self._leaving], timeout=REMOVE_S)
         tasks = list(self._tasks)

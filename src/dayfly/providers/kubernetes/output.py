@@ -126,7 +126,6 @@ class AgentOutput(Output):
             case None:
                 _log.info("%s printed: %s", self._pod, line[:300].decode(errors="replace"))
 
-
     async def catch_up(self, pod: str) -> None:
         """Read what a pod said last whose replica ended while nobody followed it. Raises DayflyError."""
         said: list[lines.Printed] = []

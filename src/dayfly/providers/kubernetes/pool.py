@@ -170,5 +170,5 @@ def _container(values: PoolValues) -> Object:
         "resources": {"limits": limits, "requests": {"memory": values.memory_request, "cpu": values.cpu_request}},
         "securityContext": container_security(),
         "terminationMessagePath": LAST_WORD,
-        "volumeMounts": [{"name": "run", "mountPath": FOLDER}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+        "volumeMounts": [{"name": "run", "mountPath": FOLDER}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - inside the container
     }
