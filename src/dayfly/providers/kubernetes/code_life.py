@@ -180,7 +180,7 @@ class CodeLife(Life):
         while not self.over:
             try:
                 if agent is None:
-                    agent = await self._connect(pod)
+                    self._agent = agent = await self._connect(pod)
                     await agent.say(wire.Attach(self.order.replica))
                 self._agent = agent
                 while True:

@@ -73,13 +73,14 @@ class Life:
         if found.end is not None:
             self.ends(found.end)
         elif pod.is_leaving and self.ready and not self.stopping:
-            # Nobody asked us: its node is being emptied, or it was deleted. It finishes its calls; no more may come.
-            self.ends(gone(pod))
+            self._taken_away(gone(pod))
 
     def vanished(self, pod: Pod) -> None:
         """Its pod is there no more."""
         self.pod = pod
-        if self.stopping:
+        if self.over:
+            self._depart()
+        elif self.stopping:
             self.ends(End("stopped", "its pod was removed"))
         else:
             self.ends(gone(pod))
@@ -106,9 +107,19 @@ class Life:
             return
         self.over = True
         self.house.on_event(ReplicaExited(self.order.replica, reason, detail))
-        for task in self._tasks - {asyncio.current_task()}:
-            task.cancel()
-        self._leaving = self.spawn(self._leave())
+        self._depart()
+
+    def _taken_away(self, end: End) -> None:
+        """Tell its end now, but let it end by itself: nobody asked us, and it finishes its calls; no more may come."""
+        self.over = True
+        self.house.on_event(ReplicaExited(self.order.replica, end.reason, end.detail))
+
+    def _depart(self) -> None:
+        """Leave nothing of it. Idempotent."""
+        if self._leaving is None:
+            for task in self._tasks - {asyncio.current_task()}:
+                task.cancel()
+            self._leaving = self.spawn(self._leave())
 
     async def close(self) -> None:
         """Let go of it on our side; it goes on. What one has left that ended is removed first, if that is quick."""

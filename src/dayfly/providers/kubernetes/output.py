@@ -34,13 +34,13 @@ class Output:
         self._pod = ""
         self._ended = asyncio.Event()
         """Set once the last line was read."""
-        self._ending = False
+        self._ending = self._is_closed = False
         self._task: asyncio.Task[None] | None = None
 
     def follow(self, pod: str) -> None:
-        """Read on from now."""
+        """Read on from now, unless it was read to its end."""
         self._pod = pod
-        if self._task is None or self._task.done():
+        if not self._is_closed and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def finish(self) -> None:
@@ -56,10 +56,10 @@ class Output:
 
     async def stop(self) -> None:
         """Read no more. Idempotent."""
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-            self._task = None
 
     def tell(self, text: str) -> None:
         """Put a line of the platform's own into the log."""

@@ -85,12 +85,12 @@ class KubernetesProvider(Provider):
 
     async def close(self) -> None:
         """Disconnect; replicas keep running. Idempotent."""
-        await asyncio.gather(*(life.close() for life in list(self._lives.values())))
-        for crowd in self._crowds.values():
-            await crowd.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(life.close() for life in list(self._lives.values())))
+        for crowd in list(self._crowds.values()):
+            await crowd.close()
         self._lives.clear()
         self._crowds.clear()
         self._tasks.clear()

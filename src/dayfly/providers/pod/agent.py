@@ -55,6 +55,8 @@ class Agent:
         self._read = 0
         self._stopping = False
         self._ended: asyncio.Future[ReplicaExited | None] = asyncio.get_running_loop().create_future()
+        self._all_told = asyncio.Event()
+        """Set once nobody who listens is owed a word."""
         self._listeners: set[Conversation] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,6 +69,7 @@ class Agent:
             ended = await asyncio.shield(self._ended)
             if ended is not None:
                 await self._tell(wire.Exited(ended.reason, ended.detail))
+            self._all_told.set()
         for listener in list(self._listeners):
             await listener.close()
         for task in self._tasks:
@@ -135,6 +138,7 @@ class Agent:
         try:
             while not self._ended.done():
                 await self._obey(control, await control.hear_control())
+            await self._all_told.wait()
         finally:
             self._listeners.discard(control)
 

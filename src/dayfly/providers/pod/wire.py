@@ -125,23 +125,20 @@ class Conversation:
     @classmethod
     async def begin(cls, host: str, port: int, control: ControlKey, agent_key: str) -> Self:
         """Connect to an agent. Raises Unavailable, SealBroken."""
-        writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(CONNECT_S):
                 reader, writer = await asyncio.open_connection(host, port)
-                writer.write(MAGIC)
-                challenge = await reader.readexactly(CHALLENGE_BYTES)
-                opening, key = control.open(agent_key, challenge)
+                try:
+                    writer.write(MAGIC)
+                    challenge = await reader.readexactly(CHALLENGE_BYTES)
+                    opening, key = control.open(agent_key, challenge)
+                except BaseException:
+                    writer.close()
+                    raise
                 writer.write(_LENGTH.pack(len(opening)) + opening)
                 return cls(reader, writer, Frames(key, is_agent=False))
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
-            if writer is not None:
-                writer.close()
             raise Unavailable(f"the agent at {host}:{port} does not answer: {error or type(error).__name__}") from error
-        except SealBroken:
-            if writer is not None:
-                writer.close()
-            raise
 
     @classmethod
     async def welcome(

@@ -1,4 +1,4 @@
-"""Which pod is claimed, and which gets whose id: whatever the pods are, nobody's pod is taken and no id is given twice."""
+"""Which pod is claimed and which gets whose id: nobody's pod is taken, and no id is given twice."""
 
 import pytest
 from hypothesis import given

@@ -42,7 +42,7 @@ def terminated(code: int, reason: str = "Error", message: str = "") -> dict[str,
         (pod(container({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}})), "start_failed",
          "imagePullSecrets"),
         (pod(container({"waiting": {"reason": "InvalidImageName"}})), "start_failed", "InvalidImageName"),
-        (pod(container({"waiting": {"reason": "CrashLoopBackOff"}}, lastState=terminated(2))), "crashed", "exit code 2"),
+        (pod(container({"waiting": {"reason": "CrashLoopBackOff"}}, lastState=terminated(2))), "crashed", "code 2"),
         # The container was started again in its place: what was claimed is gone, whatever runs there now.
         (pod(container(RUNNING, containerID="c2", lastState=terminated(1, message=WORD)), claimed="c1"), "timeout",
          "a call took longer"),
