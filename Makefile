@@ -4,11 +4,11 @@ BIN := .venv/bin
 
 SECONDS := 60
 
-# Tests that share nothing with each other run two at a time, and so do the files of those that start a platform; what
-# measures this machine, fills it, or mounts what others must not hold runs one by one.
+# Tests that share nothing with each other run two at a time, and so do the files of those that start a platform, the
+# longest first; what measures this machine, fills it, or mounts what others must not hold runs one by one.
 APART := tests/unit tests/api tests/architecture tests/contract/storage tests/hostile
 ALONE := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) \
-	$(addprefix tests/system/test_, $(addsuffix .py, chaos descriptors disk neighbours traffic traffic_large traffic_slow))
+	$(addprefix tests/system/test_, $(addsuffix .py, chaos disk neighbours traffic traffic_slow))
 
 .PHONY: run test test-escape check fix bench chaos fuzz lock ui shots clean help
 
@@ -20,8 +20,9 @@ run: .venv/runtime.stamp ## start the platform in the foreground and deploy the 
 
 test: check ## everything CI runs
 	@$(BIN)/python scripts/left_out.py
+	@$(BIN)/python -m compileall -q -x 'client/template/|catalog/functions/' src  # where nobody writes down what was compiled
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(APART)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(APART) $(ALONE))
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(APART) $(ALONE))
 	$(BIN)/pytest $(ALONE)
 
 test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of the sandbox
@@ -69,6 +70,6 @@ clean: ## remove what was made here; deployed functions are not touched
 	@scripts/setup.sh bench
 	@touch $@
 
-.venv/test.stamp: locks/test.txt pyproject.toml src/dayfly/__init__.py scripts/setup.sh
+.venv/test.stamp: locks/test.txt locks/charts.txt pyproject.toml src/dayfly/__init__.py scripts/setup.sh
 	@scripts/setup.sh test
 	@touch $@ .venv/runtime.stamp

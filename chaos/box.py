@@ -29,7 +29,7 @@ from dayfly.model.status import FunctionStatus
 
 FUNCTIONS = Path(__file__).parent / "functions"
 COMMAND_S = 180.0
-_SHORT_S = 15.0
+_SHORT_S = 60.0
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from chaos.outcome import Outcome, Promise, counted, percentile
 from chaos.processes import eventually
 from chaos.stage import Stage
 
-QUIET_S = 15.0
+QUIET_S = 60.0
 """How long a platform that is left alone may take to clean up."""
 _TOLD = 8
 

@@ -21,10 +21,11 @@ from dayfly.model.errors import DayflyError
 from dayfly.model.status import FunctionStatus
 
 KINDS = ("replica", "template", "zygote", "gateway", "control", "supervisor", "everything")
-RESTORE_S = 30.0
+RESTORE_S = 60.0
 """How long to wait for what was killed before giving up on it."""
-SLACK_S = 0.25
-"""A call sent so soon after a death may still have met the dead: the news of it is under way."""
+SLACK_S = 1.0
+"""A call sent so soon after a death may still have met the dead: the news of it is under way, through processes that
+want the same few processors as everything that is started anew."""
 CUT_OFF = ("closed", "reset", "broken", "broken by a reset")
 """What becomes of a call whose gateway dies."""
 

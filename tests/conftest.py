@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +31,28 @@ else:
     # Examples would hold numbers and texts from the source of the modules that are loaded, and so differ with the tests
     # that a worker ran before.
     providers._get_local_constants = lambda: providers._local_constants
+
+
+LONGEST = (
+    *(f"contract/provider/test_{name}.py" for name in ("provider", "node", "docker")),
+    "contract/source/test_source.py", "contract/languages/test_languages.py", "contract/languages/test_builds.py",
+    *(
+        f"system/test_{name}.py"
+        for name in (
+            "tenants", "rollouts", "examples", "start", "upgrade", "secrets", "images", "store", "canary", "queue",
+            "page", "brokers", "flows", "guards", "recovery", "triggers", "calls", "drain", "keys", "egress", "sources",
+            "dev",
+        )
+    ),
+)  # fmt: skip
+"""The files that take longest, which come first: so no worker has one still when nothing is left for the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the tests into that order, each file's own tests staying in theirs."""
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

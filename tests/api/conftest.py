@@ -25,6 +25,7 @@ from dayfly.control.clock import ManualClock
 from dayfly.control.images import Images
 from dayfly.control.namespaces import Namespaces
 from dayfly.control.quotas import Quotas
+from dayfly.control.refusals import not_kept
 from dayfly.control.routes import Routes
 from dayfly.control.secrets import Secrets
 from dayfly.control.sequence import Sequence
@@ -38,6 +39,7 @@ from dayfly.events.flows.flows import Flows
 from dayfly.events.flows.runs import Runs
 from dayfly.events.intake import Intake
 from dayfly.events.runner import Runner
+from dayfly.model.apart import Apart
 from dayfly.model.budget import Used
 from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
@@ -55,6 +57,7 @@ from dayfly.model.rollout import Canary, Verdict
 from dayfly.model.rollup import Rollup
 from dayfly.model.route_entry import RouteEntry
 from dayfly.model.status import FunctionStatus, ReplicaStatus, RevisionStatus
+from dayfly.model.table import Endpoint
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.observe.rollups import RollupQuery
@@ -67,7 +70,7 @@ from dayfly.storage.memory_tenancy import MemoryTenancy
 from dayfly.storage.memory_triggers import MemoryTriggers
 from dayfly.storage.secrets.memory import MemorySecrets
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 TOKEN = "t" * 43
 PASSWORD = "correct horse battery"
 BUNDLE = "sha256:" + "a" * 64
@@ -221,6 +224,15 @@ class MemoryPlane:
             )
             for one in self.history[key]
         ]  # fmt: skip
+
+    @contextlib.asynccontextmanager
+    async def apart(self, key: FunctionKey, revision: int) -> AsyncIterator[Apart]:
+        kept = [one.number for one in self.history[key]]
+        if revision not in kept:
+            raise not_kept(key, revision, kept)
+        self.changes.append(f"use {key} {revision}")
+        yield Apart(endpoint=Endpoint("lone", "unix:/lone", revision), timeout_s=9.0)
+        self.changes.append(f"leave {key} {revision}")
 
     async def rollback(self, key: FunctionKey, to: int | None = None, canary: Canary | None = None) -> FunctionStatus:
         before = await self.status(key)
@@ -400,6 +412,7 @@ class MemoryCalls:
     def __init__(self) -> None:
         self.made: list[tuple[str, DirectCall, bytes, str, str]] = []
         self.triggers: list[str] = []
+        self.apart: list[Apart | None] = []
         self.answer = DirectAnswer(status=200, headers=(), call_id="c", seconds=0.5, of_function=True)
         self.body = b""
         self.gate = asyncio.Event()
@@ -418,10 +431,19 @@ class MemoryCalls:
         self.seated.remove(namespace)
 
     async def call(
-        self, key: FunctionKey, call: DirectCall, body: bytes, *, call_id: str, peer: str, trigger: str = "console"
+        self,
+        key: FunctionKey,
+        call: DirectCall,
+        body: bytes,
+        *,
+        call_id: str,
+        peer: str,
+        trigger: str = "console",
+        apart: Apart | None = None,
     ) -> tuple[DirectAnswer, bytes]:
         self.made.append((str(key), call, body, call_id, peer))
         self.triggers.append(trigger)
+        self.apart.append(apart)
         self.called.set()
         try:
             await self.gate.wait()
@@ -631,7 +653,10 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         runs = Runs(flows, engine_of_flows, run_log, flow_calls, namespaces.check_open, clock)
         fired = Taken()
         triggers = Triggers(MemoryTriggers(), plane.wanted, REACH, clock)
-        runner = Runner(triggers.all, plane.wanted, kept.contents, fired, clock)
+        triggers.has_flow = flows.has
+        runner = Runner(
+            triggers.all, plane.wanted, kept.contents, fired, clock, begin=runs.begin, has_flow=flows.has
+        )  # fmt: skip
         intake = Intake(triggers, runner, kept.contents, clock)
         triggers.join(namespaces, secrets)
         triggers.standing = runner.standing

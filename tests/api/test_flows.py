@@ -39,7 +39,7 @@ async def over(stage: Stage, run: str) -> Any:
 
 async def state_of(stage: Stage, run: str, step: str, wanted: str) -> None:
     """Return once a step stands like this."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             steps = (await stage.ask("GET", f"{RUNS}/{run}")).json()["steps"]
             if wanted in [each["state"] for each in steps if each["path"] == step]:
@@ -102,6 +102,25 @@ def test_a_run_goes_from_step_to_step(play: Play) -> None:
         assert [(step["path"], step["state"]) for step in report["steps"]] == [("a", "done"), ("b", "done")]
         waited = await stage.ask("POST", FLOW + "/runs?wait=10s", body=b"x")
         assert (waited.status, waited.json()["run"]["input"]) == (200, "x")
+
+    play(story)
+
+
+def test_a_run_is_as_deep_as_who_began_it(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.calls.answers = {"load": 1, "send": 2}
+        await put(stage, CALLS)
+        run = await begin(stage, b"1", x_dayfly_depth="7")
+        assert run["depth"] == 7
+        await over(stage, run["id"])
+        deeper = {**stage.bearer, "x-dayfly-depth": "8"}
+        again = await stage.ask("POST", f"{RUNS}/{run['id']}/rerun", data={"from": "a"}, headers=deeper)
+        assert again.json()["run"]["depth"] == 8
+        for wrong in ("12345", "-1", "x"):
+            answer = await stage.ask(
+                "POST", FLOW + "/runs", body=b"1", headers={**stage.bearer, "x-dayfly-depth": wrong}
+            )
+            assert (answer.status, "whole number" in answer.json()["detail"]) == (400, True)
 
     play(story)
 

@@ -95,7 +95,7 @@ def test_a_follower_gets_each_line_at_once_and_ends_when_it_goes(play: Play, pat
             message = await talk.message()
             assert (texts(message["body"]), message["more_body"]) == ([text], True)
         talk.left.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await talk.task
         assert stage.logs.followers == 0
 

@@ -59,7 +59,7 @@ class NothingToPrepare:
 
 
 async def until(holds: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (result := await holds()):
         assert time.monotonic() < deadline
         await asyncio.sleep(0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from dayfly.model.direct import DirectAnswer
 from dayfly.model.payload import PAYLOADS, REDACT, CallPayload
 from dayfly.model.replay import MAX_ANSWER_BYTES
+from dayfly.model.rollout import RolloutStatus
 from dayfly.model.token import TokenRequest
 
 if TYPE_CHECKING:
@@ -118,8 +120,7 @@ def test_what_cannot_be_is_refused_in_words(play: Play) -> None:
     async def story(stage: Stage) -> None:
         await ready(stage)
         other = await stage.ask("POST", PATH, data={"revision": 7})
-        assert other.status == 501
-        assert "dayfly rollback hello --to 7" in other.json()["hint"]
+        assert (other.status, other.json()["detail"]) == (404, "revision 7 of hello is not kept; these are: 1")
         assert (await stage.ask("POST", PATH, data={"number": 9})).status == 404
         forged = {"request": {"headers": [["X-Dayfly-Trigger", "cron"]]}}
         assert (await stage.ask("POST", PATH, data=forged)).status == 400
@@ -129,6 +130,47 @@ def test_what_cannot_be_is_refused_in_words(play: Play) -> None:
         nothing = await stage.ask("POST", PATH, data={})
         assert (nothing.status, "Nothing is kept" in nothing.json()["detail"]) == (409, True)
         assert stage.direct.made == []
+
+    play(story)
+
+
+def test_a_revision_that_gets_no_calls_gets_this_one_from_a_replica_of_its_own(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        mine = await ready(stage)
+        await stage.deploy("hello", namespace="team", annotations={PAYLOADS: "all"})
+        serving = await stage.ask("POST", PATH, headers=mine, data={"revision": 2})
+        assert (serving.status, serving.json()["new"]["revision"], stage.direct.apart) == (200, 2, [None])
+        older = await stage.ask("POST", PATH, headers=mine, data={"revision": 1})
+        assert (older.status, older.json()["new"]["revision"]) == (200, 1)
+        (_, apart) = stage.direct.apart
+        assert apart is not None
+        assert (apart.endpoint.replica, apart.endpoint.revision) == ("lone", 1)
+        assert stage.direct.triggers == ["replay a"] * 2
+        assert stage.plane.changes[-2:] == ["use hello.team 1", "leave hello.team 1"]
+
+    play(story)
+
+
+def test_while_two_revisions_share_the_calls_the_one_that_is_named_gets_it(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await ready(stage)
+        key = next(iter(stage.plane.functions))
+        rollout = RolloutStatus(revision=1, serving=1, state="canary")
+        stage.plane.functions[key] = msgspec.structs.replace(stage.plane.functions[key], rollout=rollout)
+        assert (await stage.ask("POST", PATH, data={"revision": 1})).status == 200
+        assert [each is not None for each in stage.direct.apart] == [True]
+
+    play(story)
+
+
+def test_nobody_chooses_a_replica_by_what_is_sent(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await ready(stage)
+        for target in ("/apart/e30=/function/hello.team/", "/../apart/e30=/function/hello.team/"):
+            given = {"request": {"target": target}}
+            assert (await stage.ask("POST", PATH, data=given)).status == 200
+            assert stage.direct.made[-1][1].target == target, "which is the function's own path"
+        assert stage.direct.apart == [None, None]
 
     play(story)
 

@@ -386,3 +386,27 @@ def test_a_bucket_s_notification_is_an_event_a_record_posted_or_signed(play: Pla
         assert {each.headers["Ce-Type"] for each in stage.fired.firings.values()} == {"com.dayfly.s3.object.created"}
 
     play(story)
+
+
+def test_a_trigger_begins_a_flow_once_for_an_event_and_no_key_of_a_caller_is_its_own(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy()
+        spec = {"flow": "ship", "source": {"kind": "event"}}
+        refused = await stage.ask("PUT", f"{TRIGGERS}/orders", data=spec)
+        assert (refused.status, "there is no flow ship" in refused.json()["detail"]) == (400, True)
+        flow = {"steps": [{"do": "wait", "name": "word", "event": "word"}]}
+        assert (await stage.ask("PUT", "/v1/namespaces/openfaas-fn/flows/ship", data=flow)).status == 201
+        assert (await stage.ask("PUT", f"{TRIGGERS}/orders", data=spec)).status == 201
+        both = await stage.ask("PUT", f"{TRIGGERS}/both", data={**spec, "function": "hello"})
+        assert (both.status, "not both" in both.json()["detail"]) == (400, True)
+        body = json.dumps(EVENT).encode()
+        for depth in ("4", "5"):  # it came again by another way
+            headers = {**stage.bearer, **STRUCTURED, "x-dayfly-depth": depth}
+            answer = await stage.ask("POST", "/v1/namespaces/openfaas-fn/events", body=body, headers=headers)
+            assert answer.json() == {"events": 1, "delivered": 1}
+        (run,) = await stage.run_log.under_way()
+        assert (run.input, run.depth, run.started_by) == (EVENT, 4, "trigger orders")
+        (kept,) = stage.run_log._keys
+        assert "\n" in kept[2]
+
+    play(story)

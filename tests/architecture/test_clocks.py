@@ -26,6 +26,7 @@ MAY_READ = {
     "providers/local/logs.py": "stamps of log lines",
     "runtimes/python/output.py": "stamps of log lines",
     "storage/blobs.py": "how long ago a file was written",
+    "storage/certificate.py": "from when to when a certificate is good",
 }
 READS = {
     "time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime", "time.asctime",

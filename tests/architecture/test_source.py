@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import LONGEST
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "dayfly"
@@ -148,3 +149,7 @@ def test_nothing_unfinished_is_called_done() -> None:
             if re.search(r"\b(TODO|FIXME|XXX)\b", line):
                 found.append(f"{name(path)}:{number}")
     assert found == []
+
+
+def test_the_files_that_take_longest_are_there() -> None:
+    assert [each for each in LONGEST if not (ROOT / "tests" / each).is_file()] == []

@@ -6,7 +6,6 @@ One platform, one reader: the steps are one test, because each stands on what th
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import tarfile
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 from tests.compat_openfaas.wire import PASSWORD, Answer, Wire
 from tests.contract.registry.real import RealRegistry, why_none
+from tests.ports import free_port
 from tests.system.conftest import end
 from tests.system.driver import Platform, eventually
 from tests.unit.client.image.making import python_base
@@ -148,7 +148,7 @@ scrape_configs:
 
         def by_code() -> dict[str, str]:
             query = urllib.parse.urlencode({"query": "gateway_function_invocation_total"})
-            with urllib.request.urlopen(f"{address}/api/v1/query?{query}", timeout=10) as answer:
+            with urllib.request.urlopen(f"{address}/api/v1/query?{query}", timeout=60) as answer:
                 found = json.load(answer)["data"]["result"]
             return {
                 one["metric"]["code"]: one["value"][1]
@@ -161,7 +161,7 @@ scrape_configs:
 
 def tags(real: RealRegistry) -> list[str]:
     """What the registry says there is of the image."""
-    with urllib.request.urlopen(f"http://{real.host}/v2/reader/hello/tags/list", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{real.host}/v2/reader/hello/tags/list", timeout=60) as answer:
         return sorted(tag for tag in json.load(answer)["tags"] if not tag.startswith("sha256-"))
 
 
@@ -181,9 +181,7 @@ def post(url: str, body: str) -> Answer:
 @contextlib.contextmanager
 def prometheus(folder: Path) -> Iterator[str]:
     """Run Debian's Prometheus by the configuration in the folder, and yield its address once it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     argv = (
         "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
         f"--web.listen-address=127.0.0.1:{port}",
@@ -194,7 +192,7 @@ def prometheus(folder: Path) -> Iterator[str]:
 
         def answers() -> bool:
             assert process.poll() is None, (folder / "prometheus.log").read_text()
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=60):
                 return True
             return False
 

@@ -19,7 +19,7 @@ from typing import Any
 from tests.engine import base
 
 BASE = "dayfly-test/watchdog:1"
-START_S = 30.0
+START_S = 90.0
 
 
 def why_none() -> str:
@@ -103,7 +103,7 @@ class Daemon:
     def docker(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> "subprocess.CompletedProcess[bytes]":
         """Run a `docker` command against it."""
         environ = {**os.environ, "DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": str(self.folder)}
-        done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, env=environ, timeout=60)
+        done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, env=environ, timeout=120)
         assert not check or done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr.decode()}"
         return done
 

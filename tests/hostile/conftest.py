@@ -7,13 +7,16 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import h11
+import msgspec
 import pytest
 import uvloop
 from tests.unit.gateway.conftest import DEADLINE_S, Conversation, Rig
 
 from dayfly.http1.limits import Limits
 
-LIMITS = Limits(body_bytes=1 << 20, header_timeout_s=0.4, body_window_s=0.4, linger_s=0.4)
+LIMITS = Limits(body_bytes=1 << 20, header_timeout_s=30, body_window_s=30, linger_s=0.4)
+QUICK = msgspec.structs.replace(LIMITS, header_timeout_s=0.4, body_window_s=0.4)
+"""For what is to be given up: a machine that is busy must not give up anything else."""
 
 
 class Canary:
@@ -49,7 +52,7 @@ class Canary:
 
 
 Scene = Callable[[Rig, Canary], Awaitable[None]]
-Stage = Callable[[Scene], None]
+Stage = Callable[[Scene, Limits], None]
 
 
 @pytest.fixture
@@ -57,9 +60,9 @@ def stage() -> Iterator[Stage]:
     """Return what runs a scene with a gateway and its canary."""
     folder = Path(tempfile.mkdtemp(prefix="dfhostile"))
 
-    def run(scene: Scene) -> None:
+    def run(scene: Scene, limits: Limits) -> None:
         async def main() -> None:
-            async with asyncio.timeout(DEADLINE_S), Rig(folder, {}, LIMITS) as rig:
+            async with asyncio.timeout(DEADLINE_S), Rig(folder, {}, limits) as rig:
                 canary = Canary()
                 await rig.serve(rig.entry(await rig.replica(canary.script), name="canary"))
                 await scene(rig, canary)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fuzz.differences import LIMITS, cut_differences, differences
 from fuzz.engine import read
+from tests.hostile.conftest import LIMITS as SLOW
+from tests.hostile.conftest import QUICK
 from tests.hostile.corpus import CASES, Case
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def test_the_gateway_calls_what_it_should_and_nothing_else(stage: "Stage", case:
         assert len(canary.targets) == case.calls + 1
         assert canary.targets[-1] == "/last"
 
-    stage(scene)
+    stage(scene, QUICK if 408 in case.statuses else SLOW)
 
 
 async def statuses(client: "Client", case: Case) -> tuple[int, ...]:

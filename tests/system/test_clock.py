@@ -1,21 +1,32 @@
-"""The wall clock of control plane and gateways jumps, by an hour and by a day, both ways: nothing depends on it."""
+"""The wall clock of control plane and gateways jumps, by an hour and by a day, both ways: nothing depends on it.
+
+What is called by the clock is called neither twice nor never.
+"""
 
 import base64
+import json
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chaos.clocks import CannotFake, JumpingClock
 from tests.system.conftest import end
-from tests.system.driver import Platform, Reply, eventually
+from tests.system.driver import Platform, Reply, eventually, kill
 from tests.system.known_address import KnownAddress
 
 HOUR_S, DAY_S = 3600, 86_400
 JUMPS = (HOUR_S, -HOUR_S, DAY_S, 0)
+DUE = """
+def handle(event, context):
+    told = {name.lower(): value for name, value in event.headers.items()}
+    print("due", told.get("x-dayfly-due") or told["ce-time"], flush=True)
+"""
 SAY = "def handle(event, context):\n    print(event.body.decode())\n    return event.body\n"
 
 
@@ -52,19 +63,21 @@ class Caller(threading.Thread):
         self._connection.close()
 
 
-@pytest.fixture
-def jumping(scratch: Path) -> Iterator[tuple[Platform, JumpingClock]]:
+@pytest.fixture(scope="module")
+def jumping() -> Iterator[tuple[Platform, JumpingClock]]:
     """A running platform, and its clock."""
-    try:
-        clock = JumpingClock(scratch / "clock")
-    except CannotFake as error:
-        pytest.skip(f"{error}; as root, `apt-get install faketime` changes that")
-    platform = KnownAddress(scratch / "data", clock.environ)
-    try:
-        platform.start()
-        yield platform, clock
-    finally:
-        end(platform)
+    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
+        Path(name).chmod(0o755)
+        try:
+            clock = JumpingClock(Path(name) / "clock")
+        except CannotFake as error:
+            pytest.skip(f"{error}; as root, `apt-get install faketime` changes that")
+        platform = KnownAddress(Path(name) / "data", clock.environ)
+        try:
+            platform.start()
+            yield platform, clock
+        finally:
+            end(platform)
 
 
 def as_admin(platform: Platform, path: str, listener: str = "gateway_url") -> Reply:
@@ -148,6 +161,91 @@ def jump_about(clock: JumpingClock, platform: Platform, caller: Caller, before: 
         after = counters(platform)
         assert {name for name, value in before.items() if after.get(name, value) < value} == set()
         before = after
+
+
+class Moments:
+    """Sets the clock by what it shows, and reads for which moments functions were called."""
+
+    def __init__(self, platform: Platform, clock: JumpingClock) -> None:
+        self._platform = platform
+        self._clock = clock
+        self._first = (time.time() // HOUR_S + 3) * HOUR_S
+        """What the machine's clock will not reach."""
+
+    def at(self, hours: float) -> str:
+        """Return the moment so many hours after the first."""
+        return datetime.fromtimestamp(self._first + hours * HOUR_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def set(self, hours: float, seconds: int = 0) -> None:
+        """Let the clock show that moment, or some seconds later."""
+        self._clock.jump(round(self._first + hours * HOUR_S + seconds - time.time()))
+
+    def set_and_seen(self, hours: float, seconds: int = 0) -> None:
+        """Do so and return when every function was looked at since: one is due each second."""
+        self.set(hours, seconds)
+        low, high = (self.at(hours + each / HOUR_S) for each in (seconds - 1, seconds + 300))
+        eventually(f"{low} is seen", lambda: [each for each in self.of("ticking") if low < each < high], deadline_s=60)
+
+    def of(self, function: str) -> list[str]:
+        """Return the moments that the function was called for."""
+        found = as_admin(self._platform, f"/v1/namespaces/openfaas-fn/functions/{function}/logs?tail=100")
+        texts = [str(json.loads(line)["text"]) for line in found.body.splitlines()]
+        return sorted(text.removeprefix("due ") for text in texts if text.startswith("due "))
+
+    def wait(self, function: str, hours: float) -> None:
+        """Return when the function was called for that moment."""
+        moment = self.at(hours)
+        eventually(f"{function} is called for {moment}", lambda: moment in self.of(function), deadline_s=60)
+
+
+@pytest.mark.timeout(240)
+def test_a_clock_that_jumps_calls_for_each_moment_once_and_loses_none(
+    jumping: tuple[Platform, JumpingClock], scratch: Path
+) -> None:
+    platform, clock = jumping
+    moments = Moments(platform, clock)
+    clock.jump(0)
+    cron, half_hours = ("--annotation", "topic=cron-function"), "schedule=0,30 * * * *"
+    platform.deploy_function(scratch / "punctual", DUE, *cron, "--annotation", half_hours)
+    skip = "com.dayfly.cron.missed=skip"
+    platform.deploy_function(scratch / "skipping", DUE, *cron, "--annotation", half_hours, "--annotation", skip)
+    platform.deploy_function(scratch / "ticking", DUE, *cron, "--annotation", "schedule=@every 1s")
+    platform.deploy_function(scratch / "triggered", DUE)
+    platform.ok("trigger", "create", "half-hours", "--function", "triggered", "--kind", "cron", "--set", half_hours)
+    moments.set(0, 600)  # Some hours are not there: the last moment stands for all.
+    moments.wait("punctual", 0)
+    moments.wait("triggered", 0)
+    moments.set_and_seen(0.5, -2)
+    moments.wait("punctual", 0.5)
+    moments.set_and_seen(-0.5, -600)  # An hour comes again.
+    moments.set(-0.5, 600)
+    moments.wait("punctual", -0.5)
+    moments.set_and_seen(0.5, 600)  # What it asks for now it has been called for.
+    moments.set(25, 600)  # A day is not there.
+    moments.wait("punctual", 25)
+    moments.set(49, 600)  # And one more, over a restart.
+    kill_control(platform)
+    moments.wait("punctual", 49)
+    moments.wait("triggered", 49)
+    moments.set(0.5, 1200)  # Two days come again, and who has forgotten asks for what was called for.
+    kill_control(platform)
+    moments.set(1, 600)
+    moments.wait("punctual", 1)
+    moments.wait("triggered", 1)
+    assert moments.of("punctual") == [moments.at(hours) for hours in (-0.5, 0, 0.5, 1, 25, 49)]
+    triggered, skipping = moments.of("triggered"), moments.of("skipping")
+    assert sorted(set(triggered)) == triggered, "no moment twice"
+    assert sorted(set(skipping)) == skipping
+    assert set(skipping) <= {moments.at(0.5)}, "nothing is made up for"
+    clock.jump(0)
+
+
+def kill_control(platform: Platform) -> None:
+    """Kill the control plane and wait for the next."""
+    (pid,) = platform.pids("control")
+    kill(pid)
+    eventually("another control plane is there", lambda: platform.pids("control") not in ([], [pid]), deadline_s=60)
+    eventually("it answers", lambda: platform.ask("GET", "/v1/openapi.json").status == 200, deadline_s=60)
 
 
 def test_whoever_guesses_passwords_waits_no_less_when_the_clock_is_set(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ports import free_port
 from tests.system.author import Author
 from tests.system.driver import DEADLINE_S, Platform, Reply, children_of, eventually
 
@@ -105,8 +106,7 @@ class Call:
 
 @pytest.mark.timeout(180)
 def test_an_editor_stops_a_function_by_the_authors_path_and_looks_at_it(scratch: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     author = Author(scratch)
     author.write(HANDLER.format(1))
     path = scratch / "hello" / "handler.py"

@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.system.conftest import end
 from tests.system.driver import Platform, eventually, kill
 
 CODE = """
@@ -146,3 +148,73 @@ def test_a_proxy_that_leaves_serves_what_it_has_and_another_takes_its_place(
     eventually("the first has gone", lambda: zygote not in platform.pids("zygote"))
     assert "outside /plain" in ask(outside)
     assert platform.pids("egress") == [egress]
+
+
+class Silent(Platform):
+    """A platform whose machine has a resolver that takes questions and never answers, until it is told otherwise."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(60)
+        place = f"127.77.{os.getpid() % 250 + 1}.53"
+        try:
+            self.socket.bind((place, 53))
+        except OSError as error:
+            pytest.skip(f"a resolver cannot be had at {place}: {error}")
+        (scratch / "nsswitch.conf").write_text("hosts: files dns\n")
+        self._resolvers = scratch / "resolv.conf"
+        self.ask_at(place)
+        files = [name for name in ("resolv.conf", "nsswitch.conf") if Path("/etc", name).exists()]
+        mounts = [f"mount --bind {scratch}/{name} /etc/{name}" for name in files]
+        inside = ("unshare", "--mount", "sh", "-c", " && ".join([*mounts, 'exec "$@"']), "sh")
+        if "resolv.conf" not in files or subprocess.run([*inside, "true"], check=False).returncode:
+            pytest.skip("another resolver takes root and a mount namespace")
+        super().__init__(scratch / "data", prefix=inside)
+
+    def ask_at(self, place: str) -> None:
+        """Let the machine ask there from now on."""
+        self._resolvers.write_text(f"nameserver {place}\noptions timeout:5 attempts:2\n")
+
+
+@pytest.fixture
+def silent(scratch: Path) -> Iterator[Silent]:
+    platform = Silent(scratch)
+    try:
+        yield platform
+    finally:
+        end(platform)
+        platform.socket.close()
+
+
+@pytest.mark.timeout(150)
+def test_a_resolver_that_hangs_or_refuses_is_told_and_keeps_nobody_else_waiting(
+    silent: Silent, scratch: Path, outside: int
+) -> None:
+    silent.start()
+    patient = CODE.replace("timeout=10", "timeout=50")
+    silent.deploy_function(scratch / "asks", patient, "--allow", "public")
+    silent.deploy_function(scratch / "other", patient, "--allow", f"tcp://localhost:{outside}")
+
+    def ask(name: str, kind: str, target: str, port: int) -> str:
+        return silent.ask("POST", f"/function/{name}", json.dumps([kind, target, port]).encode()).body.decode()
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(ask, "asks", "http", f"name{number}.example.com", 80) for number in range(8)]
+        for _ in range(4):
+            silent.socket.recv(512)
+        body, hook = (
+            json.dumps(["plain", "127.0.0.1", outside]).encode(),
+            {"X-Callback-Url": "http://hook.example.com/"},
+        )
+        assert silent.ask("POST", "/async-function/other", body, headers=hook).status == 202
+        again = silent.ask("POST", "/async-function/other", body).headers["x-call-id"]
+        assert "outside /plain" in ask("other", "plain", "127.0.0.1", outside), "its door leads to a name as well"
+        token = {"Authorization": f"Bearer {(silent.data_dir / 'run' / 'token').read_text()}"}
+        done = silent.ask("GET", f"/v1/calls/{again}?wait=50s", headers=token).json()
+        assert done["state"] == "done", done
+        for answer in asked:
+            said = answer.result(60)
+            assert said.startswith("502 Dayfly's egress proxy: name"), said
+            assert "cannot be looked up: no resolver answers within 8s." in said
+    silent.ask_at("127.77.0.1")
+    assert "cannot be looked up: Temporary failure in name resolution." in ask("asks", "http", "name.example.com", 80)

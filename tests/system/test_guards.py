@@ -37,6 +37,25 @@ module.exports = async (event, context) => {
   return context.status(200).succeed(answer.status === 200 ? text : `${answer.status} ${text}`);
 };
 """
+PYTHON_STARTER = """
+import json, urllib.request
+def handle(event, context):
+    print("ran at", event.headers["X-Dayfly-Depth"], flush=True)
+    told = json.loads(event.body)
+    headers = {"Authorization": told["token"], "Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(told["url"], event.body, headers), timeout=20) as answer:
+        return json.loads(answer.read())["run"]["id"]
+"""
+NODE_STARTER = """
+module.exports = async (event, context) => {
+  console.log('ran at', event.headers['x-dayfly-depth']);
+  const told = event.body;
+  const headers = { Authorization: told.token, 'Content-Type': 'application/json' };
+  const answer = await fetch(told.url, { method: 'POST', body: JSON.stringify(told), headers });
+  return context.status(200).succeed((await answer.json()).run.id);
+};
+"""
+RUNS = "/v1/namespaces/openfaas-fn/flow-runs"
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +77,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         (folder / "node-loop").mkdir()
         (folder / "node-loop" / "handler.js").write_text(NODE_LOOP)
         platform.ok("deploy", "node-loop", "--handler", str(folder / "node-loop"), "--lang", "node", *allow)
+        platform.deploy_function(folder / "starter", PYTHON_STARTER, *allow)
+        (folder / "node-starter").mkdir()
+        (folder / "node-starter" / "handler.js").write_text(NODE_STARTER)
+        platform.ok("deploy", "node-starter", "--handler", str(folder / "node-starter"), "--lang", "node", *allow)
         yield Door(platform)
     finally:
         end(platform)
@@ -102,6 +125,28 @@ def test_one_that_is_called_back_by_itself_is_cut(running: Door) -> None:
     running.submit("loop", b"", X_Callback_Url=url)
     eventually("it was cut", lambda: re.search("callback failed .*answered 508", running.platform.log()))
     eventually("its log is whole", lambda: sorted([*before, 1, 2, 3, 4]) == depths(running, "loop"))
+
+
+@pytest.mark.parametrize("name", ["starter", "node-starter"])
+def test_a_circle_by_way_of_a_flow_is_cut(running: Door, name: str) -> None:
+    running.platform.ok("flow", "create", name, "--step", name)
+    path = f"/v1/namespaces/openfaas-fn/flows/{name}/runs"
+    told = {"url": running.platform.status()["gateway_url"] + path, "token": running.login["Authorization"]}
+    body = json.dumps(told).encode()
+    assert running.ask("POST", path, body, Content_Type="application/json", **running.login).status == 202
+
+    def found() -> list[dict[str, object]]:
+        runs = running.api("GET", f"{RUNS}?flow={name}").json()
+        return sorted(runs, key=lambda run: run["started_unix_ms"])
+
+    eventually("the circle ends", lambda: {run["state"] for run in found()} == {"done", "failed"})
+    *before, last = found()
+    assert [run["state"] for run in before] == ["done"] * 4
+    error = last["error"]
+    assert isinstance(error, dict)
+    assert (error["code"], error["status"]) == ("function_failed", 508)
+    assert "loop_detected" in error["body"]
+    assert depths(running, name) == [1, 2, 3, 4]
 
 
 def call(running: Door, name: str = "thrifty") -> int:

@@ -1,16 +1,22 @@
 """Payloads and replays on the real platform: what failed is mended and made once more; no secret is on the disk."""
 
 import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.system.driver import Platform
+from tests.system.driver import Platform, eventually
 from tests.system.test_calls import Door
 
 BROKEN = """
-import json
+import json, time
 def handle(event, context):
     order = json.loads(event.body)
+    if "wait" in order:
+        print("thinks about it", flush=True)
+        time.sleep(order["wait"])
     return {"statusCode": 200, "body": {"total": order["price"] * order["count"], "token": "answer-hunter2"}}
 """
 MENDED = BROKEN.replace('order["count"]', 'order.get("count", 1)')
@@ -23,7 +29,7 @@ KEPT = (
 )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_call_that_failed_is_replayed_once_its_function_is_mended(platform: Platform, scratch: Path) -> None:
     platform.start()
     platform.deploy_function(scratch / "bill", BROKEN, *KEPT)
@@ -36,6 +42,7 @@ def test_a_call_that_failed_is_replayed_once_its_function_is_mended(platform: Pl
     failed = bill({"price": 7})
     card = {"price": 1, "count": 2, "card": {"number": "body-hunter2"}}
     secret = bill(card, "/function/bill?token=query-hunter2", {"Authorization": "Bearer header-hunter2"})
+    second = bill({"price": 4711})
     none = bill({"price": 7}, "/function/plain")
 
     shown = platform.ok("call", secret, "--payload")
@@ -56,7 +63,7 @@ def test_a_call_that_failed_is_replayed_once_its_function_is_mended(platform: Pl
     assert many.code == 1
     assert [line for line in many.out.splitlines() if failed in line and "500 → 200" in line]
     assert [line for line in many.out.splitlines() if none in line and "not replayed" in line]
-    assert "1 replayed: 0 the same, 1 different; 1 not." in many.out
+    assert "2 replayed: 0 the same, 2 different; 1 not." in many.out
     made = door.listed(f"trigger=replay%20{failed}")
     assert [(each["trigger"], each["status"], each["path"]) for each in made] == [(f"replay {failed}", 200, "/a")] * 2
 
@@ -67,10 +74,43 @@ def test_a_call_that_failed_is_replayed_once_its_function_is_mended(platform: Pl
     edited = editor.run("replay", secret, "--edit", "-o", "json")
     assert json.loads(edited.out)["new"]["status"] == 200, edited
     assert json.loads(edited.out)["target"] == "/?token=mine"
-    other = platform.run("replay", failed, "--revision", "1")
-    assert other.code == 69, other
-    assert "2 serves" in other.err
+    _replay_on_the_first_revision(platform, door, failed, second)
     platform.stop()
     for each in (platform.data_dir / "records").glob("calls.*"):
         content = each.read_bytes()
         assert not [secret for secret in SECRETS if secret in content], each
+
+
+def _replay_on_the_first_revision(platform: Platform, door: Door, failed: str, second: str) -> None:
+    """Revision 1 is kept and broken; revision 2 serves meanwhile, also while the control plane is killed."""
+
+    def replicas() -> set[str]:
+        return {each.name for each in (platform.data_dir / "run" / "r").glob("*.sock")}
+
+    serving = replicas()
+    assert serving
+    gone = platform.run("replay", failed, "--revision", "9")
+    assert (gone.code, "revision 9 of bill is not kept; these are: 1, 2" in gone.err) == (66, True), gone
+    before = len(door.listed("function=bill"))
+    many = platform.run("replay", "--failed", "--since", "1h", "--function", "bill", "--revision", "1")
+    assert (many.code, "2 replayed: 2 the same, 0 different; 0 not." in many.out) == (0, True), many
+    after = door.listed("function=bill")
+    made = after[: len(after) - before]
+    assert sorted((each["trigger"], each["status"], each["revision"]) for each in made) == sorted(
+        (f"replay {each}", 500, 1) for each in (failed, second)
+    )
+    assert len({each["replica"] for each in made}) == 1, "the batch has one replica"
+    assert door.ask("POST", "/function/bill", b'{"price": 7}').status == 200, "nobody else's call gets there"
+
+    logs = "/v1/namespaces/openfaas-fn/functions/bill/logs"
+    slow = Platform(platform.data_dir, {"EDITOR": "sed -i 's/4711/4711, \"wait\": 3/'"})
+    with ThreadPoolExecutor(1) as pool:
+        replaying = pool.submit(slow.run, "replay", second, "--revision", "1", "--edit")
+        eventually("it is called", lambda: replaying.done() or b"thinks about it" in door.api(logs).body)
+        (control,) = platform.pids("control")
+        os.kill(control, signal.SIGKILL)
+        # Where the machine is so busy that the call was over before the kill, the replica waited for another.
+        assert replaying.result().code in (0, 69), replaying.result()
+    eventually("the control plane is back", lambda: platform.pids("control") not in ([], [control]))
+    eventually(f"only {serving} are left", lambda: replicas() == serving, deadline_s=60)
+    assert door.ask("POST", "/function/bill", b'{"price": 7}').status == 200

@@ -11,6 +11,7 @@ from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
 from dayfly.api.scope import IN_PATH, namespace_of, principal_of
 from dayfly.api.services import Services
+from dayfly.model.depth import HEADER, parse_depth
 from dayfly.model.errors import InvalidRequest
 from dayfly.model.flow_data import MAX_DATA_BYTES, to_data
 from dayfly.model.flow_run import RunState
@@ -46,7 +47,7 @@ async def start(services: Services, request: Request) -> Response:
     namespace, name = namespace_of(request), parse_flow_name(request.path_params["name"])
     report = await services.runs.start(
         namespace, name, await _data(request), by=principal_of(request).name,
-        key=request.headers.get("idempotency-key", ""),
+        key=request.headers.get("idempotency-key", ""), depth=_depth(request),
     )  # fmt: skip
     if wait_s:
         report = await services.runs.report(namespace, report.run.id, wait_s)
@@ -118,13 +119,20 @@ async def judge(services: Services, request: Request) -> Response:
 async def rerun(services: Services, request: Request) -> Response:
     """Begin a run that keeps what came before the step, and takes it and all that follows anew."""
     asked = await read_json(request, Rerun)
-    report = await services.runs.rerun(namespace_of(request), _run(request), asked, by=principal_of(request).name)
+    report = await services.runs.rerun(
+        namespace_of(request), _run(request), asked, by=principal_of(request).name, depth=_depth(request)
+    )
     return json_answer(report, 202)
 
 
 async def _data(request: Request) -> object:
     body = await read_body(request, MAX_DATA_BYTES, hint=_HINT)
     return to_data(body, request.headers.get("content-type", ""))
+
+
+def _depth(request: Request) -> int:
+    """Return how deep the call of a function is that asks; 0 when none's does."""
+    return parse_depth(request.headers.get(HEADER, ""))
 
 
 def _run(request: Request) -> str:

@@ -40,11 +40,13 @@ class Flows(Protocol):
 class Runs(Protocol):
     """The use cases of runs. All raise StoreUnavailable."""
 
-    async def start(self, namespace: NamespaceName, flow: str, given: Any, *, by: str, key: str = "") -> RunReport:
+    async def start(
+        self, namespace: NamespaceName, flow: str, given: Any, *, by: str, key: str = "", depth: int = 0
+    ) -> RunReport:
         """Begin a run of the flow. Raises NotFound, NotSupported, LimitExceeded, InvalidRequest, KeyReused."""
         ...
 
-    async def rerun(self, namespace: NamespaceName, run_id: str, asked: Rerun, *, by: str) -> RunReport:
+    async def rerun(self, namespace: NamespaceName, run_id: str, asked: Rerun, *, by: str, depth: int = 0) -> RunReport:
         """Begin a run that goes on from a step of another. Raises NotFound, Conflict, NotSupported, LimitExceeded."""
         ...
 

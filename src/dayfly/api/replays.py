@@ -4,6 +4,8 @@ What is sent is what is kept, so that a request of which something was redacted 
 get what nobody ever sent. Whoever knows the missing part sends the request along.
 """
 
+from contextlib import AbstractAsyncContextManager, nullcontext
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,12 +17,14 @@ from dayfly.api.routes import Routes
 from dayfly.api.scope import IN_PATH, namespace_of
 from dayfly.api.services import Services
 from dayfly.decide.redaction import redacted_body, redacted_headers
+from dayfly.model.apart import Apart
 from dayfly.model.direct import DirectCall, Method, is_ours
 from dayfly.model.errors import Conflict, InvalidRequest, NotFound, NotSupported
 from dayfly.model.invocation import Invocation
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, is_call_id, new_call_id
 from dayfly.model.payload import CallPayload, told_payloads
 from dayfly.model.replay import MAX_ANSWER_BYTES, Replay, ReplayedRequest, ReplayOrder, ReplaySide
+from dayfly.model.status import FunctionStatus
 
 _MAX_ORDER_BYTES = 4 * 2**20
 _DROPPED = "header idempotency-key"
@@ -41,33 +45,36 @@ async def replay(services: Services, request: Request) -> Response:
     call_id = request.path_params["call"]
     record, payload = await _found(services, namespace_of(request), call_id, order.number)
     key = FunctionKey(NamespaceName(record.namespace), FunctionName(record.function))
-    status = await services.plane.status(key)
-    if order.revision and (status.rollout is not None or order.revision != status.revision):
-        serving = "two revisions share the calls" if status.rollout is not None else f"{status.revision} serves"
-        raise NotSupported(
-            f"Revision {order.revision} of {key.name} cannot be replayed against: {serving}",
-            hint=f"Make it serve first: dayfly rollback {key.name} --to {order.revision}",
-        )
     sent = order.request if order.request is not None else _as_it_was(payload)
     call = DirectCall(method=sent.method, target=sent.target, headers=sent.headers)
     call.check()
     new_id = new_call_id()
-    answer, body = await services.direct.call(
-        key, call, sent.body, call_id=new_id, peer=peer_address(request), trigger=f"replay {call_id}"
-    )
+    status = await services.plane.status(key)
+    async with _replica(services, status, order.revision) as apart:
+        answer, body = await services.direct.call(
+            key, call, sent.body,
+            call_id=new_id, peer=peer_address(request), trigger=f"replay {call_id}", apart=apart,
+        )  # fmt: skip
     policy = told_payloads(status.spec.annotations)
     redact = {*payload.redact, *(policy.redact if policy is not None else ())}
     body, _ = redacted_body(body, answer.headers, redact)
     headers, _ = redacted_headers(answer.headers, redact)
     new = ReplaySide(
-        call_id=new_id, revision=status.revision, status=answer.status, headers=headers, body=body[:MAX_ANSWER_BYTES],
-        cut=len(body) > MAX_ANSWER_BYTES, milliseconds=answer.seconds * 1000,
+        call_id=new_id, revision=order.revision or status.revision, status=answer.status, headers=headers,
+        body=body[:MAX_ANSWER_BYTES], cut=len(body) > MAX_ANSWER_BYTES, milliseconds=answer.seconds * 1000,
     )  # fmt: skip
     old = ReplaySide(
         call_id=record.id, revision=record.revision, status=record.status, headers=payload.answer_headers,
         body=payload.answer_body, cut=payload.answer_cut, milliseconds=record.total_ms,
     )  # fmt: skip
     return json_answer(Replay(function=str(key), method=sent.method, target=sent.target, old=old, new=new))
+
+
+def _replica(services: Services, status: FunctionStatus, revision: int) -> AbstractAsyncContextManager[Apart | None]:
+    """Return what has a replica of the revision; none is needed where all calls get to it anyway."""
+    if not revision or (status.rollout is None and revision == status.revision):
+        return nullcontext()
+    return services.plane.apart(status.spec.key, revision)
 
 
 async def _found(services: Services, namespace: str, call_id: str, number: int) -> tuple[Invocation, CallPayload]:

@@ -7,7 +7,7 @@ and the control plane never learns that HTTP exists.
 import dataclasses
 import platform
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Literal, Protocol
 
 import msgspec
@@ -20,6 +20,7 @@ from dayfly.api.routing import Routes
 from dayfly.api.sources import Builder, Bundles, Images
 from dayfly.api.triggering import Intake, Triggers
 from dayfly.model.access import Principal
+from dayfly.model.apart import Apart
 from dayfly.model.budget import Used
 from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
@@ -88,6 +89,13 @@ class Plane(Protocol):
 
     async def promote(self, key: FunctionKey) -> FunctionStatus:
         """Let a canary under way take over now. Raises NotFound, Conflict when there is none."""
+        ...
+
+    def apart(self, key: FunctionKey, revision: int) -> AbstractAsyncContextManager[Apart]:
+        """Have a replica of any revision that is kept, for calls of the platform.
+
+        Raises NotFound, QuotaExceeded, BuildFailed, FunctionFailed, InvalidSpec, Unavailable.
+        """
         ...
 
     async def refresh_load(self) -> None:
@@ -188,7 +196,15 @@ class DirectCalls(Protocol):
         ...
 
     async def call(
-        self, key: FunctionKey, call: DirectCall, body: bytes, *, call_id: str, peer: str, trigger: str = "console"
+        self,
+        key: FunctionKey,
+        call: DirectCall,
+        body: bytes,
+        *,
+        call_id: str,
+        peer: str,
+        trigger: str = "console",
+        apart: Apart | None = None,
     ) -> tuple[DirectAnswer, bytes]:
         """Make the call and return its answer and that one's body. Raises Unavailable, NotSupported."""
         ...

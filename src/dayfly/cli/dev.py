@@ -44,8 +44,9 @@ DEBUG_PORT = 5678
 @namespace_option
 @gateway_option
 def command(
-    env: tuple[tuple[str, str], ...], debug: bool, debug_port: int, namespace: str, gateway: str, **given: Any
-) -> None:
+    env: tuple[tuple[str, str], ...], debug: bool, debug_port: int, namespace: str, gateway: str,
+    has_triggers: bool = False, **given: Any
+) -> None:  # fmt: skip
     """Deploy functions again whenever they are saved.
 
     With no argument, the functions of stack.yaml in this folder, or the function in this folder; else those named, or
@@ -95,7 +96,11 @@ def command(
             stack.callback(adapter.stop)
         screen.say(_greeting(target, stays=stays, adapter=adapter))
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_write(partial(find, target.own_namespace), target, screen, adapter, stays=stays))
+            asyncio.run(
+                _write(
+                    partial(find, target.own_namespace), target, screen, adapter, stays=stays, has_triggers=has_triggers
+                )
+            )
         screen.say("" if stays else "\nThe private platform ends, and its functions with it.")
 
 
@@ -112,13 +117,14 @@ def _greeting(target: "Target", *, stays: bool, adapter: "Adapter | None") -> st
 
 
 async def _write(
-    find: Callable[[], Sources], target: "Target", screen: "Screen", adapter: "Adapter | None", *, stays: bool
-) -> None:
+    find: Callable[[], Sources], target: "Target", screen: "Screen", adapter: "Adapter | None", *, stays: bool,
+    has_triggers: bool
+) -> None:  # fmt: skip
     from dayfly.cli.loop.session import Writing
     from dayfly.client.asynchronous import AsyncClient
 
     async with AsyncClient(target=target, transport=current_session().async_transport) as client:
-        await Writing(find, client, screen, stays=stays, adapter=adapter).run()
+        await Writing(find, client, screen, stays=stays, adapter=adapter, has_triggers=has_triggers).run()
 
 
 @contextlib.contextmanager

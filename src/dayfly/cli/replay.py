@@ -11,7 +11,16 @@ from dayfly.cli.payload_edit import edited
 from dayfly.cli.replay_text import differs, replay_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress, for_stdout
-from dayfly.model.errors import Conflict, InvalidRequest, NotFound, NotSupported, Unavailable
+from dayfly.model.errors import (
+    BuildFailed,
+    Conflict,
+    FunctionFailed,
+    InvalidRequest,
+    NotFound,
+    NotSupported,
+    QuotaExceeded,
+    Unavailable,
+)
 from dayfly.model.function import MAX_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -21,6 +30,8 @@ if TYPE_CHECKING:
     from dayfly.model.replay import Replay
 
 _WIDTHS = (36, 15, 10, 15)
+_OF_ONE = (Conflict, InvalidRequest, NotFound, NotSupported, Unavailable, FunctionFailed, BuildFailed, QuotaExceeded)
+"""Refusals of one call after which the next may well be made."""
 
 
 @click.command("replay")
@@ -29,7 +40,9 @@ _WIDTHS = (36, 15, 10, 15)
 @click.option("--since", default="", metavar="SPAN|TIME", help="With --failed: since 1h ago, or an RFC 3339 time.")
 @click.option("--function", default="", metavar="NAME", help="With --failed: only calls of this function.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="With --failed: so many.")
-@click.option("--revision", type=click.IntRange(1), default=None, help="Only if this revision gets the calls.")
+@click.option(
+    "--revision", type=click.IntRange(1), default=None, help="To this revision, any that is kept; else to what serves."
+)
 @click.option("--edit", is_flag=True, help="Edit the request first, in $EDITOR.")
 @namespace_option
 @gateway_option
@@ -57,7 +70,7 @@ def command(
     Examples:
       dayfly replay 6fe767f2-aab4-4fed-9ec1-cf14653a0057
       dayfly replay 6fe767f2-aab4-4fed-9ec1-cf14653a0057 --edit
-      dayfly replay --failed --since 1h --function bill
+      dayfly replay --failed --since 1h --function bill --revision 3
     """
     if bool(call) == failed:
         raise InvalidRequest("Give the ID of a call, or --failed.")
@@ -104,7 +117,7 @@ def _replay_all(client: "Client", found: "list[Invocation]", revision: int, outp
             continue
         try:
             replay = client.replay_call(each.id, each.namespace, number=each.number, revision=revision)
-        except (Conflict, InvalidRequest, NotFound, NotSupported, Unavailable) as refusal:
+        except _OF_ONE as refusal:
             refused += 1
             if output == "table":
                 row = [each.id, each.function, str(each.status), took(each.total_ms), f"not replayed: {refusal}"]

@@ -26,8 +26,8 @@ def command() -> None:
     """Make, list, pause, try and remove triggers, which call functions when something happens.
 
     A trigger has a source of events, which may be the clock, a webhook, a broker, a database, a bucket, a folder, or
-    another function's end; a filter, if not all of them count; and a function. Every event is in the queue before it
-    is acknowledged to its source.
+    another function's end; a filter, if not all of them count; and a function, or a flow. Every event is in the queue,
+    or in the run's log, before it is acknowledged to its source.
 
     \b
     Examples:
@@ -40,6 +40,7 @@ def command() -> None:
 @command.command("create")
 @click.argument("name")
 @click.option("--function", default="", metavar="NAME", help="Whom to call.  [default: all with the topic annotated]")
+@click.option("--flow", default="", metavar="NAME", help="The flow to begin instead, with the event as its input.")
 @click.option("--kind", required=True, type=click.Choice(KINDS), help="What kind of source it has.")
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="What the source is told; lists by commas."
@@ -51,7 +52,7 @@ def command() -> None:
 @gateway_option
 @namespace_option
 def create(
-    name: str, function: str, kind: str, settings: tuple[str, ...], secret: str, filter_: str, paused: bool,
+    name: str, function: str, flow: str, kind: str, settings: tuple[str, ...], secret: str, filter_: str, paused: bool,
     replaces: bool, gateway: str, namespace: str,
 ) -> None:  # fmt: skip
     """Make a trigger. `dayfly trigger kinds` lists what each kind of source can be told.
@@ -62,6 +63,7 @@ def create(
       dayfly trigger create on-push --function build --kind webhook --secret github-webhook
       dayfly trigger create big --function audit --kind event --set types='com.example.*' \\
         --filter 'data.total > `1000`'
+      dayfly trigger create paid --flow ship-order --kind event --set types=com.example.order.paid
       dayfly trigger create then --function notify --kind function --set name=report --set outcome=both
     """
     from dayfly.model.trigger import TriggerSpec
@@ -69,8 +71,8 @@ def create(
     source = source_of(kind, settings, secret)
     with connect(gateway) as client:
         spec = TriggerSpec(
-            name=name, namespace=namespace or client.namespace, function=function, source=source, filter=filter_,
-            paused=paused,
+            name=name, namespace=namespace or client.namespace, function=function, flow=flow, source=source,
+            filter=filter_, paused=paused,
         )  # fmt: skip
         with Progress("making the trigger"):
             client.put_trigger(spec, mode="upsert" if replaces else "create")
@@ -219,16 +221,19 @@ def kinds_(kind: str | None) -> None:
 
 
 def _what(spec: "TriggerSpec") -> str:
-    called = spec.function or "functions by topic"
-    return f"{spec.source.kind} to {called}"
+    return f"{spec.source.kind} to {_target(spec, 'functions by topic')}"
+
+
+def _target(spec: "TriggerSpec", topic: str) -> str:
+    return f"flow {spec.flow}" if spec.flow else spec.function or topic
 
 
 def _table(triggers: "list[TriggerStatus]") -> str:
-    rows = [["NAME", "KIND", "FUNCTION", "STATE", "DELIVERED", "FILTERED", "FAILED"]]
+    rows = [["NAME", "KIND", "TARGET", "STATE", "DELIVERED", "FILTERED", "FAILED"]]
     for one in triggers:
         spec, standing = one.spec, one.standing
         counts = [str(each) for each in (standing.delivered, standing.filtered, standing.failed)]
-        rows.append([spec.name, spec.source.kind, spec.function or "by topic", standing.state, *counts])
+        rows.append([spec.name, spec.source.kind, _target(spec, "by topic"), standing.state, *counts])
     return columns(rows, (20, 10, 20, 10, 9, 8, 6))
 
 
@@ -241,7 +246,7 @@ def _fields(status: "TriggerStatus") -> list[tuple[str, str]]:
     return [
         ("Name", spec.name),
         ("Namespace", spec.namespace),
-        ("Function", spec.function or "all with the topic annotated"),
+        ("Flow", spec.flow) if spec.flow else ("Function", spec.function or "all with the topic annotated"),
         ("Source", "; ".join(source)),
         ("Filter", spec.filter or "<none>"),
         ("State", standing.state),

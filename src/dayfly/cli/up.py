@@ -122,4 +122,4 @@ def _watch(context: click.Context, given: dict[str, Any]) -> None:
     if given.get("handler") or given.get("image"):
         raise InvalidRequest("--watch is about the functions of a stack file.", hint="`dayfly dev DIR` takes a folder.")
     named = {name: given[name] for name in ("stack_file", "envsubst", "env", "namespace", "gateway") if name in given}
-    context.invoke(dev, targets=(given["name"],) if given.get("name") else (), **named)
+    context.invoke(dev, targets=(given["name"],) if given.get("name") else (), has_triggers=True, **named)

@@ -10,9 +10,10 @@ from dayfly.client.trigger_kinds import is_list, settings
 from dayfly.client.yaml_text import Tree
 from dayfly.model.errors import InvalidRequest, NotFound
 from dayfly.model.function import FunctionSpec
-from dayfly.model.trigger import TriggerSpec
+from dayfly.model.trigger import TriggerSpec, TriggerStatus
 
 if TYPE_CHECKING:
+    from dayfly.client.asynchronous import AsyncClient
     from dayfly.client.blocking import Client
 
 
@@ -49,14 +50,29 @@ def settle_triggers(client: "Client", spec: FunctionSpec, wanted: Iterable[Trigg
 
     Raises as `put_trigger` does.
     """
-    kept = set()
+    wanted = tuple(wanted)
     for each in wanted:
         client.put_trigger(msgspec.structs.replace(each, namespace=spec.namespace))
-        kept.add(each.name)
     try:
         found = client.list_triggers(spec.namespace)
     except NotFound:  # A platform that knows no triggers has none to take away.
         return
-    for status in found:
-        if status.spec.bound and status.spec.function == spec.name and status.spec.name not in kept:
-            client.remove_trigger(status.spec.name, namespace=spec.namespace)
+    for name in _left_over(found, spec, wanted):
+        client.remove_trigger(name, namespace=spec.namespace)
+
+
+async def settle_triggers_while_writing(
+    client: "AsyncClient", spec: FunctionSpec, wanted: tuple[TriggerSpec, ...]
+) -> None:
+    """The same, from an event loop, on a platform that knows triggers. Raises as `put_trigger` does."""
+    for each in wanted:
+        await client.put_trigger(msgspec.structs.replace(each, namespace=spec.namespace))
+    for name in _left_over(await client.list_triggers(spec.namespace), spec, wanted):
+        await client.remove_trigger(name, namespace=spec.namespace)
+
+
+def _left_over(found: Iterable[TriggerStatus], spec: FunctionSpec, wanted: tuple[TriggerSpec, ...]) -> list[str]:
+    """Return which of the function's own triggers no stack file names any more."""
+    kept = {each.name for each in wanted}
+    own = (status.spec for status in found if status.spec.bound and status.spec.function == spec.name)
+    return [each.name for each in own if each.name not in kept]

@@ -1,4 +1,4 @@
-"""What a person asks of a function's revisions: deploy one, go back to one, decide about the one under way.
+"""What a person asks of a function: deploy a revision, go back to one, decide about the one under way; scale it.
 
 Each of these is written to the store before it is acted upon, and returns the lifecycle that acts on it. Whoever calls
 sees to it that changes of one function come one after another.
@@ -6,11 +6,14 @@ sees to it that changes of one function come one after another.
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from dayfly.control.bundles import Bundles
 from dayfly.control.clock import Clock
 from dayfly.control.namespaces import Namespaces
 from dayfly.control.quotas import Quotas
-from dayfly.control.reconciler import Reconciler, missing
+from dayfly.control.reconciler import Reconciler
+from dayfly.control.refusals import missing
 from dayfly.control.rollouts import Rollouts
 from dayfly.decide import events as ev
 from dayfly.decide.cron import CronPlan
@@ -21,10 +24,11 @@ from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, parse_bundle_digest
 from dayfly.model.quantities import format_memory
 from dayfly.model.rollout import Canary
+from dayfly.model.scaling import MAX_REPLICAS
 
 
 class Deployments:
-    """Changes of which revision serves."""
+    """Changes of which revision serves, and in how many replicas."""
 
     def __init__(
         self,
@@ -92,6 +96,19 @@ class Deployments:
         if present.candidate is None or present.candidate.canary is None:
             raise Conflict(f"no canary of {key.name} is under way")
         return await self._decide(key, present.newest.number, "promoted")
+
+    async def scale(self, key: FunctionKey, replicas: int | None) -> Lifecycle:
+        """Fix the number of replicas; None gives it back to the scaler.
+
+        Raises NotFound, InvalidRequest, QuotaExceeded, StoreUnavailable.
+        """
+        if replicas is not None and not 0 <= replicas <= MAX_REPLICAS:
+            raise InvalidRequest(f"replicas: {replicas} must be between 0 and {MAX_REPLICAS}")
+        function = replace(self._reconciler.machine(key).function, replicas=replicas)
+        with self._quotas.claiming(function):
+            await self._rollouts.put(function)
+            self._reconciler.tell(key, ev.Scaled(function))
+        return self._reconciler.machine(key)
 
     async def check(self, spec: FunctionSpec) -> None:
         """Refuse a deployment that asks for too much, has no readable schedule, or whose code its namespace has not.

@@ -9,11 +9,11 @@ has gone away.
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Literal
 
-from msgspec.structs import replace
-
+from dayfly.control.apart import ReplicasApart
 from dayfly.control.bundles import Blobs, Bundles
 from dayfly.control.clock import Clock
 from dayfly.control.deployments import Deployments
@@ -36,13 +36,12 @@ from dayfly.control.totals import Totals
 from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
-from dayfly.model.errors import InvalidRequest
+from dayfly.model.apart import Apart
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId
 from dayfly.model.replica import Ceilings, ReplicaEvent, ReplicaStats
 from dayfly.model.rollout import Canary, Verdict
 from dayfly.model.sandbox import Tier
-from dayfly.model.scaling import MAX_REPLICAS
 from dayfly.model.status import FunctionStatus, RevisionStatus
 from dayfly.model.table import Entry
 from dayfly.providers.port import Provider
@@ -107,6 +106,8 @@ class ControlPlane:
             provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
             record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
         )  # fmt: skip
+        self._apart = ReplicasApart(store, self._reconciler, preparer, self.secrets, self._quotas, self._link, clock)
+        self._reconciler.on_word = self._apart.on_word
         self._quotas.on_change = self._reconciler.look_again
         self.namespaces.house(Functions(self._quotas, self.remove))
         self.namespaces.house(self.secrets)
@@ -161,6 +162,7 @@ class ControlPlane:
             self._dismissals.cancel()
             await asyncio.wait([self._dismissals])
         await self._link.refresh()
+        await self._apart.close()
         await self._processor.stop()
         await self._reconciler.close()
         await self._link.stop()
@@ -173,6 +175,7 @@ class ControlPlane:
     async def shutdown(self, grace_s: float = SHUTDOWN_GRACE_S) -> None:
         """Stop, and every replica with it; each may finish its calls for `grace_s` seconds."""
         await self._changes.drain()
+        await self._apart.close()
         await self._reconciler.stop_all(grace_s)
         await self.stop()
 
@@ -217,9 +220,7 @@ class ControlPlane:
 
         Raises NotFound, InvalidRequest, QuotaExceeded, StoreUnavailable.
         """
-        if replicas is not None and not 0 <= replicas <= MAX_REPLICAS:
-            raise InvalidRequest(f"replicas: {replicas} must be between 0 and {MAX_REPLICAS}")
-        return await self._changes.run(key, self._scale(key, replicas))
+        return await self._changes.run(key, self._after(self._deployments.scale(key, replicas)))
 
     async def status(self, key: FunctionKey) -> FunctionStatus:
         """Return what is true of the function now. Raises NotFound."""
@@ -247,6 +248,10 @@ class ControlPlane:
         """Return the revision that was asked for last and still stands. Raises NotFound."""
         return self._reconciler.machine(key).function.newest
 
+    def apart(self, key: FunctionKey, revision: int) -> AbstractAsyncContextManager[Apart]:
+        """Have a replica of any revision that is kept; see `ReplicasApart.use` for what it raises."""
+        return self._apart.use(key, revision)
+
     @property
     def rollouts(self) -> Mapping[tuple[FunctionKey, Verdict], int]:
         """Rollouts that ended since the control plane started, by function and verdict."""
@@ -273,13 +278,6 @@ class ControlPlane:
         self._reconciler.tell(key, ev.Removed())
         self._meter.forget(key)
         self.spending.forgot(key)
-
-    async def _scale(self, key: FunctionKey, replicas: int | None) -> FunctionStatus:
-        function = replace(self._reconciler.machine(key).function, replicas=replicas)
-        with self._quotas.claiming(function):
-            await self._store.put(function)
-            self._reconciler.tell(key, ev.Scaled(function))
-        return self._status(self._reconciler.machine(key), {})
 
     def _on_event(self, event: ReplicaEvent) -> None:
         if self._early is not None:  # until recovery has said whose the replicas are, nobody could tell what this means

@@ -19,11 +19,12 @@ from msgspec.structs import replace
 from dayfly.control.clock import Clock, Timer
 from dayfly.control.ports import Fill, LogSink, Preparer, Table
 from dayfly.control.quotas import Quotas
+from dayfly.control.refusals import missing
 from dayfly.control.tails import Tails
 from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
-from dayfly.model.errors import DayflyError, InternalError, NotFound
+from dayfly.model.errors import DayflyError, InternalError
 from dayfly.model.function import Function
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, ReplicaId, new_replica_id
@@ -53,6 +54,8 @@ class Reconciler:
         self._table = table
         self.owners: dict[ReplicaId, tuple[FunctionKey, int]] = {}
         """The function and the revision of each replica that is not gone."""
+        self.on_word: Callable[[ReplicaEvent], None] = lambda _event: None
+        """Told of all that is heard of replicas, before anything comes of it."""
         self._tails = Tails()
         self._timers: dict[FunctionKey, Timer] = {}
         self.exits: dict[FunctionKey, Counter[str]] = {}
@@ -105,6 +108,7 @@ class Reconciler:
 
     def on_event(self, event: ReplicaEvent) -> None:
         """Take in what a provider tells of a replica."""
+        self.on_word(event)
         if event.replica not in self.owners:
             log.debug("word of the unknown replica %s: %s", event.replica, event)
         elif isinstance(event, ReplicaReady):
@@ -175,7 +179,8 @@ class Reconciler:
 
     # -- instructions ------------------------------------------------------------------------------------------------
 
-    def _carry_start(self, _machine: Lifecycle, instruction: ev.StartReplica) -> None:
+    def begin(self, instruction: ev.StartReplica) -> None:
+        """Have a replica started; events tell what comes of it."""
         self.own(instruction.order)
         self._starts[instruction.order.replica] = self._spawn(self._start(instruction))
 
@@ -242,8 +247,8 @@ class Reconciler:
         self._timers.pop(key, None)
         self.tell(key, ev.Tick())
 
-    def _carry_tell(self, machine: Lifecycle, instruction: ev.Tell) -> None:
-        key = machine.function.key
+    def note(self, key: FunctionKey, instruction: ev.Tell) -> None:
+        """Put what went wrong into our log and the function's."""
         log.warning("%s: %s", key, instruction.summary)
         unix_ns = self._clock.unix_ms() * 1_000_000
         for text in (instruction.summary, *instruction.detail.splitlines()):
@@ -278,22 +283,16 @@ class Reconciler:
             log.error("a background step of the control plane broke", exc_info=task.exception())
 
 
-def missing(key: FunctionKey) -> NotFound:
-    """Return the refusal of a question about a function that there is not."""
-    told = f"there is no function {key.name} in the namespace {key.namespace}"
-    return NotFound(told, hint="`dayfly list` shows the functions there are.")
-
-
 _CARRIERS: dict[type[ev.Instruction], Callable[[Reconciler, Lifecycle, Any], None]] = {
     ev.Prepare: Reconciler._carry_prepare,
-    ev.StartReplica: Reconciler._carry_start,
+    ev.StartReplica: lambda reconciler, _machine, instruction: reconciler.begin(instruction),
     ev.StopReplica: Reconciler._carry_stop,
     ev.Publish: Reconciler._carry_publish,
     ev.Record: Reconciler._carry_record,
     ev.Explain: Reconciler._carry_explain,
     ev.Retract: Reconciler._carry_retract,
     ev.WakeAt: Reconciler._carry_wake,
-    ev.Tell: Reconciler._carry_tell,
+    ev.Tell: lambda reconciler, machine, instruction: reconciler.note(machine.function.key, instruction),
     ev.AskForRoom: Reconciler._carry_ask_for_room,
     ev.RoomMade: Reconciler._carry_room_made,
     ev.Forget: Reconciler._carry_forget,

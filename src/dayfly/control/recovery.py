@@ -2,9 +2,9 @@
 
 Replicas outlive it. Those whose function is still wanted are adopted with whatever calls they are working on: of the
 revision that serves and of its candidate to stay, of an older one to serve until these do. The rest is stopped, also
-those of a candidate that was returned. A revision's number is never given a second time while a replica of its first
-bearer lives, so that number and name are proof enough. Those that hold a secret which was written anew meanwhile are
-replaced.
+those of a candidate that was returned, and those apart, whose calls were ours. A revision's number is never given a
+second time while a replica of its first bearer lives, so that number and name are proof enough. Those that hold a
+secret which was written anew meanwhile are replaced.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def adopt(
     for function in functions:
         wanted: list[RecoveredReplica] = []
         for replica in by_key.get(function.key, ()):
-            (wanted if _may_serve(function, replica.order.revision) else unwanted).append(replica)
+            (wanted if _may_serve(function, replica.order) else unwanted).append(replica)
         for replica in wanted:
             quotas.release(replica.order.replica)
         reconciler.tell(function.key, ev.Recovered(tuple(wanted)))
@@ -56,7 +56,10 @@ def adopt(
     return unwanted
 
 
-def _may_serve(function: Function, revision: int) -> bool:
+def _may_serve(function: Function, order: StartOrder) -> bool:
+    revision = order.revision
+    if order.apart:
+        return False
     if revision in (function.revision.number, function.newest.number):
         return True
     outcome = function.outcome

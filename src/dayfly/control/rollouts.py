@@ -12,10 +12,11 @@ from typing import Literal
 
 from dayfly.control.clock import Clock, Timer
 from dayfly.control.ports import LogSink
+from dayfly.control.refusals import not_kept
 from dayfly.control.sequence import Sequence
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.rollout import BY_HAND, dated, returned, shifted
-from dayfly.model.errors import InvalidRequest, NotFound, StoreUnavailable
+from dayfly.model.errors import InvalidRequest, StoreUnavailable
 from dayfly.model.function import Function, Revision
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, ReplicaId
@@ -115,7 +116,7 @@ class Rollouts:
         for revision in kept:
             if revision.number == to:
                 return revision
-        raise NotFound(f"revision {to} of {key.name} is not kept; `dayfly revisions {key.name}` lists those that are")
+        raise not_kept(key, to, (revision.number for revision in kept))
 
     async def _write(self, key: FunctionKey) -> None:
         machine = self._machines.get(key)

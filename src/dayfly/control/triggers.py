@@ -46,6 +46,8 @@ class Triggers:
         """Told after each change."""
         self.standing: Callable[[Key], TriggerStanding] = lambda _key: TriggerStanding()
         """Asked how a trigger does."""
+        self.has_flow: Callable[[Key], bool] = lambda _key: False
+        """Asked whether there is a flow of this name in the namespace."""
         self._store = store
         self._functions = functions
         self._reach = reach
@@ -154,6 +156,9 @@ class Triggers:
             if name and name not in names:
                 refused = f"{field}: there is no function {name} in the namespace {spec.namespace}"
                 raise InvalidSpec(refused, hint="Deploy it first; `dayfly list` shows those there are.")
+        if spec.flow and not self.has_flow((NamespaceName(spec.namespace), spec.flow)):
+            refused = f"flow: there is no flow {spec.flow} in the namespace {spec.namespace}"
+            raise InvalidSpec(refused, hint="Deploy it first; `dayfly flow list` shows those there are.")
         known = {secret.name for secret in self._secrets.in_namespace(NamespaceName(spec.namespace))}
         for name in spec.secrets:
             if name not in known:

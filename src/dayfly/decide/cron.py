@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from cronsim import CronSim, CronSimError
 
+from dayfly.decide.local_time import Moments, moment_of, moments_of, range_near
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.quantities import parse_duration
 
@@ -119,12 +120,21 @@ def _turn(text: str, zone_name: str) -> _Turn:
 
 
 def _cron(fields: str, zone: tzinfo) -> _Turn:
+    # As in Debian: what is due at certain times of the day neither falls out nor comes twice where clocks are put
+    # forward or back; what is due every so often follows the clocks.
+    often = any(field.startswith("*") for field in fields.split()[:2])
+    moments: Moments = moments_of if often else moment_of
+
     def turn(moment: datetime, back: bool) -> datetime | None:
-        start = moment.astimezone(zone)
-        if back:  # The moment itself counts, and cronsim's begin is never among its answers.
-            start = start.replace(microsecond=0) + timedelta(seconds=1)
-        found = next(CronSim(fields, start, reverse=back), None)
-        return found.astimezone(UTC) if found is not None else None
+        least, greatest = range_near(moment, zone)
+        start = greatest.replace(microsecond=0) + timedelta(seconds=1) if back else least
+        due: list[datetime] = []  # Where clocks are put back, moments do not come in the order of what clocks show.
+        for reading in CronSim(fields, start, reverse=back):
+            found = moments(reading, zone)
+            due += [each for each in found if (each <= moment if back else each > moment)]
+            if found and (found[-1] <= moment if back else found[0] > moment):
+                break
+        return max(due, default=None) if back else min(due, default=None)
 
     turn(_EPOCH, False)
     return turn

@@ -19,7 +19,7 @@ def check_trigger(spec: TriggerSpec) -> None:
     spec.check()
     if isinstance(spec.source, CronSource):
         Schedule(spec.source.schedule, spec.source.timezone)
-    if isinstance(spec.source, FunctionSource) and spec.source.name == spec.function:
+    if isinstance(spec.source, FunctionSource) and spec.source.name == spec.function and not spec.flow:
         raise InvalidSpec(f"function: {spec.function} would call itself for its own end, without end")
     if spec.filter:
         try:

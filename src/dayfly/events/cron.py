@@ -10,9 +10,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from dayfly.control.clock import Clock
-from dayfly.decide.cron import LATE, TOPIC, CronPlan
+from dayfly.decide.cron import TOPIC, CronPlan
+from dayfly.decide.timetable import Timetable
 from dayfly.events.firing import Fire, Firing
 from dayfly.model.errors import DayflyError, InvalidSpec
 from dayfly.model.function import Function
@@ -25,18 +27,11 @@ GIVE_UP_S = 3600.0
 _log = logging.getLogger("dayfly.events")
 
 
-class _Timetable:
-    """One function's schedule, and up to when it has been called."""
+class _Known(NamedTuple):
+    """A function as it was when somebody looked, and its timetable if it has one."""
 
-    def __init__(self, function: Function, plan: CronPlan | None, seen: datetime) -> None:
-        self.function = function
-        self.plan = plan
-        self.wind(seen)
-
-    def wind(self, seen: datetime) -> None:
-        """Go on from this moment."""
-        self.seen = seen
-        self.next = self.plan.schedule.next_after(seen) if self.plan is not None else None
+    function: Function
+    table: Timetable | None
 
 
 class Cron:
@@ -46,7 +41,7 @@ class Cron:
         self._functions = functions
         self._fire = fire
         self._clock = clock
-        self._tables: dict[FunctionKey, _Timetable] = {}
+        self._known: dict[FunctionKey, _Known] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -61,37 +56,35 @@ class Cron:
     def look(self) -> float:
         """Begin to call what is due; return after how many seconds to look again."""
         now = datetime.fromtimestamp(self._clock.unix_ms() / 1000, UTC)
-        wait_s, gone = LOOK_S, set(self._tables)
+        wait_s, gone = LOOK_S, set(self._known)
         for function in self._functions():
             gone.discard(function.key)
             table = self._table(function, now)
-            if now < table.seen - LATE:  # The clock was put back, perhaps after it had been far ahead.
-                table.wind(now)
-            if table.plan is None or table.next is None or now < table.next:
-                if table.next is not None:
-                    wait_s = min(wait_s, (table.next - now).total_seconds())
+            if table is None:
                 continue
-            due = table.plan.due(table.seen, now)
-            table.wind(now)
+            due = table.due(now)
             if due is not None:
                 self._begin(function, due)
+            if table.next is not None:
+                wait_s = min(wait_s, (table.next - now).total_seconds())
         for key in gone:
-            del self._tables[key]
+            del self._known[key]
         return max(wait_s, 0.0)
 
-    def _table(self, function: Function, now: datetime) -> _Timetable:
-        known = self._tables.get(function.key)
+    def _table(self, function: Function, now: datetime) -> Timetable | None:
+        known = self._known.get(function.key)
         if known is not None and known.function.revision is function.revision:
-            return known
+            return known.table
         plan = _plan(function)
-        if known is not None and known.plan is not None and plan is not None:
-            same = known.plan.schedule.text == plan.schedule.text
-            seen = known.seen if same else now
+        table = known.table if known is not None else None
+        if plan is None:
+            table = None
+        elif table is not None:
+            table.follow(plan, now)
         else:
-            # What was due before somebody asked for it was not missed.
             asked = datetime.fromtimestamp(function.revision.created_unix_ms / 1000, UTC)
-            seen = now if plan is None or plan.missed == "skip" else min(asked, now)
-        table = self._tables[function.key] = _Timetable(function, plan, seen)
+            table = Timetable(plan, asked, now)
+        self._known[function.key] = _Known(function, table)
         return table
 
     def _begin(self, function: Function, due: datetime) -> None:

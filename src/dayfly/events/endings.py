@@ -1,4 +1,5 @@
-"""Endings: a queued call that succeeded, or failed for good, as an event for triggers that wait for it.
+"""Endings: a queued call that succeeded, or failed for good, as an event for triggers that wait for it; and the events
+that it was answered with, for those that take answers.
 
 What came of a call is in the queue's store before the call is let go, whatever is killed in between; so its end is read
 from there, in the order in which ends were kept. How far that got is written down after the events are delivered. A
@@ -15,15 +16,16 @@ import msgspec
 
 from dayfly.control.clock import Clock
 from dayfly.decide.queueing import backoff_s
+from dayfly.events.cloudevents import read_events
 from dayfly.events.delivery import Delivery
 from dayfly.events.pause import pause
 from dayfly.events.port import Undeliverable
 from dayfly.model.depth import ATTRIBUTE
-from dayfly.model.errors import NotSupported, Unavailable
+from dayfly.model.errors import InvalidRequest, NotSupported, Unavailable
 from dayfly.model.event import Event
 from dayfly.model.queued import Result
 from dayfly.model.retry import RetryPolicy
-from dayfly.model.trigger_source import FunctionSource
+from dayfly.model.trigger_source import EventSource, FunctionSource
 from dayfly.queue.ledger import headers_of
 from dayfly.queue.questions import Ending
 from dayfly.storage.triggers import TriggerStore
@@ -57,12 +59,15 @@ class Endings:
         self._running = running
         self._clock = clock
         self._position: int | None = None
+        self._alone_unix_ms = 0
+        """When nobody waited for an end the last time; none that came before concerns anybody."""
 
     async def run(self) -> None:
         """Follow the ends of calls while anybody waits for one, until cancelled."""
         failures = 0
         while True:
             if not self._running():
+                self._alone_unix_ms = self._clock.unix_ms()
                 await pause(self._clock, LOOK_S)
                 continue
             try:
@@ -84,10 +89,42 @@ class Endings:
             self._position = found[-1].position
 
     async def _tell(self, result: Result) -> None:
+        if result.finished_unix_ms < self._alone_unix_ms:
+            return
+        answers = answered(result)
         for delivery in self._running():
-            if waits_for(delivery, result):
+            events = [event_of(result)] if waits_for(delivery, result) else []
+            for event in (*events, *(each for each in answers if takes_answer(delivery, result, each))):
                 with contextlib.suppress(Undeliverable):  # Whoever delivers has told of it.
-                    await delivery(event_of(result))
+                    await delivery.among_others(event)
+
+
+def answered(result: Result) -> list[Event]:
+    """Return the CloudEvents that a call was answered with, as deep as the call; none for any other answer."""
+    headers = list(headers_of(result.lines))
+    names = {name for name, _ in headers}
+    media = {value.strip().lower() for name, value in headers if name == "content-type"}
+    is_event = "ce-specversion" in names or any(each.startswith("application/cloudevents") for each in media)
+    if not is_event or result.state != "done" or not 200 <= result.status < 300:
+        return []
+    try:
+        if result.dropped_bytes:
+            raise InvalidRequest(f"it has {result.dropped_bytes} bytes, more than {BODY_BYTES}")
+        events = read_events(headers, result.body)
+    except InvalidRequest as why:
+        _log.warning("answer is no event call=%s function=%s reason=%s", result.id, result.function, why)
+        return []
+    depth = {ATTRIBUTE: str(result.depth)}
+    return [msgspec.structs.replace(event, extensions={**event.extensions, **depth}) for event in events]
+
+
+def takes_answer(delivery: Delivery, result: Result, event: Event) -> bool:
+    """Whether a trigger takes an event that a function has answered with, and was there when it did."""
+    source, trigger = delivery.trigger.spec.source, delivery.trigger
+    if not isinstance(source, EventSource) or not source.answers:
+        return False
+    inside = result.function.rpartition(".")[2] == trigger.spec.namespace
+    return inside and result.finished_unix_ms >= trigger.created_unix_ms and source.takes(event.type, event.source)
 
 
 def waits_for(delivery: Delivery, result: Result) -> bool:

@@ -17,7 +17,7 @@ from dayfly.decide.queueing import backoff_s
 from dayfly.decide.triggers import check_folder
 from dayfly.events import sources
 from dayfly.events.delivery import Delivery
-from dayfly.events.firing import Fire
+from dayfly.events.firing import Begin, Fire, no_flows
 from dayfly.events.pause import pause
 from dayfly.events.port import Lost, Source
 from dayfly.events.sources import Build
@@ -55,6 +55,8 @@ class Runner:
         clock: Clock,
         *,
         reach: Reach = Reach(),  # noqa: B008 - it is frozen
+        begin: Begin = no_flows,
+        has_flow: Callable[[Key], bool] = lambda _key: False,
         forsake: Callable[[NamespaceName, str], None] = lambda _namespace, _name: None,
         load: Callable[[str], Build] = sources.load,
         jitter: Callable[[], float] = random.random,
@@ -65,6 +67,8 @@ class Runner:
         self._fire = fire
         self._clock = clock
         self._reach = reach
+        self._begin = begin
+        self._has_flow = has_flow
         self._forsake = forsake
         """Told of a trigger whose function has gone, with which it is to go."""
         self._load = load
@@ -124,9 +128,11 @@ class Runner:
             lacks = spec.function != "" and named not in present
             if lacks and spec.bound:
                 self._forsake(*trigger.key)
-            if spec.paused or lacks:
+            trouble = f"there is no function {spec.function}" if lacks else ""
+            if spec.flow and not lacks and not self._has_flow((trigger.key[0], spec.flow)):
+                trouble = f"there is no flow {spec.flow}"
+            if spec.paused or trouble:
                 self._end(trigger.key)
-                trouble = f"there is no function {spec.function}" if lacks else ""
                 delivery.tell(state="paused" if spec.paused else "failing", trouble=trouble)
             elif spec.source.kind not in sources.RUNNING:
                 delivery.tell(state="running")
@@ -142,7 +148,7 @@ class Runner:
         if known is not None and known.trigger is trigger:
             return known
         self._end(trigger.key)
-        delivery = Delivery(trigger, self._functions, self._fire, self._clock, self._filtering)
+        delivery = Delivery(trigger, self._functions, self._fire, self._clock, self._filtering, self._begin)
         if known is not None and known.trigger.created_unix_ms == trigger.created_unix_ms:
             counted = known.standing
             delivery.tell(delivered=counted.delivered, filtered=counted.filtered, failed=counted.failed)

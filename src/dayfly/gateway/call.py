@@ -69,9 +69,7 @@ class FunctionCall(NotedExchange):
         self._lane = lane
         meter = lane.meter
         if self._plan.depth >= lane.max_depth or meter.started >= lane.last:
-            meter.refused += 1
-            is_deep = self._plan.depth >= lane.max_depth
-            self._refuse(refusals.too_deep(lane) if is_deep else refusals.used_up(lane, time.time()))
+            self._guarded(lane)
             return
         meter.started += 1
         if lane.entry.payloads is not None:
@@ -81,6 +79,11 @@ class FunctionCall(NotedExchange):
             self._wait(lane)
         else:
             self._go(lane, seat, self._began)
+
+    def _guarded(self, lane: Lane) -> None:
+        lane.meter.refused += 1
+        is_deep = self._plan.depth >= lane.max_depth
+        self._refuse(refusals.too_deep(lane) if is_deep else refusals.used_up(lane, time.time()))
 
     def _take(self, policy: PayloadPolicy) -> None:
         self._taking = self._gateway.records.payloads.take(policy)

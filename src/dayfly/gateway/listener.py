@@ -44,6 +44,9 @@ NO_QUEUE = Queue(None, "this gateway was given no queue")
 _ROUTES_LIMIT = "It is the limit max_body of the route."
 _LOOPBACK = (b"127.", b"::1", b"::ffff:127.")
 
+Meaning = Plan | RoutePlan | WrongMethod | bool
+"""What a request asks for; False where it is no function."""
+
 
 class Listener:
     """Passes every request to one socket of the control plane: what the console and the metrics address need."""
@@ -217,7 +220,7 @@ class PublicListener(Listener):
             return KeyedCall(connection, head, self, plan) if plan.keyed else Submission(connection, head, self, plan)
         return FunctionCall(connection, head, self, plan)
 
-    def _plan(self, head: RequestHead, peer: bytes) -> Plan | RoutePlan | WrongMethod | bool:
+    def _plan(self, head: RequestHead, peer: bytes) -> Meaning:
         """Return what a request means: a function by its name, or by a route; False for the control plane's."""
         asked = requested_method(head) if head.method == b"OPTIONS" else b""
         found = self._rules.at_host(head, asked or head.method) if self._rules.hosts else None
@@ -232,7 +235,7 @@ class PublicListener(Listener):
             return WrongMethod(found.allow)
         return RoutePlan(head, found.value, peer, self.secure, asks=bool(asked))
 
-    def _other(self, connection: ServerConnection, head: RequestHead, plan: RoutePlan | WrongMethod | bool) -> Receiver:
+    def _other(self, connection: ServerConnection, head: RequestHead, plan: Meaning) -> Receiver:
         if isinstance(plan, RoutePlan):
             call = (KeyedRoutedCall if plan.plans[0].keyed else RoutedCall)(connection, head, self, plan)
             if head.length:
@@ -272,15 +275,6 @@ class PublicListener(Listener):
         """Have the call told why its replica is gone."""
         self._state.ask_why(call, seat)
 
-
-class InnerListener(PublicListener):
-    """Serves the queue, on a socket of this account: calls that a gateway has let pass before, and nothing else."""
-
-    def _plan(self, head: RequestHead, peer: bytes) -> Plan | RoutePlan | WrongMethod | bool:
-        del peer
-        target = route(head.target)
-        return False if target is None or target.queued else Plan(head, target, None, self.secure)
-
-    def _own(self, connection: ServerConnection, head: RequestHead) -> Receiver:
-        del connection, head
-        raise Refusal(404, "not_found", "Functions are called here, and nothing else.")
+    def pool(self, address: str) -> Pool:
+        """Return new connections to a replica."""
+        return self._state.make_pool(address)

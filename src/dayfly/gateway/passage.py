@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dayfly.gateway.headers import ClientHeaders
+from dayfly.gateway.headers import ClientHeaders, depth_line
 from dayfly.gateway.ids import call_id
 from dayfly.gateway.plan import request_prefix
 from dayfly.gateway.problems import problem
@@ -37,8 +37,10 @@ class Passage(Exchange):
 
     def request_head(self) -> bytes:
         """Return the head to send to the control plane."""
-        head, connection = self.head, self.connection
-        prefix = request_prefix(head, head.target, self._headers.lines, connection.peer, self._gateway.secure)
+        head, connection, headers = self.head, self.connection, self._headers
+        # What a function begins here, a flow or an event, counts as if it had called.
+        lines = headers.lines + depth_line(headers.depth) if headers.depth else headers.lines
+        prefix = request_prefix(head, head.target, lines, connection.peer, self._gateway.secure)
         return prefix + self._ident[1] + b"\r\n"
 
     def response_lines(self, answer: Answer) -> bytes:

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 import msgspec
 
 from dayfly.gateway.headers import ends_from_control
+from dayfly.gateway.inner import InnerListener
 from dayfly.gateway.link import Link
-from dayfly.gateway.listener import InnerListener, Listener, PublicListener
+from dayfly.gateway.listener import Listener, PublicListener
 from dayfly.gateway.records import Records
 from dayfly.gateway.state import State
 from dayfly.gateway.submission import Queue
@@ -69,7 +70,7 @@ async def serve(
 ) -> None:
     """Serve until `stop` is set, then drain and return. The sockets are bound; `tls` is for the public one.
 
-    `inner` is where the queue calls functions.
+    `inner` is where the queue calls functions, and the control plane replicas apart.
 
     `drain_s` is asked then how many seconds calls under way may go on; without it the settings say so.
 

@@ -153,9 +153,9 @@ def used_up(lane: Lane, unix_s: float) -> Refusal:
     return Refusal(429, "budget_used_up", allowed.detail, allowed.hint, after_s, _PROXY)
 
 
-def timed_out(lane: Lane) -> Refusal:
-    """The function has taken longer than it may."""
-    detail = f"{lane.name} did not answer within its timeout of {lane.entry.timeout_s:g} s."
+def timed_out(lane: Lane, timeout_s: float = 0.0) -> Refusal:
+    """The function has taken longer than it may, or than its revision may where that is another than serves."""
+    detail = f"{lane.name} did not answer within its timeout of {timeout_s or lane.entry.timeout_s:g} s."
     hint = "Raise `timeout` of the function if it needs longer."
     return Refusal(504, "timeout", detail, hint, internal=_WATCHDOG)
 

@@ -36,7 +36,9 @@ class State:
         self.meters = Meters()
         self.records = records if records is not None else Records()
         sieve = Sieve(ends_from_function, USED)
-        self.table = Table(lambda address: Pool(address, sieve), self.meters, max_depth)
+        self.make_pool: Callable[[str], Pool] = lambda address: Pool(address, sieve)
+        """Makes connections to a replica."""
+        self.table = Table(self.make_pool, self.meters, max_depth)
         self.rules = Rules()
         self.on_rules: list[Callable[[], None]] = []
         """Told whenever routes have changed."""

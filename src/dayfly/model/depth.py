@@ -7,7 +7,7 @@ A call that says nothing was made from outside. Who says too much only has calls
 
 from collections.abc import Mapping
 
-from dayfly.model.errors import InvalidSpec
+from dayfly.model.errors import InvalidRequest, InvalidSpec
 
 HEADER = "X-Dayfly-Depth"
 ANNOTATION = "com.dayfly.max_depth"
@@ -27,6 +27,21 @@ def max_depth_of(annotations: Mapping[str, str]) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= HIGHEST:
         raise InvalidSpec(f"{ANNOTATION}: {text[:40]!r} must be a whole number from 1 to {HIGHEST}")
     return int(text)
+
+
+def parse_depth(text: str) -> int:
+    """Return what a request says of its depth; 0 when it says nothing. Raises InvalidRequest."""
+    if text and not is_depth(text):
+        raise InvalidRequest(
+            f"The header {HEADER} is not one whole number of up to four digits",
+            hint="Pass it on as the function got it, or leave it out where no function makes the call.",
+        )
+    return int(text or 0)
+
+
+def is_depth(text: str) -> bool:
+    """Whether it can be a depth."""
+    return text.isascii() and text.isdigit() and len(text) <= 4
 
 
 def told_depth(annotations: Mapping[str, str]) -> int:

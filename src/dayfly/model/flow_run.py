@@ -113,6 +113,8 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     input: Any
     started_unix_ms: int
     started_by: str = ""
+    depth: int = 0
+    """How deep the call of a function was that began it; 0 when nobody's did."""
     rerun_of: str = ""
     """The run that this one goes on from."""
     rerun_from: str = ""

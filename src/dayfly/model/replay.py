@@ -24,7 +24,7 @@ class ReplayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     number: int = 0
     """Of the record, where several calls have the id; 0 for the last one whose payload is kept."""
     revision: int = 0
-    """The revision that must get it; 0 for whichever serves now."""
+    """The revision that gets it, any that is kept; 0 for whichever serves now."""
     request: ReplayedRequest | None = None
     """What to send instead; None for what is kept."""
 

@@ -96,6 +96,8 @@ class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
     debug: Debug | None = None
     """How much it tells its author, while that is writing it."""
     ceilings: Ceilings = Ceilings()
+    apart: bool = False
+    """Whether it is for calls of the platform only, and none of those that serve the function; see model/apart.py."""
 
     def without_contents(self) -> "StartOrder":
         """Return the order as it may be kept and compared: without what is in its secrets."""

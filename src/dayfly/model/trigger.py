@@ -14,6 +14,7 @@ from dayfly.model.errors import InvalidSpec
 from dayfly.model.names import (
     DEFAULT_NAMESPACE,
     NamespaceName,
+    parse_flow_name,
     parse_function_name,
     parse_namespace,
     parse_secret_name,
@@ -49,6 +50,8 @@ class TriggerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     namespace: str = DEFAULT_NAMESPACE
     function: str = ""
     """Empty for every function of the namespace whose annotation `topic` names the event's subject or type."""
+    flow: str = ""
+    """A flow that is begun instead; a `function` beside it is not called, and only says with whom it goes."""
     source: TriggerSource
     filter: str = ""
     """A JMESPath expression over {id, source, type, subject, time, extensions, data}; what it is false for is left."""
@@ -67,6 +70,10 @@ class TriggerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         parse_namespace(self.namespace)
         if self.function:
             parse_function_name(self.function)
+        if self.flow:
+            parse_flow_name(self.flow)
+            if self.function and not self.bound:
+                raise InvalidSpec("flow: a trigger calls a function or begins a flow, not both")
         if self.bound and not self.function:
             raise InvalidSpec("bound: a trigger goes with a function, so it needs one")
         if self.source.secret:

@@ -93,6 +93,8 @@ class EventSource(Source, frozen=True, kw_only=True, tag_field="kind", tag="even
     """Those of the events that count, also as patterns with `*`; empty for all."""
     sources: tuple[str, ...] = ()
     """The same of their sources."""
+    answers: bool = False
+    """Whether CloudEvents that functions of the namespace answer queued calls with count as well."""
 
     def check(self) -> None:
         """Refuse what cannot work. Raises InvalidName, InvalidSpec with the field in the text."""

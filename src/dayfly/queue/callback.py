@@ -6,6 +6,7 @@ and nothing of the answer but its status is ever looked at.
 """
 
 import asyncio
+import functools
 import re
 import ssl
 from typing import Protocol
@@ -16,7 +17,8 @@ import msgspec
 from dayfly.model.depth import HEADER
 from dayfly.model.errors import InvalidRequest
 from dayfly.model.queued import Result
-from dayfly.runtimes.jail.egress.dial import Refused, Unreachable, dial
+from dayfly.runtimes.jail.egress.dial import Refused, dial
+from dayfly.runtimes.jail.egress.lookups import Lookups, Unreachable
 from dayfly.runtimes.jail.egress.policy import Rules
 
 TIMEOUT_S = 10.0
@@ -63,9 +65,12 @@ class Target(msgspec.Struct, frozen=True):
 class Callbacks:
     """Makes callbacks to what `allow` grants. Raises InvalidSpec when it cannot be read."""
 
-    def __init__(self, allow: tuple[str, ...], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, allow: tuple[str, ...], tls: ssl.SSLContext | None = None, lookups: Lookups | None = None
+    ) -> None:
         self._rules = Rules(allow)
         self._tls = tls
+        self._lookups = lookups or Lookups()
 
     async def __call__(self, url: str, result: Result, /) -> str:
         """Post the result; return why that failed, or nothing."""
@@ -81,7 +86,8 @@ class Callbacks:
             return f"{target.authority}: {fault}"
 
     async def _post(self, target: Target, result: Result) -> str:
-        reader, writer = await dial(self._rules, target.host, target.port)
+        look_up = functools.partial(self._lookups.find, result.function)
+        reader, writer = await dial(self._rules, look_up, target.host, target.port)
         try:
             if target.secure:
                 await writer.start_tls(self._tls or ssl.create_default_context(), server_hostname=target.host)

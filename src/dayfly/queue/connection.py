@@ -57,6 +57,8 @@ class Connection:
         self._prepare = prepare
         self._ready = asyncio.Event()
         self._context: JetStreamContext | None = None
+        self._client: Client | None = None
+        self._closed = asyncio.Event()
         self._asked: set[asyncio.Timeout] = set()
 
     @property
@@ -70,12 +72,12 @@ class Connection:
         while True:
             client = None
             try:
-                client, closed = await self._connect()
+                client = self._client = await self._connect()
                 self.reconnects += before
                 before = True
                 self._ready.set()
                 _log.info("connected to nats-server")
-                await closed.wait()
+                await self._closed.wait()
                 self.why = "the connection to nats-server broke; it is started again by itself"
             except Unavailable as unfit:
                 self.why = str(unfit)
@@ -89,7 +91,7 @@ class Connection:
                 _log.exception("the connection to nats-server failed")
             finally:
                 self._ready.clear()
-                self._context = None
+                self._context = self._client = None
                 for limit in self._asked:
                     limit.reschedule(0.0)
                 if client is not None:
@@ -108,6 +110,11 @@ class Connection:
             raise Unavailable(f"The queue is away: {self.why}", retry_after_s=1)
         return self._context
 
+    def look(self) -> None:
+        """Take the connection for gone if its client does: one that cannot send its last bytes tells nobody."""
+        if self._client is not None and self._client.is_closed:
+            self._closed.set()
+
     @contextlib.asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
         """Bound a question by REQUEST_S, and by the life of the connection. Raises TimeoutError."""
@@ -118,16 +125,17 @@ class Connection:
             finally:
                 self._asked.discard(limit)
 
-    async def _connect(self) -> tuple[Client, asyncio.Event]:
+    async def _connect(self) -> Client:
         access = self.access = msgspec.json.decode(self._file.read_bytes(), type=Access)
-        system, _ = await _dial(access.port, SYSTEM_USER, access.system_password)
+        system = await _dial(access.port, SYSTEM_USER, access.system_password, asyncio.Event())
         try:
             reply = await system.request(_VARZ, b"", timeout=REQUEST_S)
         finally:
             await _close(system)
         if why := unfit(msgspec.json.decode(reply.data)):
             raise Unavailable(why)
-        client, closed = await _dial(access.port, USER, access.password)
+        closed = self._closed = asyncio.Event()
+        client = await _dial(access.port, USER, access.password, closed)
         try:
             context = client.jetstream(timeout=REQUEST_S)
             await self._prepare(context)
@@ -135,7 +143,7 @@ class Connection:
             await _close(client)
             raise
         self._context = context
-        return client, closed
+        return client
 
 
 def unfit(varz: Any) -> str:
@@ -149,16 +157,14 @@ def unfit(varz: Any) -> str:
     return ""
 
 
-async def _dial(port: int, user: str, password: str) -> tuple[Client, asyncio.Event]:
-    closed = asyncio.Event()
-
+async def _dial(port: int, user: str, password: str, closed: asyncio.Event) -> Client:
     async def note() -> None:
         closed.set()
 
     async def hush(_error: Exception) -> None:
         """What fails is told to whoever asked."""
 
-    client = await nats.connect(
+    return await nats.connect(
         f"nats://127.0.0.1:{port}",
         user=user,
         password=password,
@@ -173,10 +179,11 @@ async def _dial(port: int, user: str, password: str) -> tuple[Client, asyncio.Ev
         error_cb=hush,
         pending_size=64 * 2**20,
     )
-    return client, closed
 
 
 async def _close(client: Client) -> None:
     # However it fails to say goodbye, it is gone for us.
     with contextlib.suppress(OSError, TimeoutError, nats.errors.Error):
         await client.close()
+    if client._transport is not None:  # Of an end that failed half-way the socket is left.
+        client._transport.close()  # type: ignore[no-untyped-call] # the library says nothing of its own

@@ -76,36 +76,39 @@ class Desk:
         self._make_room(call)
         call_id, is_first = await self._submit_once(call, request, key, digest)
         give_up = self._dispatcher.clock.now() + _UNHEARD_S
-        while True:
-            if self._ledger.get(call_id) is None:
-                result = await self._store.result(call_id)
-                if result is not None:
-                    return result, not is_first
-                if self._dispatcher.clock.now() >= give_up and await self._store.find(call_id) is None:
-                    raise Conflict(
-                        f"The call {call_id} with this Idempotency-Key has run; its answer is not kept any more"
-                    )
-            await self._ledger.news(call_id, _UNHEARD_S / 5)
+        with self._ledger.listening(call_id) as news:
+            while True:
+                if self._ledger.get(call_id) is None:
+                    result = await self._store.result(call_id)
+                    if result is not None:
+                        return result, not is_first
+                    if self._dispatcher.clock.now() >= give_up and await self._store.find(call_id) is None:
+                        raise Conflict(
+                            f"The call {call_id} with this Idempotency-Key has run; its answer is not kept any more"
+                        )
+                await news.come(_UNHEARD_S / 5)
 
     async def status(self, call_id: str, wait_s: float = 0.0) -> CallStatus:
         """Return how a call stands, after waiting for its end for up to MAX_WAIT_S. Raises NotFound."""
         give_up = self._dispatcher.clock.now() + min(wait_s, MAX_WAIT_S)
-        while True:
-            status = await self._status(call_id)
-            left_s = give_up - self._dispatcher.clock.now()
-            if left_s <= 0 or status.state in OVER or status.state == "dead":
-                return status
-            await self._ledger.news(call_id, left_s)
+        with self._ledger.listening(call_id) as news:
+            while True:
+                status = await self._status(call_id)
+                left_s = give_up - self._dispatcher.clock.now()
+                if left_s <= 0 or status.state in OVER or status.state == "dead":
+                    return status
+                await news.come(left_s)
 
     async def changed(self, call_id: str, seen: CallStatus, wait_s: float) -> CallStatus:
         """Return how a call stands once that is not what was seen any more, or after `wait_s`. Raises NotFound."""
         give_up = self._dispatcher.clock.now() + min(wait_s, MAX_WAIT_S)
-        while True:
-            status = await self._status(call_id)
-            left_s = give_up - self._dispatcher.clock.now()
-            if left_s <= 0 or (status.state, status.attempts) != (seen.state, seen.attempts):
-                return status
-            await self._ledger.news(call_id, left_s)
+        with self._ledger.listening(call_id) as news:
+            while True:
+                status = await self._status(call_id)
+                left_s = give_up - self._dispatcher.clock.now()
+                if left_s <= 0 or (status.state, status.attempts) != (seen.state, seen.attempts):
+                    return status
+                await news.come(left_s)
 
     async def cancel(self, call_id: str) -> CallStatus:
         """Let a call be over. Raises NotFound, Conflict when it is over or has run, which says how it ended."""
@@ -147,12 +150,13 @@ class Desk:
         Answers of more than `body_bytes` are left out, and counted as dropped.
         """
         give_up = self._dispatcher.clock.now() + min(wait_s, MAX_WAIT_S)
-        while True:
-            found = await self._ended(position, body_bytes)
-            left_s = give_up - self._dispatcher.clock.now()
-            if found or left_s <= 0:
-                return found
-            await self._ledger.news(ANY, min(left_s, LOOK_S))
+        with self._ledger.listening(ANY) as news:
+            while True:
+                found = await self._ended(position, body_bytes)
+                left_s = give_up - self._dispatcher.clock.now()
+                if found or left_s <= 0:
+                    return found
+                await news.come(min(left_s, LOOK_S))
 
     def figures(self) -> list[QueueFigures]:
         """Return the figures of every function that has any."""
@@ -211,6 +215,8 @@ class Desk:
         try:
             await self._accept(call, request)
         except Taken:
+            if self._ledger.get(call.id) is None:  # the acknowledgement was lost, and the call with it for us
+                await self._dispatcher.look_after(call.id)
             return call.id, False
         if not claim.accepted:
             await self._store.settle_key(key, msgspec.structs.replace(claim, accepted=True))

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+from dayfly.model.apart import Apart
 from dayfly.model.direct import MAX_BODY_BYTES, MAX_CALLS, DirectAnswer, DirectCall
 from dayfly.model.errors import LimitExceeded, NotSupported, Unavailable
 from dayfly.model.names import FunctionKey, NamespaceName
@@ -44,13 +45,24 @@ class GatewayCalls:
                 del self._taken[namespace]
 
     async def call(
-        self, key: FunctionKey, call: DirectCall, body: bytes, *, call_id: str, peer: str, trigger: str = "console"
+        self,
+        key: FunctionKey,
+        call: DirectCall,
+        body: bytes,
+        *,
+        call_id: str,
+        peer: str,
+        trigger: str = "console",
+        apart: Apart | None = None,
     ) -> tuple[DirectAnswer, bytes]:
         """Make the call, which has been checked, and return its answer and that one's body.
 
-        Raises Unavailable, NotSupported.
+        It goes to whichever replica serves, or to the one `apart`. Raises Unavailable, NotSupported.
         """
-        head = self._head(key, call, len(body), call_id, peer, trigger)
+        target = f"/function/{key}{call.target}"
+        if apart is not None:
+            target = apart.target(target)
+        head = self._head(target, call, len(body), call_id, peer, trigger)
         began = time.monotonic()
         try:
             whole = await self._gateways.ask(head, body, call.method.encode())
@@ -79,9 +91,9 @@ class GatewayCalls:
             await asyncio.sleep(_TRIM_S)
             self._gateways.trim()
 
-    def _head(self, key: FunctionKey, call: DirectCall, size: int, call_id: str, peer: str, trigger: str) -> bytes:
+    def _head(self, target: str, call: DirectCall, size: int, call_id: str, peer: str, trigger: str) -> bytes:
         lines = [
-            f"{call.method} /function/{key}{call.target} HTTP/1.1",
+            f"{call.method} {target} HTTP/1.1",
             f"Host: {self._host}",
             f"X-Call-Id: {call_id}",
             f"X-Forwarded-For: {peer}",

@@ -239,10 +239,11 @@ class Dispatcher:
             with contextlib.suppress(Unavailable):
                 for kept in self._ledger:
                     if kept.standing.owner not in ("", self.owner):
-                        await self._look_after(kept.call.id)
+                        await self.look_after(kept.call.id)
             await asyncio.sleep(_LOOK_S)
 
-    async def _look_after(self, call_id: str) -> None:
+    async def look_after(self, call_id: str) -> None:
+        """Take up a call that only the store knows, or that another life worked on. Raises Unavailable."""
         found = await self._store.find(call_id)
         if found is None:
             self._forget(call_id, "done")

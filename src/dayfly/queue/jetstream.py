@@ -189,6 +189,7 @@ class JetStreamStore:
                 if last or not isinstance(refused, ServiceUnavailableError):
                     raise StoreUnavailable(f"The queue's store refused: {refused.description}") from refused
             except _GONE as fault:
+                self.connection.look()
                 if self.connection.is_up:
                     unanswered()
                 if last:

@@ -16,6 +16,24 @@ _CALL_BYTES = 512
 """What a call takes beside its request."""
 
 
+class News:
+    """Word of a call since somebody began to listen; what comes while they look elsewhere is had when they wait."""
+
+    def __init__(self) -> None:
+        self._has_come = asyncio.Event()
+
+    def tell(self) -> None:
+        """Let it come."""
+        self._has_come.set()
+
+    async def come(self, wait_s: float) -> None:
+        """Return once there is any that was not had before, or after `wait_s`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._has_come.wait()
+        self._has_come.clear()
+
+
 class Ledger:
     """Calls by id. `size_bytes` is what they take in the store, roughly."""
 
@@ -27,7 +45,7 @@ class Ledger:
         self._submitted: Counter[str] = Counter()
         self._processed: dict[str, Counter[str]] = {}
         self._expired: Counter[str] = Counter()
-        self._waiting: dict[str, asyncio.Event] = {}
+        self._listening: dict[str, set[News]] = {}
 
     def __len__(self) -> int:
         """How many calls there are."""
@@ -92,12 +110,18 @@ class Ledger:
         """Tell those who wait for any call's end."""
         self._tell(ANY)
 
-    async def news(self, call_id: str, wait_s: float) -> None:
-        """Return when something about the call changes, or after `wait_s`."""
-        event = self._waiting.setdefault(call_id, asyncio.Event())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await event.wait()
+    @contextlib.contextmanager
+    def listening(self, call_id: str) -> Iterator[News]:
+        """Hear of a call. Listen first and look then: a look may take long, and what changes meanwhile is heard."""
+        news = News()
+        listeners = self._listening.setdefault(call_id, set())
+        listeners.add(news)
+        try:
+            yield news
+        finally:
+            listeners.discard(news)
+            if not listeners:
+                del self._listening[call_id]
 
     def _figures(self, name: str) -> QueueFigures:
         counts = self._counts.get(name, Counter())
@@ -116,9 +140,8 @@ class Ledger:
             self._processed.setdefault(function, Counter())[verdict] += 1
 
     def _tell(self, call_id: str) -> None:
-        event = self._waiting.pop(call_id, None)
-        if event is not None:
-            event.set()
+        for news in self._listening.get(call_id, ()):
+            news.tell()
 
 
 def status_of(kept: Kept, result: Result | None = None) -> CallStatus:

@@ -128,6 +128,7 @@ class ControlProcess:
         self._tenancy = tenancy
         self._plane.namespaces.on_removed.append(self._tokens.forget)
         self._queue = RemoteQueue(place.run("queue.sock"), place.nats.missing)
+        self._flows = FlowParts(state.database, place.data("flows") / "flows.db", self._queue, self._plane, clock)
         store = SqliteTriggers(state.database)
         self._events = Events(
             self._plane,
@@ -137,9 +138,9 @@ class ControlProcess:
             settings.reach,
             clock,
             Path(settings.data_dir, "events", "cursors.db"),
+            self._flows,
         )
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
-        self._flows = FlowParts(state.database, place.data("flows") / "flows.db", self._queue, self._plane, clock)
         jobs = (*self._events.jobs, self._flows.engine.tidy)
         self._background = Background(self._leftovers.run, self._calls.run, *jobs)
         self._plane.namespaces.house(QueuedCalls(self._queue))

@@ -11,14 +11,17 @@ from dayfly.control.triggers import Triggers
 from dayfly.events import sources
 from dayfly.events.cron import Cron
 from dayfly.events.cursors import cursor_name
+from dayfly.events.delivery import Delivery
 from dayfly.events.endings import Endings
 from dayfly.events.firing import QueueFire
 from dayfly.events.intake import Intake
 from dayfly.events.runner import Runner
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.reach import Reach
+from dayfly.model.trigger_source import EventSource
 from dayfly.queue.remote import RemoteQueue
 from dayfly.server.background import Job
+from dayfly.server.flows import FlowParts
 from dayfly.storage.cursors import SqliteCursors
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.triggers import TriggerStore
@@ -38,9 +41,11 @@ class Events:
         reach: Reach,
         clock: Clock,
         cursors_file: Path,
+        flows: FlowParts,
     ) -> None:
         fire = QueueFire(queue)
         self.triggers = Triggers(store, plane.functions, reach, clock)
+        self.triggers.has_flow = flows.flows.has
         self._cursors = SqliteCursors(cursors_file)
         self._changed = asyncio.Event()
         load = functools.partial(sources.load, cursors=self._cursors)
@@ -52,11 +57,13 @@ class Events:
             clock,
             reach=reach,
             load=load,
+            begin=flows.runs.begin,
+            has_flow=flows.flows.has,
             forsake=self.triggers.begin_to_remove,
         )
         self.intake = Intake(self.triggers, self._runner, secrets.contents, clock)
         self._cron = Cron(plane.functions, fire, clock)
-        self._endings = Endings(queue, store, lambda: self._runner.running("function"), clock)
+        self._endings = Endings(queue, store, self._following, clock)
         self.triggers.join(plane.namespaces, plane.secrets)
         self.triggers.standing = self._runner.standing
         plane.secrets.on_change.append(self._runner.renew)
@@ -72,6 +79,12 @@ class Events:
         self._runner.look()
         self.triggers.on_change.append(self._runner.look)
         self.triggers.on_change.append(self._changed.set)
+
+    def _following(self) -> list[Delivery]:
+        """Return the deliveries that wait for the ends of calls."""
+        posted = ((each, each.trigger.spec.source) for each in self._runner.running("event"))
+        taking = [each for each, source in posted if isinstance(source, EventSource) and source.answers]
+        return self._runner.running("function") + taking
 
     async def _forget(self) -> None:
         """Forget what was seen for triggers that are gone, until cancelled."""

@@ -38,7 +38,7 @@ BOX = ("--read-only", "--tmpfs", "/tmp", "--network", "none", "--cap-drop", "ALL
 NODE_MODULES = "/usr/share/nodejs"
 CALL = """
 import http.client, json, socket, sys, time
-give_up = time.monotonic() + 30
+give_up = time.monotonic() + 90
 while time.monotonic() < give_up:
     try:
         socket.create_connection(("127.0.0.1", 8080)).close()
@@ -47,7 +47,7 @@ while time.monotonic() < give_up:
         time.sleep(0.02)
 answers = []
 for method, path, body, headers in json.loads(sys.argv[1]):
-    connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=60)
     connection.request(method, path, body.encode(), headers)
     answer = connection.getresponse()
     answers.append([answer.status, answer.read().decode()])

@@ -28,7 +28,7 @@ from dayfly.model.log import LogLine
 HERE = Path(__file__).parent
 LANGUAGES = sorted(folder.name for folder in (HERE / "functions").iterdir())
 OPENFAAS = sorted(folder.name for folder in (HERE / "openfaas").iterdir())
-TIMEOUT_S = 2
+TIMEOUT_S = 5
 
 
 class Function:

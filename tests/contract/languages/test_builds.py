@@ -63,8 +63,8 @@ def test_every_compiled_language_has_a_mistake_here() -> None:
 @pytest.mark.parametrize("lang", sorted(OWN_TESTS))
 def test_a_new_function_passes_its_own_test(tmp_path: Path, lang: str) -> None:
     there(lang)
-    subprocess.run(program("new", "hello", "--lang", lang), cwd=tmp_path, check=True, capture_output=True, timeout=60)
-    done = subprocess.run(OWN_TESTS[lang], cwd=tmp_path / "hello", capture_output=True, text=True, timeout=120)
+    subprocess.run(program("new", "hello", "--lang", lang), cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    done = subprocess.run(OWN_TESTS[lang], cwd=tmp_path / "hello", capture_output=True, text=True, timeout=170)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -147,8 +147,8 @@ def test_java_takes_its_libraries_and_resources_along(tmp_path: Path) -> None:
     shutil.copytree(template.starter, folder)
     (tmp_path / "Greeting.java").write_text('package lib; public class Greeting { public static String text = "hi"; }')
     (folder / "lib").mkdir()
-    subprocess.run(["javac", "-d", ".", "Greeting.java"], cwd=tmp_path, check=True, timeout=60)
-    subprocess.run(["jar", "cf", "hello/lib/greeting.jar", "lib"], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["javac", "-d", ".", "Greeting.java"], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run(["jar", "cf", "hello/lib/greeting.jar", "lib"], cwd=tmp_path, check=True, timeout=120)
     (folder / "src" / "main" / "resources").mkdir()
     (folder / "src" / "main" / "resources" / "a.txt").write_text("a")
     handler = folder / MISTAKES["java"][0]

@@ -114,7 +114,7 @@ def test_what_is_printed_is_logged_with_its_stream(function: Any, can: Any) -> N
         ("OPENFAAS_NAME", "in-{}"),
         ("OPENFAAS_NAMESPACE", "openfaas-fn"),
         ("DAYFLY_FUNCTION", "in-{}"),
-        ("DAYFLY_TIMEOUT_SECONDS", "2"),
+        ("DAYFLY_TIMEOUT_SECONDS", "5"),
         ("DAYFLY_MEMORY_BYTES", "536870912"),
         ("HOME", "/tmp"),
         ("DAYFLY_DATA_DIR", ""),

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ from dayfly.runtimes.jail.detect import detect
 from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python import cells
 from dayfly.runtimes.python.command import zygote_argv
+from dayfly.runtimes.python.processes import descendants_of
 
 DEADLINE_S = 60.0
 AS_USER = Path(__file__).parents[2] / "escape" / "as_user.py"
@@ -200,12 +202,24 @@ class LocalStage(Stage):
         }
         return StartOrder(**(settled | changes))
 
+    def sleepers(self) -> set[int]:
+        """Return those of this stage's functions: other tests have theirs at the same time."""
+        return super().sleepers() & {*descendants_of(self.zygote.pid)}
+
     def close(self) -> None:
         self.zygote.kill()
         self.zygote.wait()
         for link in self.run.glob("scratch/*/secrets"):
-            shutil.rmtree(link.resolve())
-        shutil.rmtree(self.folder)
+            remove(link.resolve())
+        remove(self.folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, although what dies with its zygote may write into it for a moment still."""
+    give_up = time.monotonic() + DEADLINE_S
+    while folder.exists():
+        assert time.monotonic() < give_up, f"{folder} cannot be removed"
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def without_namespaces() -> Layers:

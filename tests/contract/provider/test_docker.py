@@ -459,16 +459,16 @@ def handle(event, context):
             return kept[0].recv(100).decode()
         host, _, port = place.rpartition(":")
         if what == "tcp":
-            connected = socket.create_connection((host, int(port)), 5)
+            connected = socket.create_connection((host, int(port)), 30)
         else:
-            connected = socket.create_connection(("127.0.0.1", 3128), 5)
+            connected = socket.create_connection(("127.0.0.1", 3128), 30)
             connected.sendall(f"CONNECT {place} HTTP/1.1\\r\\n\\r\\n".encode())
             head = b""
             while not head.endswith(b"\\r\\n\\r\\n"):
                 head += connected.recv(1)
             if b" 200 " not in head:
                 return head.decode()
-        connected.settimeout(5)
+        connected.settimeout(30)
         kept.insert(0, connected)
         return connected.recv(100).decode()
     except OSError as error:

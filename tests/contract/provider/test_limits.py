@@ -398,7 +398,9 @@ def handle(event, context):
     asyncio.run(main())
 
 
-def test_what_ignores_every_signal_and_flees_is_gone_after_its_grace(stage: Any, ask: Any, eventually: Any) -> None:
+def test_what_ignores_every_signal_and_flees_is_gone_after_its_grace(
+    stage: Any, ask: Any, eventually: Any, is_alive: Any
+) -> None:
     source = """
 import os, signal, sys, time
 def handle(event, context):
@@ -429,7 +431,7 @@ def handle(event, context):
             await provider.stop(order.replica, grace_s=0.1)
             assert (await audience.exited(order.replica)).reason == "killed"
             await running
-            await eventually(lambda: not stage.sleepers() & fled)
+            await eventually(lambda: not any(map(is_alive, fled)))
 
     asyncio.run(main())
 

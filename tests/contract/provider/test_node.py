@@ -414,7 +414,9 @@ def test_a_stop_lets_the_call_at_hand_finish(stage: Any, ask: Any) -> None:
     asyncio.run(main())
 
 
-def test_what_outlasts_its_grace_is_killed_with_all_it_started(stage: Any, ask: Any, eventually: Any) -> None:
+def test_what_outlasts_its_grace_is_killed_with_all_it_started(
+    stage: Any, ask: Any, eventually: Any, is_alive: Any
+) -> None:
     source = """
 const { spawn } = require('node:child_process');
 module.exports = () => {
@@ -439,7 +441,7 @@ module.exports = () => {
             assert (await audience.exited(order.replica)).reason == "killed"
             with pytest.raises(OSError, match=r".*"):
                 await running
-            await eventually(lambda: not stage.sleepers() & started)
+            await eventually(lambda: not any(map(is_alive, started)))
 
     asyncio.run(main())
 

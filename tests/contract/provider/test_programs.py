@@ -221,7 +221,7 @@ def test_a_timeout_ends_the_program_with_all_that_it_started(programs: LocalStag
         line = await audience.line("its program was ended")
         assert re.match(r"limit: the call ran for \d+\.", line.text), line.text
         assert line.call_id == "call-1"
-        await eventually(lambda: not started & programs.sleepers())
+        await eventually(lambda: not any(map(alive, started)))
 
     lost = 'setsid -f sh -c "sleep 300 & sleep 300"; sh -c "sleep 300 & sleep 300"'
     play(programs, f"trap '' TERM; {lost}", scene, timeout_s=3.0)
@@ -245,7 +245,7 @@ def test_a_caller_who_goes_away_ends_the_program(programs: LocalStage) -> None:
         started = await sleepers_end(programs, before, 1)
         writer.close()
         await reader.read()
-        await eventually(lambda: not started & programs.sleepers())
+        await eventually(lambda: not any(map(alive, started)))
         line = await audience.line("the caller went away; its program was ended")
         assert line.call_id == "call-1"
 
@@ -265,7 +265,7 @@ def test_what_a_call_leaves_behind_ends_with_it_and_not_with_anothers(programs: 
         assert programs.sleepers() - before == kept
         (Path(signal) / "go").touch()
         assert (await long).body == b"long\n"
-        await eventually(lambda: not programs.sleepers() & kept)
+        await eventually(lambda: not any(map(alive, kept)))
 
     # Both are in a folder that the function may read: its own.
     signal = ""

@@ -138,7 +138,9 @@ def test_a_stop_lets_the_call_at_hand_finish(stage: Any, ask: Any) -> None:
     asyncio.run(main())
 
 
-def test_what_outlasts_its_grace_is_killed_with_all_it_started(stage: Any, ask: Any, eventually: Any) -> None:
+def test_what_outlasts_its_grace_is_killed_with_all_it_started(
+    stage: Any, ask: Any, eventually: Any, is_alive: Any
+) -> None:
     source = """
 import os, subprocess, time
 def handle(event, context):
@@ -165,7 +167,7 @@ def handle(event, context):
             assert "SIGKILL" in ended.detail
             with pytest.raises(OSError, match=r".*"):
                 await running
-            await eventually(lambda: not stage.sleepers() & started)
+            await eventually(lambda: not any(map(is_alive, started)))
 
     asyncio.run(main())
 

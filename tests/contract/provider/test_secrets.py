@@ -198,6 +198,7 @@ def test_templates_are_told_apart_by_versions_and_never_by_contents(stage: Any) 
     same = msgspec.structs.replace(order, secrets={"one": b"2"})
     other = msgspec.structs.replace(order, secret_versions={"one": 2})
     assert template_name(order) == template_name(same) != template_name(other)
+    assert template_name(msgspec.structs.replace(order, apart=True)) == template_name(order), "it imports the same"
 
 
 def test_nothing_that_prints_an_order_shows_what_is_in_it(stage: Any) -> None:

@@ -1,11 +1,13 @@
 """The store on nats-server, over the server's deaths and against servers that may not keep calls."""
 
 import asyncio
+import contextlib
 import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chaos.disks import CannotMount, SmallDisk, small_disk
@@ -43,6 +45,37 @@ def test_what_was_acknowledged_outlives_a_kill(own_server: NatsServer, monkeypat
             kept = await store.kept()
             assert [each.call for each in kept] == [*calls, following]
             assert (kept[0].standing.owner, kept[0].revision) == ("one", revision)
+            assert store.connection.reconnects == 1
+
+    own_server.start()
+    try:
+        asyncio.run(body())
+    finally:
+        own_server.kill()
+
+
+def test_a_connection_that_cannot_say_that_it_is_gone_is_made_anew(own_server: NatsServer) -> None:
+    """As when the server is killed while the client has something left to send, and that fails."""
+
+    async def fail() -> None:
+        raise ConnectionResetError("Connection lost")
+
+    async def body() -> None:
+        async with running(JetStreamStore(own_server.access_file)) as store:
+            client = (await store.connection.context())._nc
+            transport: Any = client._transport
+            transport.drain = fail
+            client._pending.append(b"PING\r\n")
+            client._pending_data_size += 6
+            own_server.kill()
+            async with asyncio.timeout(DEADLINE_S):
+                await until(lambda: client.is_closed)
+            own_server.start()
+            call = a_call()
+            async with asyncio.timeout(3 * DEADLINE_S):
+                while await store.find(call.id) is None:
+                    with contextlib.suppress(Unavailable):
+                        await store.accept(call, REQUEST)
             assert store.connection.reconnects == 1
 
     own_server.start()

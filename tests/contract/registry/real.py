@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-START_S = 20.0
+from tests.ports import free_port
+
+START_S = 60.0
 USER, PASSWORD = "tester", "secret-of-tests"
 _HTPASSWD = f"{USER}:$2y$04$SVMSrLgu86kxGguIG.dFN.bX1oMz/M4B9obe01M9uSovBZXO9MLV6\n"
 """The password above by bcrypt, at its least cost."""
@@ -28,8 +30,7 @@ class RealRegistry:
 
     def __init__(self, *, auth: dict[str, Any] | None = None, tls: "tuple[Path, Path] | None" = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dayfly-registry-"))
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.host = f"localhost:{self.port}"
         http: dict[str, Any] = {"addr": f"127.0.0.1:{self.port}", "secret": "of tests"}
         if tls is not None:

@@ -73,7 +73,7 @@ def get(reference: Reference, layout: Layout, *platforms: str, **options: Any) -
 def skopeo(*arguments: str) -> str:
     if not shutil.which("skopeo"):
         pytest.skip("there is no skopeo; scripts/setup.sh installs it where it can")
-    done = subprocess.run(["skopeo", *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["skopeo", *arguments], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from dayfly.events.port import Lost, Source, Undeliverable
 from dayfly.model.event import Event
 
-DEADLINE_S, RESTART_S = 30.0, 150.0
+DEADLINE_S, RESTART_S = 90.0, 200.0
 WRONG = "wr0ng-and-never-shown"
 """The password of who must not get in."""
 
@@ -257,14 +257,6 @@ async def lost(source: Source, recorder: Recorder | None = None) -> str:
     except Lost as error:
         return str(error)
     raise AssertionError("the source ended")
-
-
-def free_port() -> int:
-    """Return a port that nobody has."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def wait_for_port(port: int, alive: "Alive") -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.source.rig import WRONG, free_port, lost, running
+from tests.contract.source.rig import DEADLINE_S, WRONG, lost, running
 from tests.contract.source.servers.rclone import ACCESS, SECRET, S3Server
+from tests.ports import free_port
 
 from dayfly.control.clock import SystemClock
 from dayfly.events.sources import s3
@@ -44,7 +45,7 @@ async def rig_in(folder: Path, *, tls: bool = False) -> AsyncIterator[Rig]:
     await asyncio.to_thread(server.start)
     rig = Rig(server, folder)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             yield rig
     finally:
         server.close()

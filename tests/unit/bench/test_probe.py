@@ -56,7 +56,7 @@ def _server(folder: Path, pieces: list[bytes], answers: int = 1) -> Iterator[Pat
         thread = threading.Thread(target=_answerer(listener, pieces, answers))
         thread.start()
         yield address
-        thread.join(30)
+        thread.join(60)
 
 
 def _answerer(listener: socket.socket, pieces: list[bytes], answers: int) -> Callable[[], None]:

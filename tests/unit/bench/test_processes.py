@@ -34,7 +34,7 @@ def test_tree_holds_children_and_their_memory() -> None:
 
 def test_process_that_ended_uses_nothing() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
-        child.wait(30)
+        child.wait(60)
     assert memory(child.pid) == Memory(0, 0)
     assert cpu(child.pid) == Cpu(0, 0)
     assert command_line(child.pid) == ""

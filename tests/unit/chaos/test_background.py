@@ -23,7 +23,7 @@ class Steps(Background):
 
 def test_steps_are_taken_until_the_end_of_the_block() -> None:
     with Steps(5) as steps:
-        assert steps.over.wait(10)
+        assert steps.over.wait(60)
     taken = steps.taken
     assert taken >= 5
     assert not [thread for thread in threading.enumerate() if thread.name == "steps"]
@@ -31,5 +31,5 @@ def test_steps_are_taken_until_the_end_of_the_block() -> None:
 
 def test_what_breaks_a_step_is_raised_at_the_end() -> None:
     with pytest.raises(ValueError, match="second step"), Steps(2) as steps:
-        assert steps.over.wait(10)
+        assert steps.over.wait(60)
     assert steps.taken == 2

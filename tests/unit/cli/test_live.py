@@ -20,9 +20,9 @@ PROGRAM = """
 from dayfly.cli.live import Live
 with Live() as live:
     live.draw(["first, and more of it", "second \\x1b[31m"])
-    print(live.wait(30), flush=True)
+    print(live.wait(60), flush=True)
     live.draw([str(number) for number in range(10)])
-    print(live.wait(30), flush=True)
+    print(live.wait(60), flush=True)
 print(live.wait.__name__, "is over")
 """
 ROWS, COLUMNS = 4, 14
@@ -77,7 +77,7 @@ def test_it_is_drawn_over_itself_cut_to_size_and_the_terminal_given_back(termina
     terminal.sees("quit\r\n")
     terminal.sees("wait is over")
     assert "\x1b[?25h\x1b[?1049l" in terminal.text
-    assert terminal.process.wait(20) == 0
+    assert terminal.process.wait(60) == 0
     assert termios.tcgetattr(terminal.far) == terminal.before
 
 
@@ -94,4 +94,4 @@ def test_a_size_that_changes_just_before_the_waiting_begins_is_not_missed(monkey
 
     with Live() as drawn:
         monkeypatch.setattr(select, "select", late)
-        assert drawn.wait(30) == "size"
+        assert drawn.wait(60) == "size"

@@ -19,7 +19,7 @@ from dayfly.model import errors
 
 Run = Callable[..., Any]
 ARGV = [sys.executable, "-c", "from dayfly.cli.main import main; main()"]
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 def process(*args: str, **kwargs: Any) -> subprocess.CompletedProcess[bytes]:

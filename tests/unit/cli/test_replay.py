@@ -46,6 +46,7 @@ class FakeReplays:
         self.new = side(headers=(("x-a", "1"), *NOISE), call_id="call-2", revision=2, body=b'{"why": "yes"}')
         self.calls: list[Invocation] = []
         self.refused: set[str] = set()
+        self.refusal = ("conflict", 409)
         self.payloads = [kept()]
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -57,8 +58,9 @@ class FakeReplays:
         call = path.split("/")[-2]
         self.orders.append((call, msgspec.json.decode(request.content, type=ReplayOrder)))
         if call in self.refused:
-            told = {"type": "urn:dayfly:problem:conflict", "code": "conflict", "detail": "It was cut", "status": 409}
-            return httpx2.Response(409, json=told, headers={"content-type": "application/problem+json"})
+            code, status = self.refusal
+            told = {"type": f"urn:dayfly:problem:{code}", "code": code, "detail": "It was cut", "status": status}
+            return httpx2.Response(status, json=told, headers={"content-type": "application/problem+json"})
         told_of = Replay(function="hello.openfaas-fn", method="POST", target="/x", old=self.old, new=self.new)
         return httpx2.Response(200, content=msgspec.json.encode(told_of))
 
@@ -143,6 +145,18 @@ def test_failed_calls_are_replayed_oldest_first_and_counted(dayfly: Run, replays
     assert outcome.stdout.endswith("2 replayed: 0 the same, 2 different; 1 not.\n")
     replays.calls = []
     assert "0 replayed" in dayfly("replay", "--failed").stdout
+
+
+@pytest.mark.parametrize("refusal", [("function_failed", 500), ("build_failed", 422), ("quota_exceeded", 403)])
+def test_a_revision_that_one_function_cannot_have_leaves_the_others(
+    dayfly: Run, replays: FakeReplays, refusal: tuple[str, int]
+) -> None:
+    replays.calls = [a_call(2, id="two"), a_call(1, id="one")]
+    replays.refused, replays.refusal = {"one"}, refusal
+    outcome = dayfly("replay", "--failed", "--revision", "3", code=1)
+    assert replays.orders == [(name, ReplayOrder(number=at, revision=3)) for at, name in enumerate(("one", "two"), 1)]
+    assert "not replayed: It was cut" in outcome.stdout
+    assert outcome.stdout.endswith("1 replayed: 0 the same, 1 different; 1 not.\n")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dayfly.cli.terminal import Progress, for_stdout, neutralise
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_place_is_given_to_one_at_a_time(tmp_path: Path) -> None:
     def first() -> None:
         with cache.place(tmp_path):
             entered.set()
-            leave.wait(10)
+            leave.wait(60)
             order.append("first")
 
     def second() -> None:
@@ -87,11 +87,11 @@ def test_a_place_is_given_to_one_at_a_time(tmp_path: Path) -> None:
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
-    entered.wait(10)
+    entered.wait(60)
     threads[1].start()
     leave.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert order == ["first", "second"]
 
 

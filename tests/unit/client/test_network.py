@@ -13,7 +13,7 @@ from dayfly.model.errors import ConfigError, Unavailable
 
 Script = Callable[[socket.socket], None]
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Server:

@@ -40,7 +40,7 @@ from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
 from dayfly.storage.secrets.memory import MemorySecrets
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 BUNDLE = "sha256:" + "a" * 64
 CEILINGS = Ceilings(processes=100)
 _TO_GATEWAY: msgspec.msgpack.Decoder[ToGateway] = msgspec.msgpack.Decoder(ToGateway)

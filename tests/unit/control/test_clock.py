@@ -42,7 +42,7 @@ def test_the_system_clock_calls_back_and_never_before_its_time() -> None:
         await asyncio.sleep(0)
         assert not called.is_set()
         clock.call_at(clock.now() - 1, called.set)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await called.wait()
         assert clock.unix_ms() > 1_600_000_000_000
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from dayfly.events.firing import Firing
+from dayfly.events.firing import Beginning, Firing
 from dayfly.model.errors import DayflyError
 from dayfly.model.event import Event
 from dayfly.model.function import Function, FunctionSpec, Revision
@@ -51,6 +51,20 @@ class Queue:
     @property
     def called(self) -> list[str]:
         return [firing.function.name for firing in self.taken]
+
+
+class Runs:
+    """Takes beginnings, once a key, as flows do."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, Beginning] = {}
+        self.broken: list[DayflyError] = []
+        """Raised one after the other."""
+
+    async def __call__(self, beginning: Beginning) -> None:
+        if self.broken:
+            raise self.broken.pop(0)
+        self.begun.setdefault(beginning.key, beginning)
 
 
 async def turn(until: Callable[[], bool], turns: int = 1000) -> None:

@@ -4,20 +4,24 @@ import asyncio
 import contextlib
 from typing import Any
 
+import msgspec
 import pytest
-from tests.unit.events.making import Queue, event, function, trigger, turn
+from tests.unit.events.making import Queue, Runs, event, function, trigger, turn
 
 from dayfly.control.clock import ManualClock
-from dayfly.events.delivery import AGAIN_S, MAX_FILTERED_BYTES, Delivery, document_of
+from dayfly.events.delivery import AGAIN_S, CROWDED_S, MAX_FILTERED_BYTES, Delivery, document_of
 from dayfly.events.port import Undeliverable
-from dayfly.model.errors import KeyReused, LimitExceeded, PayloadTooLarge, Unavailable
+from dayfly.model.errors import KeyReused, LimitExceeded, NotFound, PayloadTooLarge, Unavailable
 from dayfly.model.function import Function
 
 
 class Rig:
     def __init__(self, *functions: Function, **fields: Any) -> None:
         self.clock, self.queue, self.functions = ManualClock(), Queue(), list(functions or [function()])
-        self.deliver = Delivery(trigger(**fields), lambda: self.functions, self.queue, self.clock)
+        self.runs = Runs()
+        self.deliver = Delivery(
+            trigger(**fields), lambda: self.functions, self.queue, self.clock, begin=self.runs
+        )  # fmt: skip
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -171,3 +175,73 @@ def test_who_waits_for_an_answer_is_told_at_once() -> None:
     assert asyncio.run(rig.deliver.at_once(event()))
     rig.functions.clear()
     assert not asyncio.run(rig.deliver.at_once(event()))
+
+
+FLOW = {"flow": "ship", "function": ""}
+
+
+def test_a_flow_begins_with_the_event_once_and_as_deep_as_it_came() -> None:
+    rig = Rig(**FLOW)
+    given = event(subject="eu", content_type="application/json", data=b'{"n": 1}', extensions={"shard": "a"})
+    for depth in ("3", "4"):  # it may come again by another way
+        asyncio.run(rig.deliver(msgspec.structs.replace(given, extensions={"shard": "a", "dayflydepth": depth})))
+    (begun,) = rig.runs.begun.values()
+    assert (begun.flow, begun.namespace, begun.by, begun.depth) == ("ship", "openfaas-fn", "trigger orders", 3)
+    assert begun.input == {
+        "specversion": "1.0", "id": "1", "source": "mqtt://mqtt.example.org", "type": "com.example.order",
+        "subject": "eu", "datacontenttype": "application/json", "shard": "a", "data": {"n": 1},
+    }  # fmt: skip
+    assert (rig.counts, rig.queue.taken) == ((2, 0, 0), [])
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data", "given"),
+    [
+        ("", b'{"n":1}', {"n": 1}),
+        ("", b"{not json", "{not json"),
+        ("text/plain", b"7", "7"),
+        ("image/png", b"\xff", {"content_type": "image/png", "base64": "/w=="}),
+    ],
+)
+def test_what_an_event_holds_reaches_a_flow_as_any_body_does(content_type: str, data: bytes, given: object) -> None:
+    rig = Rig(**FLOW)
+    asyncio.run(rig.deliver(event(content_type=content_type, data=data)))
+    assert next(iter(rig.runs.begun.values())).input["data"] == given
+
+
+def test_an_event_without_data_has_none_and_one_that_no_flow_takes_is_told() -> None:
+    rig = Rig(**FLOW)
+    asyncio.run(rig.deliver(event()))
+    assert "data" not in next(iter(rig.runs.begun.values())).input
+    for wrong in (b"{not json", b'"' + b"x" * 1_048_500 + b'"'):
+        with pytest.raises(Undeliverable):
+            asyncio.run(rig.deliver(event(2, content_type="application/json", data=wrong)))
+    assert (rig.counts, len(rig.runs.begun)) == ((1, 0, 2), 1)
+
+
+def test_a_flow_that_is_gone_is_begun_by_nobody() -> None:
+    rig = Rig(**FLOW)
+    rig.runs.broken = [NotFound("there is no flow ship")]
+    asyncio.run(rig.deliver(event()))
+    assert rig.counts == (0, 1, 0)
+
+
+def test_one_namespace_with_too_many_runs_does_not_hold_up_the_ends_of_all() -> None:
+    """Its own source waits, for as long as it takes."""
+
+    async def story() -> None:
+        rig = Rig(**FLOW)
+        rig.runs.broken = [LimitExceeded("1000 runs are under way")] * 100
+        for deliver, gives_up in ((rig.deliver.among_others, True), (rig.deliver, False)):
+            task = asyncio.ensure_future(deliver(event()))
+            for _ in range(20):
+                await asyncio.sleep(0)
+                rig.clock.advance(CROWDED_S / 4)
+                await asyncio.sleep(0)
+            assert task.done() is gives_up
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Undeliverable):
+                await task
+        assert rig.counts == (0, 0, 1)
+
+    asyncio.run(story())

@@ -11,7 +11,7 @@ from tests.unit.events.making import Queue, function, trigger, turn
 
 from dayfly.control.clock import ManualClock
 from dayfly.events.delivery import Delivery
-from dayfly.events.endings import FAILED, SUCCEEDED, Endings, event_of, waits_for
+from dayfly.events.endings import FAILED, SUCCEEDED, Endings, answered, event_of, takes_answer, waits_for
 from dayfly.model.errors import Unavailable
 from dayfly.model.queued import Result
 from dayfly.queue.questions import Ending
@@ -121,9 +121,69 @@ def test_a_queue_that_is_away_is_asked_again_and_nobody_is_asked_for_nobody() ->
             await asyncio.sleep(0)
         assert len(rig.ended.asked) == 1
         rig.running = [rig.delivery]
-        rig.ended.end(result())
+        before, after = rig.clock.unix_ms() - 1, rig.clock.unix_ms()
+        rig.ended.end(result(id="past", finished_unix_ms=before), result(finished_unix_ms=after))
         rig.clock.advance(1)
+        await turn(lambda: bool(rig.queue.taken))
         await turn(lambda: rig.queue.called == ["second"])
+
+    play(Rig(), story)
+
+
+BINARY = (
+    b"Content-Type: text/plain\r\nCe-Specversion: 1.0\r\nCe-Id: 7\r\nCe-Source: /f\r\nCe-Type: com.example.done\r\n"
+)
+STRUCTURED = b"Content-Type: application/cloudevents+json; charset=utf-8\r\n"
+EVENT = b'{"specversion": "1.0", "id": "8", "source": "/f", "type": "com.example.done", "data": {"n": 1}}'
+
+
+@pytest.mark.parametrize(
+    ("fields", "ids"),
+    [
+        ({"lines": BINARY}, ["7"]),
+        ({"lines": STRUCTURED, "body": EVENT}, ["8"]),
+        ({"lines": STRUCTURED.replace(b"events", b"events-batch"), "body": b"[" + EVENT + b"]"}, ["8"]),
+        ({"lines": STRUCTURED, "body": EVENT, "state": "dead", "status": 500}, []),
+        ({"lines": STRUCTURED, "body": EVENT, "status": 400}, []),
+        ({"lines": STRUCTURED, "body": b"{"}, []),
+        ({"lines": STRUCTURED, "dropped_bytes": 300_000, "body": b""}, []),
+        ({"lines": BINARY.replace(b"Ce-Id: 7\r\n", b"")}, []),
+        ({"lines": b"Content-Type: application/json\r\n", "body": EVENT}, []),
+    ],
+)
+def test_which_answers_are_events(fields: dict[str, Any], ids: list[str]) -> None:
+    found = answered(result(depth=4, **fields))
+    assert [each.id for each in found] == ids
+    assert {each.extensions["dayflydepth"] for each in found} <= {"4"}
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "takes"),
+    [
+        ({"answers": True}, {}, True),
+        ({"answers": True, "types": ["com.example.*"]}, {}, True),
+        ({"answers": True, "types": ["com.other"]}, {}, False),
+        ({}, {}, False),
+        ({"answers": True}, {"function": "first.team"}, False),
+        ({"answers": True}, {"finished_unix_ms": 4_999}, False),
+    ],
+)
+def test_which_answers_a_trigger_takes(source: dict[str, Any], fields: dict[str, Any], takes: bool) -> None:
+    came = result(lines=BINARY, **fields)
+    made = trigger(source={"kind": "event", **source}, function="second", created=5_000)
+    delivery = Delivery(made, lambda: [function("second")], Queue(), ManualClock())
+    assert takes_answer(delivery, came, answered(came)[0]) is takes
+
+
+def test_an_event_that_is_answered_calls_once_and_as_deep_as_the_call() -> None:
+    async def story(rig: Rig) -> None:
+        made = trigger(source={"kind": "event", "answers": True}, function="second", created=5_000)
+        rig.running = [Delivery(made, lambda: [function("second")], rig.queue, rig.clock)]
+        claimed = BINARY + b"Ce-Dayflydepth: 0\r\n"
+        rig.ended.end(result(lines=claimed, depth=3), result(id="again", lines=claimed, depth=3))
+        await turn(lambda: len(rig.ended.asked) == 2)
+        (firing,) = rig.queue.taken
+        assert (firing.headers["Ce-Id"], firing.headers["X-Dayfly-Depth"], firing.body) == ("7", "3", b"41")
 
     play(Rig(), story)
 

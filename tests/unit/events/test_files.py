@@ -46,7 +46,7 @@ def try_out(tmp_path: Path, check: Callable[[Rig], Awaitable[None]]) -> None:
 
     async def body() -> None:
         rig = Rig(tmp_path)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await check(rig)
             await rig.cursors.close()
 

@@ -21,7 +21,7 @@ def try_out(check: Callable[[Inbox, Recorder], Awaitable[None]]) -> None:
     """Run a check."""
 
     async def body() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await check(Inbox(), Recorder())
 
     asyncio.run(body())

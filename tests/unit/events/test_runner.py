@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.events.making import MQTT, Queue, event, function, trigger, turn
+from tests.unit.events.making import MQTT, Queue, Runs, event, function, trigger, turn
 
 from dayfly.control.clock import Clock, ManualClock
 from dayfly.events import sources
@@ -50,8 +50,11 @@ class Rig:
         self.secrets: dict[str, bytes] = {}
         self.missing = ""
         self.forsaken: list[str] = []
+        self.flows: set[tuple[str, str]] = set()
+        self.runs = Runs()
         self.runner = Runner(
             lambda: self.triggers, lambda: self.functions, self._contents, self.queue, self.clock,
+            begin=self.runs, has_flow=self.flows.__contains__,
             load=self._load, jitter=lambda: 1.0, forsake=lambda _namespace, name: self.forsaken.append(name),
         )  # fmt: skip
 
@@ -246,6 +249,23 @@ def test_a_trigger_without_its_function_waits_for_it() -> None:
         await rig.source(2)
 
     play(Rig(trigger()), story)
+
+
+def test_a_trigger_without_its_flow_waits_for_it_and_needs_no_function() -> None:
+    async def story(rig: Rig) -> None:
+        await turn(lambda: rig.standing.state == "failing")
+        assert rig.standing.trouble == "there is no flow ship"
+        rig.flows.add(("openfaas-fn", "ship"))
+        rig.functions = []
+        rig.clock.advance(LOOK_S)
+        source = await rig.source(1)
+        await source.deliver(event())
+        assert [each.flow for each in rig.runs.begun.values()] == ["ship"]
+        rig.flows.clear()
+        rig.clock.advance(LOOK_S)
+        await turn(lambda: source.closed)
+
+    play(Rig(trigger(flow="ship", function="")), story)
 
 
 def test_one_that_is_bound_to_its_function_goes_with_it() -> None:

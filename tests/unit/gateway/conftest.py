@@ -21,7 +21,7 @@ from dayfly.http1.limits import Limits
 from dayfly.model.route_entry import RouteEntry
 from dayfly.model.table import Delta, Demand, Endpoint, Entry, Hello, Load, Report, Snapshot, ToControl, ToGateway
 
-DEADLINE_S = 20
+DEADLINE_S = 60.0
 _LENGTH = struct.Struct(">I")
 
 Script = Callable[["Conversation"], Awaitable[None]]

@@ -193,7 +193,7 @@ def test_slow_headers_slow_bodies_and_idle_connections_end(play: "Play") -> None
             assert await silent.closed()
             assert await idle.closed()
 
-    play(scenario, limits=Limits(header_timeout_s=0.3, body_window_s=0.3, idle_s=0.3, linger_s=0.3))
+    play(scenario, limits=Limits(header_timeout_s=1.0, body_window_s=1.0, idle_s=1.0, linger_s=0.3))
 
 
 def test_a_client_that_takes_nothing_is_dropped(play: "Play") -> None:

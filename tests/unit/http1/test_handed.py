@@ -16,7 +16,7 @@ from dayfly.http1.pool import Pool
 from dayfly.http1.sieve import Sieve
 from dayfly.http1.upstream import UpstreamConnection
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 Answer = Callable[[socket.socket], None]
 
 

@@ -59,7 +59,7 @@ class Watched(Pool):
 async def connected(pool: Pool) -> UpstreamConnection:
     caller = Caller()
     pool.connect(caller)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await caller.told.wait()
     assert caller.upstream is not None
     return caller.upstream

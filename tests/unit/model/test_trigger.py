@@ -106,7 +106,15 @@ def test_what_no_kind_knows_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"name": "Orders"}, {"namespace": "../x"}, {"function": "shop.other"}, {"filter": "a" * 2001}],
+    [
+        {"name": "Orders"},
+        {"namespace": "../x"},
+        {"function": "shop.other"},
+        {"filter": "a" * 2001},
+        {"flow": "Ship"},
+        {"function": "shop", "flow": "ship"},
+        {"flow": "ship", "function": "", "bound": True},
+    ],
 )
 def test_a_trigger_that_cannot_be_kept_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):

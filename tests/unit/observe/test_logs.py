@@ -33,7 +33,7 @@ def play(path: Path, story: Story, retention: Retention | None = None) -> None:
         store = LogStore(path, retention=retention)
         await store.open()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await story(store)
         finally:
             await store.close()
@@ -140,7 +140,7 @@ def test_a_disk_that_hangs_blocks_nobody_and_the_lost_lines_are_counted(
 
     def hang(file: LogFile, rows: list[tuple[int, LogLine]]) -> StoreUnavailable | None:
         stuck.set()
-        assert disk.wait(20)
+        assert disk.wait(60)
         return append(file, rows)
 
     monkeypatch.setattr(LogFile, "append", hang)

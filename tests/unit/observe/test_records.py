@@ -43,7 +43,7 @@ def play(path: Path, story: Story, limits: RecordLimits | None = None, clock: Ma
         store = RecordStore(path, limits or RecordLimits(), clock or ManualClock(unix_ms=NOW_MS))
         await store.open()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await story(store)
         finally:
             await store.close()

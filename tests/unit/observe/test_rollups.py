@@ -38,7 +38,7 @@ def play(path: Path, story: Story, clock: ManualClock) -> None:
         store = RecordStore(path, RecordLimits(), clock)
         await store.open()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await story(store)
         finally:
             await store.close()

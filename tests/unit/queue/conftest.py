@@ -18,7 +18,7 @@ from dayfly.queue.ledger import Ledger
 from dayfly.queue.limits import QueueLimits
 from dayfly.queue.memory import MemoryQueueStore
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 QUICK = RetryPolicy(attempts=3, min_wait_s=0.001, max_wait_s=0.002)
 Function = Callable[[QueuedCall, Request], Awaitable[Attempt]]
 

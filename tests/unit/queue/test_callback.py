@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-import socket
+import ipaddress
+import threading
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -13,6 +14,9 @@ from dayfly.model.errors import InvalidRequest
 from dayfly.model.queued import Result
 from dayfly.queue import callback
 from dayfly.queue.callback import Callbacks, callback_head, parse_callback
+from dayfly.runtimes.jail.egress import lookups
+from dayfly.runtimes.jail.egress.lookups import Lookups
+from dayfly.runtimes.jail.egress.policy import Address
 
 RESULT = Result(
     id="c1", function="echo.openfaas-fn", state="done", attempts=1, accepted_unix_ms=1, finished_unix_ms=2, status=201,
@@ -86,20 +90,32 @@ def test_what_is_no_callback_url_is_refused_when_it_comes(url: str) -> None:
         parse_callback(url)
 
 
-def test_a_name_that_changes_its_mind_is_judged_by_the_address_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_changes_its_mind_is_judged_by_the_address_connected_to() -> None:
     """The name is public when it is looked at, and loopback when it is looked up for the connection."""
 
     async def story() -> None:
         async with Canary().serving() as canary:
-            loop, answers = asyncio.get_running_loop(), iter(["127.0.0.1", "93.184.215.14"])
-
-            async def look_up(*_: object, **__: object) -> list[tuple[object, ...]]:
-                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), canary.port))]
-
-            monkeypatch.setattr(loop, "getaddrinfo", look_up)
-            why = await Callbacks(("public",))(f"http://rebind.example.com:{canary.port}/", RESULT)
+            answers = iter(["127.0.0.1", "93.184.215.14"])
+            changing = Lookups(lambda *_: [ipaddress.ip_address(next(answers))])
+            why = await Callbacks(("public",), lookups=changing)(f"http://rebind.example.com:{canary.port}/", RESULT)
             assert "127.0.0.1 is an address of this machine" in why
             assert canary.connections == 0
+
+    play(story())
+
+
+def test_a_resolver_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookups, "LOOKUP_S", 0.05)
+    answer = threading.Event()
+
+    def hang(*_: object) -> list[Address]:
+        answer.wait()
+        return []
+
+    async def story() -> None:
+        why = await Callbacks(("public",), lookups=Lookups(hang))("http://hook.example.com/", RESULT)
+        assert why == "hook.example.com cannot be looked up: no resolver answers within 0.05s"
+        answer.set()
 
     play(story())
 

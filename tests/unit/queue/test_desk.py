@@ -7,8 +7,8 @@ import itertools
 import pytest
 from tests.unit.queue.conftest import DEADLINE_S, Rig, answer, play, until
 
-from dayfly.model.errors import Conflict, KeyReused, LimitExceeded, NotFound
-from dayfly.model.queued import QueuedCall, Request
+from dayfly.model.errors import Conflict, KeyReused, LimitExceeded, NotFound, Unavailable
+from dayfly.model.queued import QueuedCall, Request, Result
 from dayfly.queue.invocation import Attempt
 from dayfly.queue.limits import QueueLimits
 
@@ -113,6 +113,27 @@ def test_a_key_that_comes_again_while_its_call_is_being_accepted_is_not_accepted
     play(story())
 
 
+def test_a_call_whose_acknowledgement_was_lost_runs_once_its_key_comes_again(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life() as worker:
+            lost = rig.call()
+            plain = rig.store.accept
+
+            async def killed(call: QueuedCall, request: Request) -> None:
+                await plain(call, request)
+                raise Unavailable("the store was killed before it could say so")
+
+            rig.store.accept = killed  # type: ignore[method-assign] # until the next line
+            with pytest.raises(Unavailable):
+                await worker.desk.submit(lost, Request(b"", b"x"), "key", "digest")
+            rig.store.accept = plain  # type: ignore[method-assign] # as it was
+            assert await worker.desk.submit(rig.call(), Request(b"", b"x"), "key", "digest") == lost.id
+            assert (await worker.over(lost.id)).state == "done"
+            assert rig.runs == [lost.id]
+
+    play(story())
+
+
 @pytest.mark.parametrize(("status", "told"), [(200, "done after 1 attempt"), (400, "dead after 1 attempt")])
 def test_who_cancels_a_call_that_is_over_is_told_how_it_ended(rig: Rig, status: int, told: str) -> None:
     async def once(_call: QueuedCall, _request: Request) -> Attempt:
@@ -179,6 +200,44 @@ def test_waiting_ends_with_the_call_or_the_time(rig: Rig) -> None:
             assert (await following).state != seen.state
             with pytest.raises(NotFound):
                 await worker.desk.status("nobody", 20)
+
+    play(story())
+
+
+def test_an_end_that_comes_while_the_answer_is_being_read_is_heard(rig: Rig) -> None:
+    """As the store may be away for seconds just then, and who waits would sleep through it."""
+
+    async def story() -> None:
+        async with rig.life() as worker:
+            plain, may_end = rig.store.result, asyncio.Event()
+
+            async def deliver(_url: str, _result: Result) -> str:
+                await may_end.wait()
+                return ""
+
+            async def slowly(call_id: str) -> Result | None:
+                found = await plain(call_id)
+                if not may_end.is_set():
+                    may_end.set()
+                    await until(lambda: worker.ledger.get(call_id) is None)
+                return found
+
+            worker.dispatcher._deliver = deliver
+            call_id = await worker.submit(rig.call(callback="http://example.org/"))
+            await until(lambda: worker.desk.listed(None, "answering", "", 1) != [])
+            rig.store.result = slowly  # type: ignore[method-assign] # the store is the test's own
+            assert (await worker.desk.status(call_id, 3 * DEADLINE_S)).state == "done"
+
+    play(story())
+
+
+def test_nobody_is_remembered_who_listens_no_more(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life() as worker:
+            with pytest.raises(NotFound):
+                await worker.desk.status("nobody", 1)
+            await worker.desk.status(await worker.submit(never(rig)), 0.01)
+            assert worker.ledger._listening == {}
 
     play(story())
 

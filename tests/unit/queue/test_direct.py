@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from dayfly.model.apart import Apart, apart_in
 from dayfly.model.direct import MAX_CALLS, DirectAnswer, DirectCall, Method
 from dayfly.model.errors import LimitExceeded, NotSupported, Unavailable
 from dayfly.model.names import FunctionKey, parse_function_name, parse_namespace
+from dayfly.model.table import Endpoint
 from dayfly.queue import direct
 from dayfly.queue.direct import GatewayCalls
 
@@ -33,7 +35,7 @@ def played(tmp_path: Path, says: bytes, story: Story) -> None:
 
     async def main() -> None:
         path = tmp_path / "calls-gw0.sock"
-        async with await asyncio.start_unix_server(serve, path), asyncio.timeout(10):
+        async with await asyncio.start_unix_server(serve, path), asyncio.timeout(60):
             await story(GatewayCalls(lambda: [str(path)], "gateway.test:8080"), asked)
 
     asyncio.run(main())
@@ -60,6 +62,19 @@ def test_a_call_is_written_line_by_line(tmp_path: Path) -> None:
         b"HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nX-Duration-Seconds: 0.1\r\nContent-Length: 5\r\n\r\nhello"
     )
     played(tmp_path, says, story)
+
+
+def test_a_call_of_one_replica_says_which_in_its_target(tmp_path: Path) -> None:
+    async def story(calls: GatewayCalls, asked: list[bytes]) -> None:
+        apart = Apart(endpoint=Endpoint("r1", "unix:/run/\u00e4 b/r1.sock", 3), timeout_s=9.0)
+        call = DirectCall(method="GET", target="/a?b=c")
+        await calls.call(KEY, call, b"", call_id="mine", peer="192.0.2.1", trigger="replay x", apart=apart)
+        line, *lines = asked[0].split(b"\r\n")
+        method, target, _ = line.split(b" ")
+        assert (method, apart_in(target)) == (b"GET", (apart, b"/function/hello.team/a?b=c"))
+        assert b"X-Dayfly-Trigger: replay x" in lines
+
+    played(tmp_path, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", story)
 
 
 @pytest.mark.parametrize(("method", "length"), [("GET", b""), ("HEAD", b""), ("POST", b"Content-Length: 0\r\n")])

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from dayfly.model.errors import InvalidName, InvalidSpec
 from dayfly.runtimes.image.settings import UNLIMITED_S, order_of, port_of
@@ -21,7 +22,7 @@ from dayfly.runtimes.image.settings import UNLIMITED_S, order_of, port_of
 HOST = Path(__file__).parents[3] / "src" / "dayfly" / "runtimes" / "node" / "host" / "image.cjs"
 PYTHON = [sys.executable, "-P", "-m", "dayfly.runtimes.image"]
 NODE = ["node", str(HOST)]
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 HANDLERS = {
     "handler.py": (
         "import time\n"
@@ -57,8 +58,7 @@ def code(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def served(argv: list[str], code: Path, **env: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Run it on a free port until it listens; end it."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = free_port()
     environ = {**os.environ, "PYTHONUNBUFFERED": "1", "OPENFAAS_NAME": "hello", "port": str(port), **env}
     process = subprocess.Popen(
         argv, cwd=code, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -113,7 +113,7 @@ def test_a_program_is_run_for_each_call(tmp_path: Path, mode: str) -> None:
 
 def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
     (tmp_path / "handler.sh").write_text("sleep 60 & echo $! >&2; wait\n")
-    env = {"DAYFLY_RUNTIME": "exec", "fprocess": "sh ./handler.sh", "mode": "streaming", "exec_timeout": "500ms"}
+    env = {"DAYFLY_RUNTIME": "exec", "fprocess": "sh ./handler.sh", "mode": "streaming", "exec_timeout": "2s"}
     with served(PYTHON, tmp_path, **env) as (process, port):
         assert ask(port, "/", "x")[0] == 504
         assert process.stdout is not None

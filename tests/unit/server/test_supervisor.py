@@ -25,7 +25,7 @@ INSTANCE = {
 }
 SERVES = 'echo "{}" >&$1; exec sleep 60'
 SUPERVISOR = (sys.executable, "-P", "-m", "dayfly.server.supervisor")
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 def child(name: str, script: str, *, reports: bool = True, stage: int = 0, stop_s: float = 5) -> Child:

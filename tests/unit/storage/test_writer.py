@@ -22,7 +22,7 @@ def play(path: Path, story: Story) -> None:
         store = SqliteStore(path)
         await store.open()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await story(store)
         finally:
             await store.close()

@@ -270,6 +270,7 @@ export interface EventSource {
   secret?: string;
   types?: Array<string>;
   sources?: Array<string>;
+  answers?: boolean;
 }
 
 /** Fail with a code and a text of one's own. */
@@ -334,6 +335,7 @@ export interface FlowRun {
   input: unknown;
   started_unix_ms: number;
   started_by?: string;
+  depth?: number;
   rerun_of?: string;
   rerun_from?: string;
   state?: "cancelled" | "done" | "failed" | "running";
@@ -1046,6 +1048,7 @@ export interface TriggerRequest {
   name?: string;
   namespace?: string;
   function?: string;
+  flow?: string;
   source: CronSource | WebhookSource | EventSource | FunctionSource | NatsSource | KafkaSource | MqttSource | AmqpSource | RedisSource | PostgresqlSource | S3Source | FilesSource;
   filter?: string;
   paused?: boolean;
@@ -1057,6 +1060,7 @@ export interface TriggerSpec {
   name: string;
   namespace?: string;
   function?: string;
+  flow?: string;
   source: CronSource | WebhookSource | EventSource | FunctionSource | NatsSource | KafkaSource | MqttSource | AmqpSource | RedisSource | PostgresqlSource | S3Source | FilesSource;
   filter?: string;
   paused?: boolean;

@@ -22,11 +22,13 @@ from dayfly.cli.waiting import failure, is_settled, state_of
 from dayfly.client.asynchronous import AsyncClient
 from dayfly.client.building import build
 from dayfly.client.stack_function import StackFunction
+from dayfly.client.stack_triggers import settle_triggers_while_writing
 from dayfly.model.debug import Debug
 from dayfly.model.errors import Conflict, DayflyError, NotFound, Unauthenticated, Unavailable
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import DEFAULT_NAMESPACE
 from dayfly.model.status import FunctionStatus
+from dayfly.model.trigger import TriggerSpec
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
 _AGAIN_S = 1.0
@@ -47,6 +49,7 @@ class Written:
         secrets: Path | None = None,
         *,
         is_final: bool = False,
+        has_triggers: bool = False,
     ) -> None:
         self.one = one
         self.good: FunctionSpec | None = None
@@ -60,6 +63,10 @@ class Written:
         """The folder to give the platform the function's secrets from, if that is ours to do."""
         self._is_final = is_final
         """Whether no other save follows that could mend what cannot be deployed."""
+        self._has_triggers = has_triggers
+        """Whether the stack file's triggers are kept in step too."""
+        self._triggers: tuple[TriggerSpec, ...] | None = None
+        """What was done of them last."""
         self._given: dict[str, bytes] = {}
         self._tried: FunctionSpec | None = None
         self._is_under_way = False
@@ -162,6 +169,8 @@ class Written:
             if self._complaint:
                 self._complaint = ""
                 self._screen.tell(self.name, "is again what was deployed last")
+            if self.good == plain:
+                await self._settle_triggers()
             return
         self._tried, self._settling = plain, True
         self._says("deploying")
@@ -181,6 +190,17 @@ class Written:
         if settled is not None:
             self.good, self._settling = plain, False
             self._screen.tell(self.name, self._success(settled, change, began), good=True)
+            await self._settle_triggers()
+
+    async def _settle_triggers(self) -> None:
+        """Let the platform have the triggers as the stack file has them, if that has changed."""
+        wanted = self.one.triggers
+        if not self._has_triggers or wanted is None or wanted == self._triggers:
+            return
+        await settle_triggers_while_writing(self._client, self.one.spec, wanted)
+        if wanted or self._triggers:
+            self._screen.tell(self.name, f"triggers: {', '.join(each.name for each in wanted) or 'none any more'}")
+        self._triggers = wanted
 
     async def _give_secrets(self) -> None:
         """Let the platform have the secrets as they are now. Raises InvalidRequest naming one that is not there."""

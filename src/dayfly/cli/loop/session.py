@@ -29,7 +29,7 @@ class Writing:
     """The functions and the tasks that serve them. `find` says which there are, now.
 
     A platform that does not `stay` is ours alone, and gets the functions' secrets from us too. Without
-    `watches` what is saved later is not deployed.
+    `watches` what is saved later is not deployed; with `has_triggers` their triggers are kept in step as well.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Writing:
         stays: bool,
         watches: bool = True,
         adapter: Adapter | None = None,
+        has_triggers: bool = False,
     ) -> None:
         self._stays = stays
         self._watches = watches
@@ -49,6 +50,7 @@ class Writing:
         self._client = client
         self._screen = screen
         self._adapter = adapter
+        self._has_triggers = has_triggers
         self._sources = find()
         self._written: dict[str, Written] = {}
         self._tasks: dict[str, tuple[asyncio.Task[None], ...]] = {}
@@ -131,8 +133,9 @@ class Writing:
     def _add(self, one: StackFunction) -> None:
         key = str(one.spec.key)
         written = self._written[key] = Written(
-            one, self._client, self._screen, self._adapter, self._secrets, is_final=not self._watches
-        )
+            one, self._client, self._screen, self._adapter, self._secrets,
+            is_final=not self._watches, has_triggers=self._has_triggers,
+        )  # fmt: skip
         self._screen.expect([written.name])
         written.saved()
         self._tasks[key] = self._task(written.run()), self._task(written.follow())

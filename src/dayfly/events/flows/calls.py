@@ -14,6 +14,7 @@ from typing import Protocol
 from dayfly.control.clock import Clock
 from dayfly.decide.flow_plan import Order
 from dayfly.events.pause import pause
+from dayfly.model.depth import HEADER
 from dayfly.model.errors import DayflyError, InvalidRequest, NotFound, NotSupported
 from dayfly.model.flow_data import to_body, to_data
 from dayfly.model.flow_run import Ended, Failed, FlowError, FlowRun
@@ -25,8 +26,8 @@ from dayfly.queue.submission import Terms
 
 AGAIN_S, LONGEST_AGAIN_S = 0.2, 15.0
 """The wait before a call is offered to the queue again, and what it grows to."""
-_POLL_S = 10.0
-"""How long one question for a call's end may wait; news that the queue has lost is had after that."""
+_POLL_S = 60.0
+"""How long one question for a call's end may wait."""
 _OVER = frozenset(("done", "dead", "cancelled"))
 _SHOWN_BYTES = 2000
 _RETRY = RetryPolicy(attempts=10, codes=(), min_wait_s=0.5, max_wait_s=30.0)
@@ -79,6 +80,8 @@ class QueueCalls:
             "X-Dayfly-Flow-Step": order.path,
             "X-Dayfly-Flow-Attempt": str(order.attempt),
         }
+        if run.depth:
+            headers[HEADER] = str(run.depth)
         wait_s = AGAIN_S
         while True:
             try:

@@ -48,6 +48,10 @@ class Flows:
         """Return the namespace's flows, ordered by name."""
         return [self._status(flow) for key, flow in sorted(self._known.items()) if key[0] == namespace]
 
+    def has(self, key: tuple[NamespaceName, str]) -> bool:
+        """Whether the namespace has a flow of this name."""
+        return key in self._known
+
     def get(self, namespace: NamespaceName, name: str) -> FlowStatus:
         """Return the flow. Raises NotFound."""
         if (namespace, name) not in self._known:

@@ -11,6 +11,7 @@ from dayfly.control.clock import Clock
 from dayfly.decide.flow_records import Records
 from dayfly.decide.flow_rerun import kept
 from dayfly.decide.flow_view import view, waits_for_judgement
+from dayfly.events.firing import Beginning
 from dayfly.events.flows.calls import Calls
 from dayfly.events.flows.engine import Engine
 from dayfly.events.flows.flows import Flows
@@ -47,23 +48,35 @@ class Runs:
         self._check_open = check_open
         self._clock = clock
 
-    async def start(self, namespace: NamespaceName, flow: str, given: Any, *, by: str, key: str = "") -> RunReport:
+    async def start(
+        self, namespace: NamespaceName, flow: str, given: Any, *, by: str, key: str = "", depth: int = 0
+    ) -> RunReport:
         """Begin a run of the flow; with a `key` once, whoever asks again gets the first one.
+
+        `depth` is that of the call of a function which begins it; its own calls are one deeper.
 
         Raises NotFound, NotSupported, LimitExceeded, InvalidRequest, KeyReused, StoreUnavailable.
         """
-        spec = self._flows.get(namespace, flow).spec
-        self._check(namespace)
         _check_key(key)
-        run = FlowRun(
-            id=new_run_id(), namespace=namespace, flow=flow, spec=spec, input=given,
-            started_unix_ms=self._clock.unix_ms(), started_by=by,
-        )  # fmt: skip
-        digest = hashlib.sha256(msgspec.json.encode(given, order="deterministic")).hexdigest()
-        begun = await self._engine.begin(run, key=RunKey(key, digest) if key else None)
-        return await self.report(namespace, begun.id)
+        asked = Beginning(namespace=namespace, flow=flow, input=given, key=key, depth=depth, by=by)
+        return await self.report(namespace, await self._start(asked))
 
-    async def rerun(self, namespace: NamespaceName, run_id: str, asked: Rerun, *, by: str) -> RunReport:
+    async def begin(self, beginning: Beginning, /) -> None:
+        """Begin the run that an event asks for, once for its key. Raises as `start` does."""
+        # No key that a caller may bring has a newline in it.
+        await self._start(msgspec.structs.replace(beginning, key=f"event\n{beginning.key}"))
+
+    async def _start(self, asked: Beginning) -> str:
+        spec = self._flows.get(asked.namespace, asked.flow).spec
+        self._check(asked.namespace)
+        run = FlowRun(
+            id=new_run_id(), namespace=asked.namespace, flow=asked.flow, spec=spec, input=asked.input,
+            started_unix_ms=self._clock.unix_ms(), started_by=asked.by, depth=asked.depth,
+        )  # fmt: skip
+        digest = hashlib.sha256(msgspec.json.encode(asked.input, order="deterministic")).hexdigest()
+        return (await self._engine.begin(run, key=RunKey(asked.key, digest) if asked.key else None)).id
+
+    async def rerun(self, namespace: NamespaceName, run_id: str, asked: Rerun, *, by: str, depth: int = 0) -> RunReport:
         """Begin a run that goes on from a step of one that is over.
 
         Raises NotFound, Conflict for a run under way, NotSupported, LimitExceeded, StoreUnavailable.
@@ -79,7 +92,7 @@ class Runs:
         now_ms = self._clock.unix_ms()
         run = FlowRun(
             id=new_run_id(), namespace=namespace, flow=before.flow, spec=spec, input=before.input,
-            started_unix_ms=now_ms, started_by=by, rerun_of=run_id, rerun_from=step,
+            started_unix_ms=now_ms, started_by=by, depth=depth, rerun_of=run_id, rerun_from=step,
         )  # fmt: skip
         await self._engine.begin(run, kept(spec, log, step, now_ms))
         return await self.report(namespace, run.id)

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 
 from dayfly.control.clock import Clock
 from dayfly.decide.cron import CronPlan, Schedule
+from dayfly.decide.timetable import Timetable
 from dayfly.events.pause import pause
 from dayfly.events.port import Deliver, Undeliverable
 from dayfly.model.event import Event
 from dayfly.model.trigger import Trigger
 from dayfly.model.trigger_source import CronSource
 
-LONGEST_S = 60.0
-"""The clock may be put forward or back while nobody looks."""
+LONGEST_S = 5.0
+"""The clock may be put forward while nobody looks: what is due then must not be so late that it counts as missed."""
 
 
 class Cron:
@@ -25,25 +26,20 @@ class Cron:
     def __init__(self, trigger: Trigger, source: CronSource, clock: Clock) -> None:
         self._source = f"/namespaces/{trigger.spec.namespace}/triggers/{trigger.spec.name}"
         self._plan = CronPlan(Schedule(source.schedule, source.timezone), source.missed)
-        # What was due before somebody asked for it was not missed.
         self._asked = datetime.fromtimestamp(trigger.updated_unix_ms / 1000, UTC)
         self._clock = clock
 
     async def run(self, deliver: Deliver, ready: Callable[[], None]) -> None:
         """Deliver what is due, until cancelled."""
         ready()
-        seen = self._now()
-        due = self._plan.due(min(self._asked, seen), seen) if self._plan.missed == "once" else None
+        table = Timetable(self._plan, self._asked, self._now())
         while True:
+            due = table.due(self._now())
             if due is not None:
                 with contextlib.suppress(Undeliverable):  # Whoever delivers has told of it.
                     await deliver(self._event(due))
-            coming = self._plan.schedule.next_after(seen)
-            wait_s = LONGEST_S if coming is None else (coming - self._now()).total_seconds()
+            wait_s = LONGEST_S if table.next is None else (table.next - self._now()).total_seconds()
             await pause(self._clock, min(max(wait_s, 0.0), LONGEST_S))
-            now = self._now()
-            due = self._plan.due(seen, now)
-            seen = now
 
     def _event(self, due: datetime) -> Event:
         moment = due.isoformat().replace("+00:00", "Z")

@@ -34,7 +34,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--become", type=int, default=-1)
     parser.add_argument("--listen", action="append", default=[])
     given = parser.parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the first process of a container has no default for it
+    told_to_end = _on_sigterm()
     listeners = _listen(given.path, given.listen)
     if given.become >= 0:
         os.setgroups([])
@@ -44,14 +44,27 @@ def main(argv: list[str]) -> None:
         # `out` is there before `in`, so that who finds the second has the first.
         for name in ("out", "in"):
             selector.register(_bind(os.path.join(given.folder, name)), selectors.EVENT_READ, name)
+        selector.register(told_to_end, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
-                assert isinstance(key.fileobj, socket.socket)
+                if not isinstance(key.fileobj, socket.socket):
+                    return
                 asking, _ = key.fileobj.accept()
                 # Whoever asks may be gone already; that is nobody else's trouble.
                 with asking, contextlib.suppress(OSError):
                     asking.settimeout(CONNECT_S)
                     _connect(asking) if key.data == "in" else _hand(asking, listeners)
+
+
+def _on_sigterm() -> int:
+    """Return a descriptor that can be read once SIGTERM has come, for which a container's first process has no default.
+
+    The signal itself makes it so: a handler would run only once the waiting is over that it came just before.
+    """
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    return reader
 
 
 def _listen(path: str, places: list[str]) -> list[int]:

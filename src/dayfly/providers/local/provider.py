@@ -277,7 +277,7 @@ def template_name(order: StartOrder) -> str:
     Every function can read it in its own memory, so that of a secret it depends on the version and not on the content,
     which could be guessed from it.
     """
-    same = msgspec.structs.replace(order.without_contents(), replica=ReplicaId(""), log_rate_bytes=0)
+    same = msgspec.structs.replace(order.without_contents(), replica=ReplicaId(""), log_rate_bytes=0, apart=False)
     data = msgspec.msgpack.encode(same, order="sorted")
     return hashlib.sha256(data).hexdigest()
 

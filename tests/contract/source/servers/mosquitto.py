@@ -14,8 +14,9 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from tests.contract.source.rig import WRONG, Promises, Relay, Rig, free_port, wait_for_port
+from tests.contract.source.rig import WRONG, Promises, Relay, Rig, wait_for_port
 from tests.contract.source.servers.certificates import made_in
+from tests.ports import free_port
 
 from dayfly.events.sources.mqtt import Mqtt
 from dayfly.model.broker import MqttSource

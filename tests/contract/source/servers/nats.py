@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import nats
 from nats.aio.client import Client
-from tests.contract.source.rig import WRONG, Promises, Relay, Rig, free_port, wait_for_port
+from tests.contract.source.rig import WRONG, Promises, Relay, Rig, wait_for_port
 from tests.contract.source.servers.certificates import made_in
+from tests.ports import free_port
 
 from dayfly.control.clock import SystemClock
 from dayfly.events.sources.nats import WORKERS, Nats

@@ -17,8 +17,9 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from tests.contract.source.rig import WRONG, Promises, Relay, Rig, free_port, wait_for_port
+from tests.contract.source.rig import WRONG, Promises, Relay, Rig, wait_for_port
 from tests.contract.source.servers.certificates import made_in
+from tests.ports import free_port
 
 from dayfly.control.clock import SystemClock
 from dayfly.events.sources.outbox import BATCH

@@ -14,8 +14,9 @@ import msgspec
 from aiormq.abc import AbstractConnection
 from pamqp.commands import Basic
 from pamqp.common import FieldTable
-from tests.contract.source.rig import WRONG, Promises, Relay, Rig, free_port, wait_for_port, wait_until_free
+from tests.contract.source.rig import WRONG, Promises, Relay, Rig, wait_for_port, wait_until_free
 from tests.contract.source.servers.certificates import made_in
+from tests.ports import free_port
 
 from dayfly.events.sources.amqp import Amqp
 from dayfly.model.broker import AmqpSource

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.contract.source.rig import free_port, wait_for_port
+from tests.contract.source.rig import wait_for_port
 from tests.contract.source.servers.certificates import made_in
+from tests.ports import free_port
 
 ACCESS, SECRET = "AKIDAYFLY", "s3-s own/+="
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import redis
 import redis.asyncio
-from tests.contract.source.rig import WRONG, Promises, Relay, Rig, free_port, wait_for_port
+from tests.contract.source.rig import WRONG, Promises, Relay, Rig, wait_for_port
 from tests.contract.source.servers.certificates import made_in
+from tests.ports import free_port
 
 from dayfly.events.sources.redis import BATCH, RedisStreams
 from dayfly.model.broker import RedisSource

@@ -22,7 +22,7 @@ from dayfly.model.errors import InvalidRequest, Unauthenticated, Unavailable
 from dayfly.model.function import FunctionSpec
 from dayfly.model.rollout import RolloutStatus
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 URL = "http://127.0.0.1:1"
 HANDLER = "def handle(event, context):\n    return {!r}\n"
 
@@ -67,15 +67,20 @@ class Author:
         """How often this was asked of the platform."""
         return sum(each.method == method and each.url.path.endswith(end) for each in self.platform.requests)
 
-    def go(self, script: Callable[[], Awaitable[object]], *targets: str, stays: bool = False) -> None:
+    def go(
+        self, script: Callable[[], Awaitable[object]], *targets: str, stays: bool = False, has_triggers: bool = False
+    ) -> None:
         """Write for as long as the script runs, then press Ctrl-C."""
-        asyncio.run(self._go(script, Wanted(targets=targets), stays))
+        asyncio.run(self._go(script, Wanted(targets=targets), stays, has_triggers))
 
-    async def _go(self, script: Callable[[], Awaitable[object]], wanted: Wanted, stays: bool) -> None:
+    async def _go(
+        self, script: Callable[[], Awaitable[object]], wanted: Wanted, stays: bool, has_triggers: bool
+    ) -> None:
         target = Target(URL, Credential.bearer("token"))
         async with AsyncClient(target=target, transport=httpx2.MockTransport(self.platform)) as client:
             with Progress() as progress:
-                writing = asyncio.ensure_future(Writing(wanted.find, client, Screen(progress), stays=stays).run())
+                written = Writing(wanted.find, client, Screen(progress), stays=stays, has_triggers=has_triggers)
+                writing = asyncio.ensure_future(written.run())
                 told = asyncio.ensure_future(script())
                 await asyncio.wait((writing, told), return_when=asyncio.FIRST_COMPLETED)
                 if told.done():
@@ -307,6 +312,34 @@ def test_the_stack_file_is_watched_too(author: Author) -> None:
     author.go(script)
     assert [spec.env["A"] for spec in author.deployed if spec.name == "hello"] == ["1", "2"]
     assert {name for _, name in author.platform.functions} == {"hello"}
+
+
+@pytest.mark.parametrize("has_triggers", [True, False])
+def test_up_applies_triggers_that_were_changed_and_dev_leaves_them(author: Author, has_triggers: bool) -> None:
+    def stack(*triggers: str) -> str:
+        listed = "".join(f"\n      - {each}" for each in triggers)
+        return f"functions:\n  hello:\n    lang: python\n    handler: ./hello\n    triggers:{listed or ' []'}\n"
+
+    first = "{name: a, source: {kind: event}}"
+
+    async def script() -> None:
+        await author.sees("hello  revision 1 answers")
+        if has_triggers:
+            await author.sees("hello  triggers: a")
+            author.write("stack.yaml", stack("{name: b, flow: ship, source: {kind: event, types: x}}"))
+            await author.sees("hello  triggers: b")
+            (kept,) = author.platform.triggers.values()
+            assert (kept.spec.name, kept.spec.flow, kept.spec.function) == ("b", "ship", "hello")
+            author.write("stack.yaml", stack())
+            await author.sees("hello  triggers: none any more")
+        author.write("hello/handler.py", HANDLER.format("two"))
+        await author.sees("hello  revision 2 answers")
+
+    author.write("stack.yaml", stack(first))
+    author.go(script, has_triggers=has_triggers)
+    assert author.platform.triggers == {}
+    asked = [each.method for each in author.platform.requests if "/triggers" in each.url.path]
+    assert asked == (["PUT", "GET", "PUT", "GET", "DELETE", "GET", "DELETE"] if has_triggers else [])
 
 
 def test_a_private_platform_gets_the_secrets_and_gets_them_again_when_they_change(author: Author) -> None:

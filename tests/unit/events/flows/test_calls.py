@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from dayfly.control.clock import ManualClock
@@ -77,11 +78,11 @@ class Rig:
             raise NotFound(f"there is no function {key}")
         return self.functions[str(key)]
 
-    def make(self, order: Order = ORDER) -> Ended | Failed:
+    def make(self, order: Order = ORDER, run: FlowRun = RUN) -> Ended | Failed:
         async def main() -> Ended | Failed:
             clock = ManualClock()
             making = asyncio.ensure_future(
-                QueueCalls(self.queue, self.concurrency, clock).make(RUN, order, self.accepted.append)
+                QueueCalls(self.queue, self.concurrency, clock).make(run, order, self.accepted.append)
             )
             for _ in range(100):
                 await asyncio.sleep(0)
@@ -109,6 +110,12 @@ def test_an_answer_becomes_data() -> None:
         "Content-Type": "application/json", "X-Dayfly-Trigger": "flow r", "X-Dayfly-Flow": "bill",
         "X-Dayfly-Flow-Run": "r", "X-Dayfly-Flow-Step": "a.1.b", "X-Dayfly-Flow-Attempt": "2",
     }  # fmt: skip
+
+
+def test_a_runs_calls_are_as_deep_as_who_began_it() -> None:
+    rig = Rig(status())
+    rig.make(run=msgspec.structs.replace(RUN, depth=3))
+    assert rig.queue.submitted[0][3]["X-Dayfly-Depth"] == "3"
 
 
 def test_one_attempt_has_one_key_and_no_other_has_it() -> None:

@@ -67,12 +67,12 @@ def in_thread() -> "Iterator[Double]":
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    double, loop, end = made.get(timeout=10)
+    double, loop, end = made.get(timeout=60)
     try:
         yield double
     finally:
         loop.call_soon_threadsafe(end.set)
-        thread.join(10)
+        thread.join(60)
 
 
 def digest_of(data: bytes) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 VERSION = {"Version": "20.10.24", "ApiVersion": "1.41", "MinAPIVersion": "1.12"}
 INFO = {
     "MemoryLimit": True,

@@ -14,7 +14,7 @@ import uvloop
 from dayfly.runtimes.http.relay import Caller, Relay
 from dayfly.runtimes.python.family import listen
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Program = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

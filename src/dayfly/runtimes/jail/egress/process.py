@@ -12,6 +12,7 @@ spawner it serves. SIGUSR1 says that the platform ends.
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ import uvloop
 from dayfly.model.errors import DayflyError
 from dayfly.runtimes.jail import calls, landlock, seccomp
 from dayfly.runtimes.jail.egress import wire
+from dayfly.runtimes.jail.egress.lookups import Lookups
 from dayfly.runtimes.jail.egress.policy import Rules
 from dayfly.runtimes.jail.egress.proxy import Way
 from dayfly.runtimes.private_socket import bind_private
@@ -48,6 +50,7 @@ class Egress:
         self._loop = asyncio.get_running_loop()
         self._listener: socket.socket | None = listener
         self._uid = uid
+        self._lookups = Lookups()
         self._spawners: dict[socket.socket, dict[int, Way]] = {}
         self._serving: set[asyncio.Task[None]] = set()
         self._loop.add_reader(listener.fileno(), self._accept, listener)
@@ -108,7 +111,8 @@ class Egress:
             return
         finally:
             os.close(fds[0])
-        way = ways[message.jail] = Way(granted.function, rules, lasting=message.lasting)
+        look_up = functools.partial(self._lookups.find, granted.function)
+        way = ways[message.jail] = Way(granted.function, rules, look_up, lasting=message.lasting)
         task = self._loop.create_task(way.serve(listeners))
         self._serving.add(task)
         task.add_done_callback(self._served)

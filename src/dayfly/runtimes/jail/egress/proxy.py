@@ -13,7 +13,8 @@ import socket
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from dayfly.runtimes.jail.egress.dial import Refused, Streams, Unreachable, dial
+from dayfly.runtimes.jail.egress.dial import LookUp, Refused, Streams, dial
+from dayfly.runtimes.jail.egress.lookups import Unreachable
 from dayfly.runtimes.jail.egress.policy import Rules
 
 _log = logging.getLogger("dayfly.egress")
@@ -37,10 +38,11 @@ class _Malformed(Exception):
 class Way:
     """Serves one jail's sockets until `close`; `lasting` is a jail that outlives whoever speaks for it."""
 
-    def __init__(self, function: str, rules: Rules, *, lasting: bool = False) -> None:
+    def __init__(self, function: str, rules: Rules, look_up: LookUp, *, lasting: bool = False) -> None:
         self.lasting = lasting
         self._function = function
         self._rules = rules
+        self._look_up = look_up
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -81,7 +83,7 @@ class Way:
 
     async def _plain(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
         try:
-            outside = await dial(self._rules, host, port)
+            outside = await dial(self._rules, self._look_up, host, port)
         except (Refused, Unreachable) as error:
             _log.info("%s: no connection to %s:%d: %s", self._function, host, port, error)
             return
@@ -92,7 +94,7 @@ class Way:
             async with asyncio.timeout(HEAD_S):
                 head = await reader.readuntil(b"\r\n\r\n")
             method, host, port, forward = _understand(head)
-            outside = await dial(self._rules, host, port)
+            outside = await dial(self._rules, self._look_up, host, port)
         except _Malformed as error:
             await _answer(writer, "400 Bad Request", str(error))
         except Refused as error:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from tests.contract.source.rig import WRONG, Promises, Relay, Rig, free_port
+from tests.contract.source.rig import WRONG, Promises, Relay, Rig
 from tests.contract.source.servers.certificates import made_in
 from tests.contract.source.servers.kafka.broker import KafkaBroker
+from tests.ports import free_port
 
 from dayfly.events.sources.kafka import Kafka
 from dayfly.model.broker import KafkaSource

@@ -1,0 +1,152 @@
+"""All objects of an installation, in the order in which they are applied: what others need comes first."""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from dayfly.server.cluster.install import network, permissions, queue, workloads
+from dayfly.server.cluster.install.choices import Node, Several, each, settled, when
+from dayfly.server.cluster.install.pods import INSTANCE, RESTRICTED, labels_of, meta
+from dayfly.server.cluster.install.values import Values
+from dayfly.server.cluster.names import (
+    ADMIN_PASSWORD,
+    ADMIN_SECRET,
+    ADMIN_USER,
+    CA,
+    CERT,
+    CONTROL,
+    GATEWAY,
+    INTERNAL_SECRET,
+    KEY,
+    LINK_TOKEN,
+    POOL,
+    QUEUE,
+    QUEUE_PASSWORD,
+    QUEUE_SYSTEM_PASSWORD,
+    TOKEN_KEY,
+)
+
+KEEP = {"helm.sh/resource-policy": "keep"}
+"""Helm leaves these alone when a release ends: what people made lies below them."""
+ADMIN = "admin"
+_WIDER = {"view": ("view", "edit", "admin"), "edit": ("edit", "admin")}
+"""The cluster's own roles, wider with each, that take ours in."""
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """The contents of our Secrets, as the API has them: base64."""
+
+    password: str
+    link_token: str
+    token_key: str
+    queue_password: str
+    queue_system_password: str
+    ca: str
+    cert: str
+    key: str
+
+
+def objects(values: Values, credentials: Credentials, crds: Sequence[Mapping[str, Node]]) -> list[Node]:
+    """Return every object of an installation; `crds` are the definitions of our kinds."""
+    nodes = settled([node for group in groups(values, credentials, crds).values() for node in group])
+    assert isinstance(nodes, list)
+    return nodes
+
+
+def groups(values: Values, credentials: Credentials, crds: Sequence[Mapping[str, Node]]) -> dict[str, list[Node]]:
+    """Return the same by what it is about, with its choices open as far as the values are expressions."""
+    kinds = sorted(str(crd["spec"]["names"]["plural"]) for crd in crds)
+    names = values.functions.namespaces
+    return {
+        "kinds": [when(values.crds, _defined(values, crd)) for crd in crds],
+        "namespaces": [
+            when(values.is_creating, _namespace(values, values.namespace, {})),
+            when(values.functions.is_creating, each(names, lambda name: _namespace(values, name, KEEP))),
+        ],
+        "rights": [*(_account(values, name) for name in (CONTROL, GATEWAY, QUEUE)), *_rights(values, kinds)],
+        "credentials": [*_secrets(values, credentials)],
+        "network": [*network.policies(values), *network.services(values)],
+        "queue": [*queue.queue(values)],
+        "platform": [*workloads.deployments(values)],
+        "ways-in": [*network.ways_in(values)],
+        "functions": [each(names, lambda name: Several([*_for_functions(values, name, kinds)]))],
+    }
+
+
+def _for_functions(values: Values, namespace: str, kinds: Sequence[str]) -> Iterator[Node]:
+    """Yield what belongs into a namespace of functions."""
+    rules = permissions.in_function_namespaces(kinds)
+    yield _account(values, POOL, namespace)
+    yield permissions.role("Role", meta(values, CONTROL, "control", namespace), rules)
+    yield permissions.binding(
+        "RoleBinding", meta(values, CONTROL, "control", namespace), "Role", CONTROL, CONTROL, values.namespace
+    )
+    yield network.functions_policy(values, namespace)
+    yield workloads.pool(values, namespace)
+
+
+def _rights(values: Values, kinds: Sequence[str]) -> Iterator[Node]:
+    ours = meta(values, CONTROL, "control")
+    yield permissions.role("Role", ours, permissions.in_our_namespace())
+    yield permissions.binding("RoleBinding", ours, "Role", CONTROL, CONTROL, values.namespace)
+    name = f"dayfly:{values.namespace}:control"
+    everywhere = meta(values, name, "control", "")
+    yield permissions.role("ClusterRole", everywhere, permissions.in_the_cluster())
+    yield permissions.binding("ClusterRoleBinding", everywhere, "ClusterRole", name, CONTROL, values.namespace)
+    for role, rules in permissions.for_people(kinds).items():
+        metadata = meta(values, f"dayfly:{values.namespace}:{role}", namespace="")
+        joins = {f"rbac.authorization.k8s.io/aggregate-to-{wider}": "true" for wider in _WIDER[role]}
+        metadata["labels"] = {**metadata["labels"], **joins}
+        yield permissions.role("ClusterRole", metadata, rules)
+
+
+def _defined(values: Values, crd: Mapping[str, Node]) -> Node:
+    metadata = dict(crd["metadata"])
+    # Not whose installation it is: all in the cluster share it.
+    shared = {name: value for name, value in labels_of(values).items() if name != INSTANCE}
+    metadata["labels"] = {**metadata.get("labels", {}), **shared}
+    metadata["annotations"] = {**metadata.get("annotations", {}), **KEEP}
+    return {**crd, "metadata": metadata}
+
+
+def _namespace(values: Values, name: str, annotations: Mapping[str, str]) -> Node:
+    metadata = meta(values, name, namespace="")
+    metadata["labels"] = {**metadata["labels"], **RESTRICTED}
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def _account(values: Values, name: str, namespace: str | None = None) -> Node:
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": meta(values, name, name.removeprefix("dayfly-"), namespace),
+        "automountServiceAccountToken": False,
+    }
+
+
+def _secrets(values: Values, credentials: Credentials) -> Iterator[Node]:
+    yield _secret(
+        values,
+        ADMIN_SECRET,
+        {ADMIN_USER: base64.b64encode(ADMIN.encode()).decode(), ADMIN_PASSWORD: credentials.password},
+    )
+    yield _secret(
+        values,
+        INTERNAL_SECRET,
+        {
+            LINK_TOKEN: credentials.link_token,
+            TOKEN_KEY: credentials.token_key,
+            QUEUE_PASSWORD: credentials.queue_password,
+            QUEUE_SYSTEM_PASSWORD: credentials.queue_system_password,
+            CA: credentials.ca,
+            CERT: credentials.cert,
+            KEY: credentials.key,
+        },
+    )
+
+
+def _secret(values: Values, name: str, data: Mapping[str, str]) -> Node:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": meta(values, name), "type": "Opaque", "data": dict(data)}

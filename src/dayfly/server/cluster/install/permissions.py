@@ -1,0 +1,218 @@
+"""What may be done in the cluster, by whom, and why: each rule has its reason, which docs/kubernetes.md repeats.
+
+The control plane alone has rights. Gateways, the queue and the pods that run functions have none, and no token either.
+In a namespace where functions are it may work with these; outside of them, and of ours, it may read names only.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from dayfly.server.cluster.install.choices import Node
+from dayfly.server.cluster.names import INTERNAL_SECRET, LEASE, POOL
+
+_READ = ("get", "list", "watch")
+GROUP = "dayfly.dev"
+_RBAC = "rbac.authorization.k8s.io"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be done with some resources, and why."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+    names: tuple[str, ...] = ()
+    """Of the only objects that are meant; empty for all."""
+
+    @property
+    def line(self) -> str:
+        """The rule in one line, as the page of documentation has it."""
+        named = f" named {', '.join(self.names)}" if self.names else ""
+        return f"{', '.join(self.verbs)} {', '.join(self.resources)}{f' in {self.group}' if self.group else ''}{named}"
+
+    @property
+    def node(self) -> Node:
+        """The rule as RBAC has it."""
+        rule: dict[str, Node] = {"apiGroups": [self.group], "resources": list(self.resources)}
+        if self.names:
+            rule["resourceNames"] = list(self.names)
+        return {**rule, "verbs": list(self.verbs)}
+
+
+def in_function_namespaces(kinds: Sequence[str]) -> tuple[Rule, ...]:
+    """Return what the control plane may do where functions are; `kinds` are the plurals of ours."""
+    return (
+        Rule(
+            group=GROUP,
+            resources=tuple(kinds),
+            verbs=(*_READ, "create", "update", "patch", "delete"),
+            why="they are the platform's state: what the HTTP API is told is kept in them, and what they say is done",
+        ),
+        Rule(
+            group=GROUP,
+            resources=tuple(f"{kind}/status" for kind in kinds),
+            verbs=("get", "update", "patch"),
+            why="what became of a wish is told in its status",
+        ),
+        Rule(
+            group="",
+            resources=("pods",),
+            verbs=(*_READ, "patch", "delete"),
+            why="a waiting pod is claimed by changing its labels, and ends with its replica; none is created directly",
+        ),
+        Rule(
+            group="",
+            resources=("pods/log",),
+            verbs=("get",),
+            why="what functions print is shown by `dayfly logs`",
+        ),
+        Rule(
+            group="apps",
+            resources=("deployments",),
+            verbs=(*_READ, "create", "update", "patch", "delete"),
+            why="an image's revision is a Deployment; the pool's is read and scaled",
+        ),
+        Rule(
+            group="apps",
+            resources=("deployments/scale",),
+            verbs=("get", "update", "patch"),
+            why="the number of an image's replicas follows the calls",
+        ),
+        Rule(
+            group="",
+            resources=("secrets",),
+            verbs=(*_READ, "create", "update", "patch", "delete"),
+            why="functions' secrets are Secrets, and so are the platform's tokens and keys for a namespace",
+        ),
+        Rule(
+            group="",
+            resources=("events",),
+            verbs=("create", "patch"),
+            why="what went wrong with a function is told where `kubectl describe` shows it",
+        ),
+        Rule(
+            group="",
+            resources=("configmaps",),
+            verbs=("create",),
+            why="the control plane's public key is put beside the pool (RBAC cannot bind `create` to a name)",
+        ),
+        Rule(
+            group="",
+            resources=("configmaps",),
+            verbs=("get", "update", "patch"),
+            names=(POOL,),
+            why="the same, where it is there already",
+        ),
+    )
+
+
+def in_our_namespace() -> tuple[Rule, ...]:
+    """Return what the control plane may do in its own namespace."""
+    return (
+        Rule(
+            group="coordination.k8s.io",
+            resources=("leases",),
+            verbs=("create",),
+            why="the Lease is made by the first control plane (RBAC cannot bind `create` to a name)",
+        ),
+        Rule(
+            group="coordination.k8s.io",
+            resources=("leases",),
+            verbs=("get", "update", "patch", "watch"),
+            names=(LEASE,),
+            why="the control plane that holds it is the one that works",
+        ),
+        Rule(
+            group="",
+            resources=("pods",),
+            verbs=(*_READ, "patch"),
+            why="the one that works marks its own pod, which its Service looks for, and finds the gateways",
+        ),
+        Rule(
+            group="",
+            resources=("secrets",),
+            verbs=("get", "watch"),
+            names=(INTERNAL_SECRET,),
+            why="a changed certificate or token is taken over without a restart",
+        ),
+    )
+
+
+def in_the_cluster() -> tuple[Rule, ...]:
+    """Return what the control plane may do everywhere."""
+    return (
+        Rule(
+            group="",
+            resources=("namespaces",),
+            verbs=_READ,
+            why="a namespace's name and labels say whether functions may be there; nothing in it can be read by this",
+        ),
+        Rule(
+            group="apiextensions.k8s.io",
+            resources=("customresourcedefinitions",),
+            verbs=_READ,
+            why="it is checked at the start that ours are there, in the versions that this control plane writes",
+        ),
+    )
+
+
+def for_people(kinds: Sequence[str]) -> dict[str, tuple[Rule, ...]]:
+    """Return what is added to the cluster's own roles `view` and `edit`, by role."""
+    return {
+        "view": (
+            Rule(
+                group=GROUP,
+                resources=tuple(kinds),
+                verbs=_READ,
+                why="who may see Deployments in a namespace may see its functions",
+            ),
+        ),
+        "edit": (
+            Rule(
+                group=GROUP,
+                resources=tuple(kinds),
+                verbs=("create", "update", "patch", "delete", "deletecollection"),
+                why="who may create Deployments in a namespace may deploy functions there",
+            ),
+            Rule(
+                group=GROUP,
+                resources=("functions/scale",),
+                verbs=("get", "update", "patch"),
+                why="`kubectl scale function/NAME --replicas=3`",
+            ),
+        ),
+    }
+
+
+def all_rules(kinds: Sequence[str]) -> tuple[Rule, ...]:
+    """Return every rule there is."""
+    people = for_people(kinds)
+    return (
+        *in_function_namespaces(kinds),
+        *in_our_namespace(),
+        *in_the_cluster(),
+        *(rule for rules in people.values() for rule in rules),
+    )
+
+
+def rows(kinds: Sequence[str]) -> list[str]:
+    """Return every rule and its reason, as the page of documentation has them in its tables."""
+    return [f"| `{rule.line}` | {rule.why} |" for rule in all_rules(kinds)]
+
+
+def role(kind: str, metadata: Node, rules: Sequence[Rule]) -> Node:
+    """Return a Role or ClusterRole."""
+    return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": metadata, "rules": [rule.node for rule in rules]}
+
+
+def binding(kind: str, metadata: Node, role_kind: str, role_name: str, account: str, namespace: str) -> Node:
+    """Return a RoleBinding or ClusterRoleBinding for a service account."""
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "roleRef": {"apiGroup": _RBAC, "kind": role_kind, "name": role_name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+    }

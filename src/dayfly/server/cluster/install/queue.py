@@ -1,0 +1,157 @@
+"""The queue: nats-server as a StatefulSet of one or three, which flushes every message before it acknowledges it."""
+
+from collections.abc import Iterator
+
+from dayfly.server.cluster.install.choices import Node, is_equal, is_not, is_set, when
+from dayfly.server.cluster.install.pods import (
+    Part,
+    disruption,
+    meta,
+    of_the_pod,
+    probe,
+    selector_of,
+    template,
+    variable,
+)
+from dayfly.server.cluster.install.values import Values
+from dayfly.server.cluster.names import (
+    INTERNAL_SECRET,
+    NATS_CLUSTER_PORT,
+    NATS_MONITOR_PORT,
+    NATS_PORT,
+    NATS_SERVER,
+    QUEUE,
+    QUEUE_CONFIG,
+    QUEUE_PASSWORD,
+    QUEUE_SYSTEM_PASSWORD,
+)
+
+_STORE = "/data"
+_CONFIG = "/etc/nats"
+_FILE = "nats.conf"
+_COMMON = """\
+server_name: $POD_NAME
+listen: "0.0.0.0:{port}"
+http: "0.0.0.0:{monitor}"
+max_payload: 16777216
+max_connections: 256
+lame_duck_grace_period: 5s
+lame_duck_duration: 30s
+jetstream {{
+  store_dir: "{store}"
+  sync_interval: always
+  max_memory_store: 1048576
+}}
+accounts {{
+  CALLS {{ jetstream: enabled, users: [ {{ user: dayfly, password: $QUEUE_PASSWORD }} ] }}
+  SYSTEM {{ users: [ {{ user: system, password: $QUEUE_SYSTEM_PASSWORD }} ] }}
+}}
+system_account: SYSTEM
+"""
+_CLUSTER = """\
+cluster {{
+  name: dayfly
+  listen: "0.0.0.0:{port}"
+  authorization {{ user: route, password: $QUEUE_SYSTEM_PASSWORD }}
+  routes: [
+{routes}
+  ]
+}}
+"""
+_NODES = 3
+_SOFT_LIMIT = "160MiB"
+"""Near this much memory the server collects its garbage sooner."""
+
+
+def queue(values: Values) -> Iterator[Node]:
+    """Yield its configuration, its Service without an address of its own, and the servers."""
+    yield {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": meta(values, QUEUE_CONFIG, "queue"),
+        "data": {_FILE: _config(values)},
+    }
+    yield _service(values)
+    yield _servers(values)
+    yield disruption(values, QUEUE, "queue", values.queue.nodes)
+
+
+def _config(values: Values) -> Node:
+    alone = _COMMON.format(port=NATS_PORT, monitor=NATS_MONITOR_PORT, store=_STORE)
+    names = (f"{QUEUE}-{number}.{QUEUE}.{values.namespace}.svc" for number in range(_NODES))
+    routes = "\n".join(f'    "nats://route:$QUEUE_SYSTEM_PASSWORD@{name}:{NATS_CLUSTER_PORT}"' for name in names)
+    together = alone + _CLUSTER.format(port=NATS_CLUSTER_PORT, routes=routes)
+    return when(is_equal(values.queue.nodes, 1), alone, together)
+
+
+def _service(values: Values) -> Node:
+    ports = {"client": NATS_PORT, "cluster": NATS_CLUSTER_PORT}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta(values, QUEUE, "queue"),
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": selector_of(values, "queue"),
+            "ports": [{"name": name, "port": port, "targetPort": name} for name, port in ports.items()],
+        },
+    }
+
+
+def _servers(values: Values) -> Node:
+    lasting = values.queue.is_persistent
+    part = Part(
+        component="queue",
+        account=QUEUE,
+        command=[NATS_SERVER, "-c", f"{_CONFIG}/{_FILE}"],
+        resources=values.queue.resources,
+        env=[
+            of_the_pod("POD_NAME", "metadata.name"),
+            _secret("QUEUE_PASSWORD", QUEUE_PASSWORD),
+            _secret("QUEUE_SYSTEM_PASSWORD", QUEUE_SYSTEM_PASSWORD),
+            variable("GOMEMLIMIT", _SOFT_LIMIT),
+        ],
+        ports={"client": NATS_PORT, "cluster": NATS_CLUSTER_PORT, "monitor": NATS_MONITOR_PORT},
+        probes={
+            "startupProbe": probe("/healthz?js-server-only=true", "monitor", period_s=2, failures=90),
+            "livenessProbe": probe("/healthz?js-enabled-only=true", "monitor", period_s=10, failures=3),
+            "readinessProbe": probe("/healthz?js-server-only=true", "monitor", period_s=5, failures=3),
+        },
+        data_size="",
+        mounts=[
+            {"name": "config", "mountPath": _CONFIG, "readOnly": True},
+            {"name": "store", "mountPath": _STORE},
+        ],
+        volumes=[
+            {"name": "config", "configMap": {"name": QUEUE_CONFIG}},
+            when(is_not(lasting), {"name": "store", "emptyDir": {"sizeLimit": values.queue.storage}}),
+        ],
+    )
+    claim = {
+        "metadata": {"name": "store", "labels": selector_of(values, "queue")},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": when(is_set(values.queue.storage_class), values.queue.storage_class),
+            "resources": {"requests": {"storage": values.queue.storage}},
+        },
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": meta(values, QUEUE, "queue"),
+        "spec": {
+            "replicas": values.queue.nodes,
+            "serviceName": QUEUE,
+            "podManagementPolicy": "Parallel",
+            "revisionHistoryLimit": 3,
+            "selector": {"matchLabels": selector_of(values, "queue")},
+            "template": template(values, part),
+            "volumeClaimTemplates": when(lasting, [claim]),
+        },
+    }
+
+
+def _secret(name: str, key: str) -> Node:
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": INTERNAL_SECRET, "key": key}}}

@@ -1,0 +1,75 @@
+"""What the manifests say to the processes that run in them: names, ports, files and variables, in one place.
+
+A process finds its settings in variables, and what is secret in files below CREDENTIALS, one for each key of the
+Secret; it gets those keys only that it needs. Its root file system is read-only; /tmp and DATA are its own, and as
+lasting as its pod.
+
+| variable | whose | what |
+|---|---|---|
+| DAYFLY_POD_NAME, DAYFLY_POD_NAMESPACE, DAYFLY_POD_IP | control, gateway | the pod itself |
+| DAYFLY_FUNCTION_NAMESPACES | control | namespaces that functions may be in, separated by commas |
+| DAYFLY_CONTROL_HOST | gateway | the Service behind which the control plane is that holds the Lease |
+| DAYFLY_QUEUE_HOST, DAYFLY_QUEUE_NODES | control | the queue's Service, and how many servers are behind it |
+| DAYFLY_DATA_DIR | control, gateway | DATA |
+| DAYFLY_CONTROL_KEY | pool | the control plane's public key, of the ConfigMap POOL |
+| DAYFLY_TLS_CERT, DAYFLY_TLS_KEY | gateway | the certificate that callers see, where one was given |
+"""
+
+from typing import Final
+
+SYSTEM_NAMESPACE: Final = "dayfly"
+"""Where an installation goes unless told otherwise."""
+
+CONTROL: Final = "dayfly-control"
+GATEWAY: Final = "dayfly-gateway"
+CONSOLE: Final = "dayfly-console"
+QUEUE: Final = "dayfly-queue"
+QUEUE_CONFIG: Final = "dayfly-queue"
+POOL: Final = "dayfly-pool"
+"""The pool's Deployment, and the ConfigMap beside it in which the control plane publishes its public key."""
+CONTROL_KEY: Final = "control-key"
+"""The key of that ConfigMap."""
+ADMIN_SECRET: Final = "dayfly-admin"  # noqa: S105 - the name of an object
+INTERNAL_SECRET: Final = "dayfly-internal"  # noqa: S105 - the name of an object
+LEASE: Final = "dayfly-control"
+
+LEADER_LABEL: Final = "dayfly.dev/leader"
+"""On the pod of the control plane that holds the Lease, with the value `true`; its Service looks for it."""
+
+GATEWAY_PORT: Final = 8080
+"""Functions, routes and the API; HTTPS when a certificate was given."""
+CONSOLE_PORT: Final = 8081
+METRICS_PORT: Final = 8082
+INNER_PORT: Final = 8083
+"""A gateway's, for queued calls."""
+API_PORT: Final = 9080
+"""The control plane's, as all of 9080 to 9084: TLS, with the certificate of INTERNAL_SECRET."""
+CONTROL_CONSOLE_PORT: Final = 9081
+CONTROL_METRICS_PORT: Final = 9082
+LINK_PORT: Final = 9083
+"""Where gateways get the routing table."""
+CALLS_PORT: Final = 9084
+"""Where gateways hand over calls for later."""
+HEALTH_PORT: Final = 9090
+"""Plain HTTP: /live while the process works, /ready when it serves or stands by for the one that does."""
+NATS_PORT: Final = 4222
+NATS_CLUSTER_PORT: Final = 6222
+NATS_MONITOR_PORT: Final = 8222
+
+NATS_SERVER: Final = "/opt/dayfly/bin/nats-server"
+"""Where the image has it."""
+DATA: Final = "/var/lib/dayfly"
+CREDENTIALS: Final = "/etc/dayfly/credentials"
+CERTIFICATE: Final = "/etc/dayfly/tls"
+
+ADMIN_USER: Final = "username"
+ADMIN_PASSWORD: Final = "password"  # noqa: S105 - a key of ADMIN_SECRET
+LINK_TOKEN: Final = "link-token"  # noqa: S105 - a key of INTERNAL_SECRET
+TOKEN_KEY: Final = "token-key"  # noqa: S105 - a key of INTERNAL_SECRET
+QUEUE_PASSWORD: Final = "queue-password"  # noqa: S105 - a key of INTERNAL_SECRET
+QUEUE_SYSTEM_PASSWORD: Final = "queue-system-password"  # noqa: S105 - a key of INTERNAL_SECRET
+CA, CERT, KEY = "ca.crt", "tls.crt", "tls.key"
+"""Of the certificate that the control plane shows to gateways; it is for CONTROL's Service."""
+
+SUPPORTED_MINORS: Final = ("1.33", "1.34", "1.35", "1.36", "1.37")
+"""Kubernetes's minor versions that this version of Dayfly is for: the manifests are checked against each."""

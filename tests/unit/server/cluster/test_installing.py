@@ -1,0 +1,208 @@
+"""install and uninstall, with the real kubectl, in front of an API server of the tests' own."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from tests.cluster.server import Double
+from tests.unit.server.cluster.making import made, text
+from tests.unit.server.cluster.tools import program
+
+from dayfly.cli.main import cli
+from dayfly.cluster.schema import crds
+from dayfly.model.errors import ConfigError
+from dayfly.server.cluster.install.applying import check_versions, place_of, trouble_of
+from dayfly.server.cluster.install.given import merged, placed
+from dayfly.server.cluster.install.kubectl import Versions
+from dayfly.storage.certificate import make_certificate
+
+BEFORE = {("namespaces", "default"), ("namespaces", "kube-system")}
+
+
+class Cluster(NamedTuple):
+    """The API server, and the command line in front of it."""
+
+    double: Double
+    run: Callable[..., Result]
+
+    def there(self) -> set[tuple[str, str]]:
+        """Return what there is, but for Kubernetes' own."""
+        kinds = {each.plural for each in self.double.registry.resources()}
+        found = {(kind, each["metadata"]["name"]) for kind in kinds for each in self.double.objects(kind)}
+        return found - BEFORE
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A cluster in which every workload is up as soon as it is wanted; kubectl shows credentials over TLS only."""
+    made_for_it = make_certificate(["localhost"], years=1)
+    for name, data in (("cert", made_for_it.cert), ("key", made_for_it.key)):
+        (tmp_path / name).write_bytes(data)
+    kubectl = program("kubectl")
+    with Double(tls=(str(tmp_path / "cert"), str(tmp_path / "key"))) as double:
+        double.controllers.append(lambda: bring_up(double))
+        (tmp_path / "config").write_text(json.dumps(double.kubeconfig()))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("PATH", f"{kubectl.parent}:{os.environ['PATH']}")
+        yield Cluster(double, lambda *arguments: CliRunner().invoke(cli, arguments))
+
+
+def bring_up(double: Double) -> None:
+    with double.registry.lock:
+        for kind in ("deployments", "statefulsets"):
+            for each in double.objects(kind):
+                count, generation = each["spec"]["replicas"], each["metadata"]["generation"]
+                status = {"observedGeneration": generation, "readyReplicas": count, "updatedReplicas": count}
+                if each.get("status") != status:
+                    place = each["metadata"]["namespace"]
+                    double.registry.update(double.resource(kind), place, {**each, "status": status}, "status")
+
+
+def ok(done: Result) -> str:
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.timeout(300)
+def test_what_is_installed_is_changed_kept_and_removed(cluster: Cluster, tmp_path: Path) -> None:
+    double, wanted = cluster.double, {(place_of(node)[0], node["metadata"]["name"]) for node in made("plain", crds())}
+    assert "dayfly login --kubernetes" in ok(cluster.run("install"))
+    assert len(cluster.there()) == len(wanted)
+    secret = double.object("secrets", "dayfly", "dayfly-admin")
+    inside = double.object("secrets", "dayfly", "dayfly-internal")
+    assert secret is not None
+    assert len(text(secret["data"]["password"])) > 20
+
+    values = tmp_path / "values.yaml"
+    values.write_text("gateway: {replicas: 1}\nnetwork: {policies: false}\npool: {size: 010}\n")
+    settings = ("--set", "pool.size=3", "--set", "functions.namespaces={openfaas-fn,team-a}")
+    assert "is changed" in ok(cluster.run("install", "--values", str(values), *settings))
+    assert double.objects("networkpolicies") + double.objects("poddisruptionbudgets") == []
+    pools = [each for each in double.objects("deployments") if each["metadata"]["name"] == "dayfly-pool"]
+    sizes = {each["metadata"]["namespace"]: each["spec"]["replicas"] for each in pools}
+    assert sizes == {"openfaas-fn": 3, "team-a": 3}
+    for name, before in (("dayfly-admin", secret), ("dayfly-internal", inside)):
+        after = double.object("secrets", "dayfly", name)
+        assert after is not None
+        assert before is not None
+        assert after["data"] == before["data"]
+
+    double.create("functions", "team-a", {"metadata": {"name": "hello"}, "spec": {"image": "hello:1"}})
+    told = ok(cluster.run("uninstall"))
+    assert "Kept: functions, data, kinds." in told
+    left = cluster.there()
+    assert ("functions", "hello") in left
+    assert {kind for kind, _ in left} == {"customresourcedefinitions", "functions", "namespaces"}
+    assert cluster.run("uninstall").exit_code == 66
+
+    ok(cluster.run("install", *settings))
+    assert double.object("functions", "team-a", "hello") is not None
+    ok(cluster.run("uninstall", "--everything"))
+    assert cluster.there() == set()
+
+
+def test_a_dry_run_asks_no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = CliRunner().invoke(cli, ["install", "--dry-run", "-n", "faas", "--set", "auth.password=given"])
+
+    nodes = [*yaml.safe_load_all(ok(done))]
+    assert len(nodes) == len(made("plain", crds()))
+    assert {node["metadata"].get("namespace", "faas") for node in nodes} == {"faas", "openfaas-fn"}
+    done = CliRunner().invoke(cli, ["install"])
+    assert done.exit_code == 69
+    assert "no kubectl on the PATH" in done.output
+
+
+@pytest.mark.timeout(300)
+def test_what_cannot_be_is_told_before_anything_is_written(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.double.version = {"major": "1", "minor": "29", "gitVersion": "v1.29.0"}
+    refused = cluster.run("install")
+    assert refused.exit_code == 78
+    assert "Kubernetes 1.29; this version of Dayfly needs 1.33" in refused.output
+    cluster.double.version = {"major": "1", "minor": "36", "gitVersion": "v1.36.2"}
+    assert "cannot be read" in cluster.run("install", "--values", str(tmp_path / "none")).output
+    cluster.double.namespaces("dayfly")
+    helms = next(node for node in made("plain") if place_of(node)[::2] == ("deployments.apps", "dayfly-control"))
+    helms["metadata"]["annotations"] = {"meta.helm.sh/release-name": "mine"}
+    cluster.double.create("deployments", "dayfly", helms)
+    for command in ("install", "uninstall"):
+        refused = cluster.run(command)
+        assert refused.exit_code == 73
+        assert "is the Helm release mine" in refused.output
+    config = tmp_path / "config"
+    config.write_text(json.dumps(cluster.double.kubeconfig(cluster.double.token("default", "nobody"))))
+    refused = cluster.run("install")
+    assert refused.exit_code == 77
+    assert "lacks this right" in refused.output
+    assert cluster.double.written() == []
+
+
+@pytest.mark.timeout(300)
+def test_what_is_not_up_in_time_is_told_with_its_reason(cluster: Cluster) -> None:
+    cluster.double.controllers.clear()
+    labels = {"app.kubernetes.io/instance": "dayfly"}
+    cluster.double.namespaces("dayfly")
+    waiting = {"reason": "ErrImageNeverPull", "message": "the image is not on the node"}
+    pod = {"metadata": {"name": "gateway-1", "labels": labels}, "spec": {"containers": []}}
+    cluster.double.create("pods", "dayfly", pod)
+    kept = cluster.double.object("pods", "dayfly", "gateway-1")
+    assert kept is not None
+    status = {"containerStatuses": [{"state": {"waiting": waiting}}]}
+    cluster.double.registry.update(cluster.double.resource("pods"), "dayfly", {**kept, "status": status}, "status")
+    done = cluster.run("install", "--timeout", "1s")
+    assert done.exit_code == 69
+    assert "dayfly-gateway (0 of 2)" in done.output
+    assert "dayfly/gateway-1: ErrImageNeverPull: the image is not on the node" in done.output
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "says"),
+    [(36, 36, ""), (37, 38, "tested up to 1.37"), (33, 35, "one minor version of difference only"), (36, 35, "")],
+)
+def test_versions_that_are_odd_are_told(client: int, server: int, says: str) -> None:
+    assert says in check_versions(Versions(client, server))
+    assert bool(says) == bool(check_versions(Versions(client, server)))
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (
+            {"conditions": [{"type": "PodScheduled", "status": "False", "message": "no memory"}]},
+            "no node takes it: no memory",
+        ),
+        (
+            {
+                "containerStatuses": [
+                    {
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"exitCode": 78, "message": "no queue"}},
+                    }
+                ]
+            },
+            "CrashLoopBackOff: it ended with code 78: no queue",
+        ),
+        ({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, "does not say yet"),
+        ({"containerStatuses": [{"state": {"running": {}}, "ready": False}]}, "does not say yet"),
+        ({"containerStatuses": [{"state": {"running": {}}, "ready": True}]}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_keeps_a_pod_is_told(status: Any, says: str) -> None:
+    found = trouble_of({"status": status})
+    assert says in found
+    assert bool(says) == bool(found)
+
+
+def test_what_is_said_later_counts_more() -> None:
+    assert merged({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 3}, "d": [2]}) == {"a": {"b": 3, "c": 2}, "d": [2]}
+    assert placed("a.b", "{x, y}") == {"a": {"b": ["x", "y"]}}
+    for wrong in (lambda: merged({}, []), lambda: placed("a..b", "1")):
+        with pytest.raises(ConfigError):
+            wrong()

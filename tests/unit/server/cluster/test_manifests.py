@@ -1,0 +1,208 @@
+"""What an installation consists of: valid for each Kubernetes, harmless, small, and with a reason for each right."""
+
+import base64
+import copy
+import functools
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from kubernetes_validate import utils
+from tests.unit.server.cluster import forbidden
+from tests.unit.server.cluster.making import KINDS, SETS, find, made, templates, values
+
+from dayfly.model.quantities import parse_memory
+from dayfly.queue.binary import find_server
+from dayfly.server.cluster.install import permissions
+from dayfly.server.cluster.install.choices import Node
+from dayfly.server.cluster.names import SUPPORTED_MINORS
+
+ROOT = Path(__file__).parents[4]
+SMALL_BYTES = 600 << 20
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _read_once() -> Any:
+    """Have the validator read each file of schemas once, and not for each object."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
+        yield
+
+
+@pytest.mark.parametrize("minor", SUPPORTED_MINORS)
+@pytest.mark.parametrize("name", SETS)
+def test_every_object_is_valid_for_every_minor(name: str, minor: str) -> None:
+    nodes = [node for node in made(name) if node["kind"] != "HTTPRoute"]
+    assert {kubernetes_validate.validate(node, minor, strict=True) for node in nodes} == {minor}
+
+
+def test_what_is_not_valid_is_found() -> None:
+    node = copy.deepcopy(find(made("plain"), "Deployment", "dayfly-gateway"))
+    node["spec"]["template"]["spec"]["containers"][0]["port"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError, match="port"):
+        kubernetes_validate.validate(node, SUPPORTED_MINORS[-1], strict=True)
+
+
+def test_no_object_is_there_twice() -> None:
+    for name in SETS:
+        places = [(node["kind"], node["metadata"].get("namespace"), node["metadata"]["name"]) for node in made(name)]
+        assert len(places) == len(set(places)), name
+
+
+@pytest.mark.parametrize("question", forbidden.QUESTIONS, ids=lambda question: str(question.__name__))
+def test_nothing_forbidden_is_in_any_object(question: Callable[[Node], list[str]]) -> None:
+    nodes = [node for name in SETS for node in made(name)]
+    if question is forbidden.exposed:
+        nodes = made("plain")
+    wrong = {node["metadata"]["name"]: found for node in nodes if (found := question(node))}
+    assert wrong == {}
+
+
+POISON: dict[str, tuple[str, str, Callable[[Node], None]]] = {
+    "of_the_host": ("Deployment", "dayfly-pool", lambda node: _pod(node).update(hostNetwork=True)),
+    "privileged": (
+        "Deployment",
+        "dayfly-gateway",
+        lambda node: _first(node)["securityContext"].update(privileged=True),
+    ),
+    "unbounded": ("StatefulSet", "dayfly-queue", lambda node: _first(node)["resources"].pop("limits")),
+    "unasked": ("Deployment", "dayfly-control", lambda node: _first(node).pop("livenessProbe")),
+    "too_powerful": ("Role", "dayfly-control", lambda node: node["rules"][0].update(verbs=["*"])),
+    "with_a_token": ("Deployment", "dayfly-pool", lambda node: _pod(node).update(automountServiceAccountToken=True)),
+    "exposed": ("Service", "dayfly-gateway", lambda node: node["spec"].update(type="LoadBalancer")),
+}
+
+
+@pytest.mark.parametrize("question", forbidden.QUESTIONS, ids=lambda question: str(question.__name__))
+def test_what_is_forbidden_is_found(question: Callable[[Node], list[str]]) -> None:
+    kind, name, poison = POISON[question.__name__]
+    node = copy.deepcopy(find(made("plain"), kind, name, None if kind != "Role" else "dayfly"))
+    poison(node)
+    assert question(node) != []
+
+
+def _pod(node: Node) -> Any:
+    return node["spec"]["template"]["spec"]
+
+
+def _security(node: Node) -> Any:
+    return _first(node)["securityContext"]
+
+
+def _first(node: Node) -> Any:
+    return _pod(node)["containers"][0]
+
+
+def test_a_small_installation_asks_for_less_than_600_mib() -> None:
+    total = 0
+    for node in made("plain"):
+        for each in forbidden.containers_of(node):
+            total += node["spec"]["replicas"] * parse_memory(each["resources"]["requests"]["memory"])
+    assert 200 << 20 < total < SMALL_BYTES
+
+
+def test_namespaces_take_no_pods_below_the_level_restricted() -> None:
+    for name in ("dayfly", "openfaas-fn"):
+        labels = find(made("plain"), "Namespace", name)["metadata"]["labels"]
+        modes = ("enforce", "audit", "warn")
+        assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in modes} == {"restricted"}
+
+
+def test_every_rule_and_its_reason_are_on_the_page() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    assert [row for row in permissions.rows(KINDS) if row not in page] == []
+
+
+def test_every_rule_of_a_role_is_one_with_a_reason() -> None:
+    known = [rule.node for rule in permissions.all_rules(["functions"])]
+    roles = [node for node in made("plain") if node["kind"] in ("Role", "ClusterRole")]
+    assert {node["kind"] for node in roles} == {"Role", "ClusterRole"}
+    assert [rule for node in roles for rule in node["rules"] if rule not in known] == []
+
+
+def test_functions_reach_the_gateways_and_nothing_else_of_ours() -> None:
+    for name, namespace in (("plain", "openfaas-fn"), ("much", "team-a")):
+        policy = find(made(name), "NetworkPolicy", "dayfly-functions", namespace)["spec"]
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        labels = templates(made(name))[f"{namespace}/dayfly-pool"]["metadata"]["labels"]
+        assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+        pods = [
+            to["podSelector"]["matchLabels"] for rule in policy["egress"] for to in rule["to"] if "podSelector" in to
+        ]
+        assert [each["app.kubernetes.io/component"] for each in pods] == ["gateway"]
+        blocks = [to["ipBlock"] for rule in policy["egress"] for to in rule["to"] if "ipBlock" in to]
+        assert len(blocks) == (2 if name == "much" else 0)
+        for block in blocks[:1]:
+            assert {"10.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16"} <= set(block["except"])
+
+
+def test_every_pod_of_ours_is_closed_by_a_policy() -> None:
+    nodes = made("plain")
+    policies = [node for node in nodes if node["kind"] == "NetworkPolicy"]
+    for place, template in templates(nodes).items():
+        namespace, labels = place.partition("/")[0], template["metadata"]["labels"]
+        chosen = [
+            each["spec"]["policyTypes"]
+            for each in policies
+            if each["metadata"]["namespace"] == namespace
+            and each["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+        ]
+        assert ["Ingress", "Egress"] in chosen, place
+
+
+def test_who_holds_which_secret() -> None:
+    found = {}
+    for place, template in templates(made("plain")).items():
+        text = str(template)
+        found[place.rpartition("/")[2]] = sorted(
+            set(re.findall(r"admin-password|link-token|token-key|queue-password|tls\.key", text))
+        )
+    assert found == {
+        "dayfly-control": ["admin-password", "link-token", "queue-password", "tls.key", "token-key"],
+        "dayfly-gateway": ["link-token"],
+        "dayfly-queue": ["queue-password"],
+        "dayfly-pool": [],
+    }
+
+
+def test_one_of_a_kind_may_be_moved_and_several_go_one_at_a_time() -> None:
+    budgets = {node["metadata"]["name"] for node in made("plain") if node["kind"] == "PodDisruptionBudget"}
+    assert budgets == {"dayfly-gateway"}
+    budgets = {node["metadata"]["name"] for node in made("much") if node["kind"] == "PodDisruptionBudget"}
+    assert budgets == {"dayfly-control", "dayfly-gateway", "dayfly-queue"}
+
+
+@pytest.mark.parametrize("name", ["plain", "much"])
+def test_nats_server_takes_its_configuration(name: str, tmp_path: Path) -> None:
+    server = find_server({})
+    if server.path is None:
+        pytest.skip(server.missing)
+    config = tmp_path / "nats.conf"
+    config.write_text(find(made(name), "ConfigMap", "dayfly-queue")["data"]["nats.conf"])
+    secret = find(made(name), "Secret", "dayfly-internal")["data"]
+    passwords = {
+        "QUEUE_PASSWORD": base64.b64decode(secret["queue-password"]).decode(),
+        "QUEUE_SYSTEM_PASSWORD": base64.b64decode(secret["queue-system-password"]).decode(),
+    }
+    argv = [str(server.path), "-t", "-c", str(config)]
+    done = subprocess.run(argv, env={"POD_NAME": "dayfly-queue-0", **passwords}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "sync_interval: always" in config.read_text()
+    assert config.read_text().count("nats://") == (3 if name == "much" else 0)
+
+
+def test_values_reach_the_pods() -> None:
+    nodes, wanted = made("much"), values("much")
+    pools = [place for place in templates(nodes) if place.endswith("/dayfly-pool")]
+    assert pools == ["openfaas-fn/dayfly-pool", "team-a/dayfly-pool"]
+    for template in templates(nodes).values():
+        pod = template["spec"]
+        assert pod["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]
+        assert (pod["nodeSelector"], pod["tolerations"]) == (wanted.node_selector, [dict(wanted.tolerations[0])])
+        assert pod["containers"][0]["image"] == wanted.image.reference
+    assert "limits" in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]
+    assert "cpu" not in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]["limits"]

@@ -1,0 +1,44 @@
+"""What may be said of an installation, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from dayfly.model.errors import ConfigError
+from dayfly.server.cluster.install.values import Values, decode
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"service": {"type": "LoadBalancer"}}, "without encryption"),
+        ({"service": {"type": "NodePort"}}, "without encryption"),
+        ({"functions": {"namespaces": ["dayfly"]}}, "where the platform itself is"),
+        ({"functions": {"namespaces": ["a", "a"]}}, "twice"),
+        ({"functions": {"namespaces": []}}, "functions.namespaces"),
+        ({"ingress": {"enabled": True}}, "ingress.host"),
+        ({"httpRoute": {"enabled": True, "host": "a.example.com"}}, "httpRoute.gateway"),
+        ({"queue": {"nodes": 2}}, r"queue\.nodes"),
+        ({"namespace": "No"}, r"\$\.namespace"),
+        ({"pool": {"size": -1}}, r"pool\.size"),
+        ({"pool": {"resources": {"memory": "64"}}}, r"pool\.resources\.memory"),
+        ({"imag": {}}, "imag"),
+        ({"image": {"reference": "a b"}}, r"image\.reference"),
+        ([], "mapping"),
+    ],
+)
+def test_what_nobody_can_have_wanted_is_refused(given: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        decode(given)
+
+
+def test_text_means_what_it_says() -> None:
+    found = decode({"pool": {"size": "8"}, "crds": "false", "queue": {"nodes": "3"}})
+    assert (found.pool.size, found.crds, found.queue.nodes) == (8, False, 3)
+    assert decode(None) == Values()
+
+
+def test_what_is_not_said_of_a_part_is_the_parts_own_default() -> None:
+    told = decode({"control": {"resources": {"cpuLimit": ""}}}).control.resources
+    assert (told.cpu_limit, told.memory) == ("", Values().control.resources.memory)
+    assert told.memory != Values().gateway.resources.memory
