@@ -347,6 +347,11 @@ class KubernetesStage(LocalStage):
     def provider(self) -> KubernetesProvider:
         return KubernetesProvider(self.cluster.connect, self.cluster.site, b"an installation's secret")
 
+    def sleepers(self) -> set[int]:
+        """Return those below this cluster's pods."""
+        below = {each for pid in self.cluster.kubelet.pids().values() for each in descendants_of(pid)}
+        return Stage.sleepers(self) & below
+
     def close(self) -> None:
         """End what is left, and see that nothing stays."""
 

@@ -25,6 +25,7 @@ _PR_SET_DUMPABLE = 4
 def main() -> int:
     """Serve one claim; return 0 when the replica was stopped, or there was none, and 1 when it ended otherwise."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    os.umask(0o022)  # where functions have a user of their own, it must be able to read its code
     try:
         settings = read(os.environ)
         ended = asyncio.run(_serve(settings))

@@ -28,9 +28,12 @@ def mode(path: Path) -> int:
 
 @needs_memory
 def test_secrets_are_readable_to_who_is_shown_them_and_to_nobody_beside(tmp_path: Path, memory: Path) -> None:
-    os.umask(0o077)
-    folder = Folder(tmp_path / "r", memory / "ours" / "r")
-    folder.make(None, "127.0.0.1 localhost\n", {"key": b"\x00value", "other": b""})
+    before = os.umask(0o077)
+    try:
+        folder = Folder(tmp_path / "r", memory / "ours" / "r")
+        folder.make(None, "127.0.0.1 localhost\n", {"key": b"\x00value", "other": b""})
+    finally:
+        os.umask(before)
     assert (mode(memory / "ours"), mode(folder.secrets), mode(folder.secrets / "key")) == (0o700, 0o555, 0o444)
     assert folder.read_secrets() == {"key": b"\x00value", "other": b""}
     folder.remove()
