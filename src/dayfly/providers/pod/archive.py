@@ -1,12 +1,13 @@
 """A revision's code and layers on their way into a pod: one tar archive, made and unpacked without a copy on a disk.
 
 It comes over a sealed connection from a control plane that has judged the code's own archive when it was uploaded. It
-is unpacked as if it had not: by the standard library's filter for data, which takes nothing that leads out of the
-folder or is no plain file, folder or link inside, and within a bound that counts what comes out.
+is unpacked as if it had not: nothing is made outside of the folder or through a link, nothing but files, folders and
+relative links, and within a bound that counts what comes out. (Not every Python 3.11 has tarfile's own filter.)
 """
 
 import io
 import os
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +45,37 @@ def unpack(file: BinaryIO, folder: Path) -> None:
                     raise PayloadTooLarge(
                         f"code and dependencies are more than {MAX_UNPACKED_BYTES >> 20} MiB or {MAX_ENTRIES} files"
                     )
-                tar.extract(member, folder, filter="data")
+                _make(tar, member, _inside(folder, member.name))
     except tarfile.TarError as error:
         raise InvalidRequest(f"the archive of the code cannot be unpacked: {error}") from error
+
+
+def _make(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+    if member.isdir():
+        os.makedirs(path, exist_ok=True)
+    elif member.issym():
+        if os.path.isabs(member.linkname):
+            raise InvalidRequest(f"the archive holds a link to {member.linkname[:80]!r}, outside of it")
+        os.symlink(member.linkname, path)
+    elif member.isreg() and (content := tar.extractfile(member)) is not None:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        with os.fdopen(fd, "wb") as file:
+            shutil.copyfileobj(content, file)
+            os.fchmod(fd, 0o755 if member.mode & 0o100 else 0o644)
+    else:
+        raise InvalidRequest(f"the archive holds {member.name[:80]!r}, which is no file, folder or link")
+
+
+def _inside(folder: Path, name: str) -> str:
+    """Return where an entry goes, without a link on the way there. Raises InvalidRequest for what is not inside."""
+    parts = name.split("/")
+    parent = folder.joinpath(*parts[:-1])
+    if name.startswith("/") or ".." in parts or not name or os.path.realpath(parent) != os.path.join(
+        os.path.realpath(folder), *parts[:-1]
+    ):  # fmt: skip
+        raise InvalidRequest(f"the archive holds {name[:80]!r}, which is not a plain path below its root")
+    parent.mkdir(parents=True, exist_ok=True)
+    return os.path.join(parent, parts[-1])
 
 
 def places(order: StartOrder, folder: Path) -> tuple[str, tuple[str, ...]]:
