@@ -3,7 +3,21 @@
 from collections.abc import Callable
 
 from bench.book import Lab
-from bench.groups import bodies, cold, command, images, latency, loop, memory, queue, records, registered, startup, warm
+from bench.groups import (
+    bodies,
+    cold,
+    command,
+    flows,
+    images,
+    latency,
+    loop,
+    memory,
+    queue,
+    records,
+    registered,
+    startup,
+    warm,
+)
 
 GROUPS: dict[str, Callable[[Lab], None]] = {
     "warm": warm.measure,
@@ -13,6 +27,7 @@ GROUPS: dict[str, Callable[[Lab], None]] = {
     "loop": loop.measure,
     "memory": memory.measure,
     "queue": queue.measure,
+    "flows": flows.measure,
     "records": records.measure,
     "registered": registered.measure,
     "start": startup.measure,

@@ -3,10 +3,8 @@
 One platform, one reader: the steps are one test, because each stands on what the one before it left.
 """
 
-import contextlib
 import json
 import shutil
-import subprocess
 import tarfile
 import tempfile
 import urllib.parse
@@ -17,9 +15,9 @@ from pathlib import Path
 import pytest
 from tests.compat_openfaas.wire import PASSWORD, Answer, Wire
 from tests.contract.registry.real import RealRegistry, why_none
-from tests.ports import free_port
 from tests.system.conftest import end
 from tests.system.driver import Platform, eventually
+from tests.system.prometheus import prometheus
 from tests.unit.client.image.making import python_base
 
 from dayfly.client.image_tag import digest_of
@@ -176,28 +174,3 @@ def listed(archive: Path) -> str:
 def post(url: str, body: str) -> Answer:
     """What the page's button Invoke sends."""
     return Wire(url, "").send("POST", "/function/mememachine", body.encode(), headers={})
-
-
-@contextlib.contextmanager
-def prometheus(folder: Path) -> Iterator[str]:
-    """Run Debian's Prometheus by the configuration in the folder, and yield its address once it answers."""
-    port = free_port()
-    argv = (
-        "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
-        f"--web.listen-address=127.0.0.1:{port}",
-    )  # fmt: skip
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log)
-    try:
-
-        def answers() -> bool:
-            assert process.poll() is None, (folder / "prometheus.log").read_text()
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=60):
-                return True
-            return False
-
-        eventually("Prometheus is ready", answers)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()

@@ -51,12 +51,12 @@ def end(platform: Platform) -> None:
     for key in key_dir(os.environ).glob("*.key"):
         if f"{platform.data_dir}/" in key.read_text():
             key.unlink()
-    left = [pid for pid in everything if is_alive(pid)]
-    for pid in left:
-        kill(pid)
-    assert not left, f"processes {left} outlived the platform\n{platform.log()}"
+    try:
+        eventually("all of it has ended", lambda: not [pid for pid in everything if is_alive(pid)])
+    finally:
+        for pid in filter(is_alive, everything):
+            kill(pid)
     eventually("its processes are gone", lambda: not processes_that_know(str(platform.data_dir)))
-    sockets = [line for line in Path("/proc/net/unix").read_text().splitlines() if str(platform.data_dir) in line]
-    assert sockets == []
+    eventually("its sockets are gone", lambda: str(platform.data_dir) not in Path("/proc/net/unix").read_text())
     assert not (platform.data_dir / "run").exists()
     assert not [place for place in secrets if place.exists()]

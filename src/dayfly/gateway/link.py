@@ -43,6 +43,7 @@ class Link:
                 reader, self._writer = await asyncio.open_unix_connection(self._path)
                 self._state.tell = self.send
                 self.send(self._hello)
+                self._state.introduce()
                 pause = BACKOFF_S[0]
                 await self._listen(reader)
             except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError) as fault:

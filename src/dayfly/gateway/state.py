@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from dayfly.gateway.admission import SUSPECT_S, Lane, Seat
 from dayfly.gateway.endings import Bereft, Endings
 from dayfly.gateway.headers import ends_from_function
@@ -70,6 +72,11 @@ class State:
             self.ready.set()
             _log.info("routing table received version=%d functions=%d", message.version, len(message.entries))
             self.report()
+
+    def introduce(self) -> None:
+        """Tell a control plane that is not the first what was counted before it came."""
+        if self.ready.is_set():
+            self.tell(msgspec.structs.replace(self.meters.all(0), again=True))
 
     def _tell_of_rules(self) -> None:
         for tell in self.on_rules:

@@ -187,6 +187,9 @@ class Load(msgspec.Struct, frozen=True, tag=True):
     dropped: tuple[int, int] = (0, 0)
     """Calls that were not noted as there were too many, and notes that were lost on the way, totals; only where there
     is something new to tell."""
+    again: bool = False
+    """Whether it is the first of a connection that is not the gateway's first: all figures, of which another control
+    plane may have told Prometheus before."""
 
 
 ToGateway = Snapshot | Delta | Report

@@ -2,11 +2,13 @@
 
 A gateway reports totals since its process started, so a report may be lost or come twice at no cost. Two sums are made
 of them. The figures for Prometheus add up the totals as they were reported; those of a gateway's former life stay, so
-that no series ever falls. The calls ever finished go on over restarts of the control plane too: what is kept of them
-says how far each gateway's present life had been counted, since after such a restart it reports its whole totals again.
+that no series ever falls while this process lives. With another process they begin at zero, whatever gateways had
+counted: what falls, but not to zero, is counted twice by whoever adds up by how much it rises. The calls ever finished
+go on over restarts of the control plane too: what is kept of them says how far each gateway's present life had been
+counted, since after such a restart it reports its whole totals again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import zip_longest
 
 import msgspec
@@ -31,6 +33,11 @@ class CodeFigures(msgspec.Struct, frozen=True):
         buckets = tuple(mine + its for mine, its in zip(self.buckets, other.buckets, strict=True))
         return CodeFigures(self.calls + other.calls, self.seconds + other.seconds, buckets)
 
+    def minus(self, other: "CodeFigures") -> "CodeFigures":
+        """What is left without the other, which is contained in it."""
+        buckets = tuple(mine - its for mine, its in zip(self.buckets, other.buckets, strict=True))
+        return CodeFigures(self.calls - other.calls, self.seconds - other.seconds, buckets)
+
 
 class Figures(msgspec.Struct, frozen=True):
     """What was counted of one function."""
@@ -39,6 +46,13 @@ class Figures(msgspec.Struct, frozen=True):
     cold: int = 0
     codes: dict[int, CodeFigures] = {}
     refused: int = 0
+
+    def minus(self, other: "Figures") -> "Figures":
+        """What is left without the other, which is contained in it."""
+        codes = dict(self.codes)
+        for code, its in other.codes.items():
+            codes[code] = codes.get(code, CodeFigures()).minus(its)
+        return Figures(self.started - other.started, self.cold - other.cold, codes, self.refused - other.refused)
 
     @classmethod
     def of(cls, load: FunctionLoad) -> "Figures":
@@ -71,15 +85,15 @@ class Meter:
         life = self._lives.get(gateway)
         if life is None or life.boot != boot:
             if life is not None:
-                for report in life.loads.values():
-                    self._bury(report)
-            life = self._lives[gateway] = _Life(boot)
+                for name in life.loads:
+                    self._bury(life, name)
+            life = self._lives[gateway] = _Life(boot, load.functions if load.again else ())
         life.connected = True
         self._tell(gateway, boot, load)
         for report in load.functions:
             before = life.loads.get(report.function)
             if before is not None and report.started < before.started:
-                self._bury(before)
+                self._bury(life, report.function)
                 before = None
             # A gateway first heard of may have counted for days: only the calls it has now are known to be new.
             begun = report.started - before.started if before is not None else report.inflight + report.waiting
@@ -121,12 +135,12 @@ class Meter:
         return tuple(self._sides.pop(str(key), {}).values())
 
     def figures(self, key: FunctionKey) -> Figures:
-        """What was counted since the gateways alive started; never falls while the control plane runs."""
+        """What was counted since this meter was made; never falls."""
         name = str(key)
         total = self._former.get(name, Figures())
         for life in self._lives.values():
             if name in life.loads:
-                total = total.plus(Figures.of(life.loads[name]))
+                total = total.plus(life.figures(name))
         return total
 
     def totals(self) -> dict[str, int]:
@@ -162,8 +176,9 @@ class Meter:
                 known = sides.get(side.revision)
                 sides[side.revision] = side if known is None else _combined(known, side, 1)
 
-    def _bury(self, report: FunctionLoad) -> None:
-        self._former[report.function] = self._former.get(report.function, Figures()).plus(Figures.of(report))
+    def _bury(self, life: "_Life", name: str) -> None:
+        self._former[name] = self._former.get(name, Figures()).plus(life.figures(name))
+        life.told.pop(name, None)
 
 
 def _combined(one: RevisionLoad, other: RevisionLoad, sign: int) -> RevisionLoad:
@@ -174,11 +189,18 @@ def _combined(one: RevisionLoad, other: RevisionLoad, sign: int) -> RevisionLoad
 class _Life:
     """One life of a gateway: its last reports, and how many calls of each function went into the totals."""
 
-    def __init__(self, boot: str) -> None:
+    def __init__(self, boot: str, told: Iterable[FunctionLoad] = ()) -> None:
         self.boot = boot
+        self.told = {load.function: Figures.of(load) for load in told}
+        """What another control plane may have told of it."""
         self.connected = False
         self.loads: dict[str, FunctionLoad] = {}
         self.counted: dict[str, int] = {}
+
+    def figures(self, name: str) -> Figures:
+        """What was reported of a function and not told by another control plane."""
+        found = Figures.of(self.loads[name])
+        return found.minus(self.told[name]) if name in self.told else found
 
     def count(self, report: FunctionLoad) -> int:
         """Return the calls finished since the report before."""

@@ -14,6 +14,8 @@ from dayfly.queue.port import Kept
 
 _BUSY = frozenset(("queue_full", "queue_timeout", "no_table", "not_ready"))
 """What a gateway says when a call did not get to the function, and nobody is to blame but the moment."""
+_KILLED = frozenset(("replica_lost", "function_killed"))
+"""What a gateway answers for a replica that died with the call, and not by what its function did."""
 _RAN = frozenset((502, 504))
 """What a gateway answers when the function got the call, and its own answer did not come or cannot be passed on."""
 _LIMITER = "faas-middleware"
@@ -117,7 +119,7 @@ def judged(status: int, lines: bytes, body: bytes) -> Attempt:
     outcome = Outcome(
         status=status,
         reason=told.detail if told is not None else f"The gateway answered {status}.",
-        from_platform=status == 503 or told is None,
+        from_platform=status == 503 or told is None or told.code in _KILLED,
         retry_after_s=retry_after_s,
     )
     if told is not None and told.code == _USED_UP:

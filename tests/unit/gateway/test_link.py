@@ -123,3 +123,19 @@ def test_without_a_table_nobody_can_say_what_does_not_exist(play: "Play") -> Non
             await rig.hear(Hello)
 
     play(scenario)
+
+
+def test_a_control_plane_that_is_not_the_first_is_told_at_once_what_was_counted(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        await rig.serve(rig.entry(await rig.replica(rig.echo)))
+        async with rig.client() as client:
+            await client.ask("/function/f")
+            first = await rig.load(lambda load: load.functions[0].codes.get(200, (0,))[0] == 1)
+            assert not first.again
+        await rig.close_link()
+        rig.heard.clear()
+        await rig.open_link()
+        told = await rig.hear(Load)
+        assert (told.again, told.functions[0].started) == (True, 1)
+
+    play(scenario)

@@ -1,5 +1,6 @@
 """The meter's sums are exact over lost, repeated and restarted reports."""
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -54,6 +55,30 @@ def test_totals_go_on_exactly_when_only_the_control_plane_restarts() -> None:
     assert after.invocations(HELLO) == 17
     assert after.totals() == {NAME: 17, f"{NAME}@gw0@a": 5, f"{NAME}@gw1@c": 2}
     assert after.figures(HELLO).started == 7
+
+
+def again(told: Load) -> Load:
+    return msgspec.structs.replace(told, again=True)
+
+
+def test_figures_begin_at_zero_with_the_control_plane_whatever_gateways_had_counted() -> None:
+    meter = Meter()
+    meter.merge("gw0", "a", again(load(1000, inflight=1, cold=2)))
+    figures = meter.figures(HELLO)
+    assert (figures.started, figures.cold, figures.codes[200].calls, figures.codes[200].seconds) == (0, 0, 0, 0.0)
+    meter.merge("gw0", "a", load(1003))
+    meter.merge("gw0", "a", load(4, name="other.team"))
+    meter.merge("gw1", "new", load(5))
+    figures = meter.figures(HELLO)
+    assert (figures.started, figures.codes[200].calls, figures.codes[200].buckets[0]) == (7, 8, 8)
+    assert meter.figures(parse_function_key("other.team")).started == 4
+    meter.merge("gw0", "a", again(load(1004)))
+    assert meter.figures(HELLO).codes[200].calls == 9, "the connection alone was another"
+    meter.merge("gw0", "b", load(1))
+    assert meter.figures(HELLO).codes[200].calls == 10
+    meter.merge("gw0", "b", load(0, inflight=0))
+    meter.merge("gw0", "b", load(2))
+    assert meter.figures(HELLO).codes[200].calls == 12
 
 
 def test_a_function_deployed_again_after_a_restart_does_not_inherit_calls() -> None:

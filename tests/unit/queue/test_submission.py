@@ -167,7 +167,8 @@ def test_what_the_function_answered_is_its_own() -> None:
     ("status", "code", "reached", "from_platform"),
     [
         (429, "queue_full", False, False), (429, "queue_timeout", False, False), (503, "no_table", False, True),
-        (503, "no_replica", True, True), (503, "function_failing", True, True), (502, "replica_lost", True, False),
+        (503, "no_replica", True, True), (503, "function_failing", True, True), (502, "replica_lost", True, True),
+        (502, "function_killed", True, True), (502, "function_crashed", True, False),
         (502, "function_out_of_memory", True, False), (504, "timeout", True, False), (404, "not_found", True, False),
         (413, "payload_too_large", True, False),
     ],

@@ -28,9 +28,9 @@ def mode(path: Path) -> int:
 
 @needs_memory
 def test_secrets_are_readable_to_who_is_shown_them_and_to_nobody_beside(tmp_path: Path, memory: Path) -> None:
+    folder = Folder(tmp_path / "r", memory / "ours" / "r")
     before = os.umask(0o077)
     try:
-        folder = Folder(tmp_path / "r", memory / "ours" / "r")
         folder.make(None, "127.0.0.1 localhost\n", {"key": b"\x00value", "other": b""})
     finally:
         os.umask(before)
