@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 import httpx2
 import msgspec
-from lightkube.config.client_adapter import AsyncClient, ConnectionParams
+from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfig
 from lightkube.core.exceptions import ConfigError as ForeignConfigError
 
@@ -24,6 +24,8 @@ TIMEOUT_S = 10.0
 """How long a request may wait: for a connection, and for each part of the answer."""
 PAGE = 500
 """Objects asked for at a time, as kubectl does."""
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+"""As many as it takes: each log that is followed, and each watch, has one for as long as it lasts."""
 PatchKind = Literal["merge", "json", "strategic", "apply"]
 _PATCHES: dict[PatchKind, str] = {
     "merge": "application/merge-patch+json",
@@ -67,7 +69,7 @@ class Connection:
         self._timeout_s = timeout_s
         params = ConnectionParams(timeout=httpx2.Timeout(timeout_s), trust_env=False)
         try:
-            self._client = AsyncClient(config, params)
+            self._client = httpx2.AsyncClient(**params.httpx_params(config), limits=_LIMITS)
         except (ForeignConfigError, OSError, ssl.SSLError, ValueError) as error:
             raise ConfigError(f"the cluster's credential cannot be used: {error}") from error
 

@@ -6,11 +6,10 @@ and the controller comes first, it is this pod that goes.
 """
 
 import asyncio
-import base64
 import logging
 from collections.abc import Callable, Iterable
 
-from dayfly.cluster.kinds import SECRET, Kind, Object
+from dayfly.cluster.kinds import DEPLOYMENT, POD, SECRET, Kind, Object
 from dayfly.cluster.refusals import AlreadyThere, Changed
 from dayfly.model.errors import DayflyError, NotFound, Unavailable
 from dayfly.model.replica import StartOrder
@@ -21,9 +20,6 @@ from dayfly.providers.kubernetes.output import PlainOutput
 from dayfly.providers.kubernetes.pods import Pod, standing
 
 _log = logging.getLogger("dayfly.providers.kubernetes")
-
-DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
-POD = Kind("", "v1", "Pod", "pods")
 
 
 class ImageLife(Life):
@@ -237,8 +233,3 @@ class Crowd:
 
     def _pods(self) -> list[Pod]:
         return [pod for pod in self._house.pods.values() if pod.metadata.labels.get(marks.DEPLOYMENT) == self.name]
-
-
-def secrets_in(secret: Object) -> dict[str, bytes]:
-    """Return the contents that a Secret of ours holds."""
-    return {name: base64.b64decode(text) for name, text in (secret.get("data") or {}).items()}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import POD, Kind
+from dayfly.cluster.kinds import CONFIG_MAP, POD
 from dayfly.cluster.watch import Event, follow
 from dayfly.model.errors import DayflyError, NotSupported, Unavailable
 from dayfly.model.log import LogLine
@@ -38,7 +38,6 @@ OPEN_S = 15.0
 """How long the API may take to say what is there."""
 SWEEP_S = 5.0
 _CODE: tuple[Runtime, ...] = ("python", "node", "exec", "http", "static")
-_CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 
 
 class KubernetesProvider(Provider):
@@ -165,8 +164,8 @@ class KubernetesProvider(Provider):
         wanted = {CONTROL_KEY: self._key.public}
         name, namespace = self.site.pool.name, self.site.namespace
         labels = marks.selector(self.site.pool.installation)
-        obj = _CONFIG_MAP.object(name, namespace, metadata={"labels": labels}, data=wanted)
-        await house.connection.patch(_CONFIG_MAP, name, obj, namespace, how="apply", force=True)
+        obj = CONFIG_MAP.object(name, namespace, metadata={"labels": labels}, data=wanted)
+        await house.connection.patch(CONFIG_MAP, name, obj, namespace, how="apply", force=True)
 
     async def _watch(self, house: House) -> None:
         labels = ",".join(f"{name}={value}" for name, value in marks.selector(self.site.pool.installation).items())
