@@ -43,6 +43,7 @@ def _member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfi
     "member",
     [
         _member("../outside"),
+        _member("code/..", tarfile.DIRTYPE),
         _member("/etc/outside"),
         _member("code/link", tarfile.SYMTYPE, "/etc/passwd"),
         _member("code/link", tarfile.LNKTYPE, "/etc/passwd"),
