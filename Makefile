@@ -5,10 +5,12 @@ BIN := .venv/bin
 SECONDS := 60
 
 # Tests that share nothing with each other run two at a time, and so do the files of those that start a platform, the
-# longest first; what measures this machine, fills it, or mounts what others must not hold runs one by one.
+# longest first, and after them those that fill the machine; what measures it, or mounts what others must not hold, runs
+# one by one.
 APART := tests/unit tests/api tests/architecture tests/contract/storage tests/hostile
-ALONE := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) \
-	$(addprefix tests/system/test_, $(addsuffix .py, chaos disk neighbours traffic traffic_slow))
+FILLING := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) tests/system/test_neighbours.py
+ALONE := $(addprefix tests/system/test_, $(addsuffix .py, chaos disk traffic traffic_slow))
+BY_FILE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-escape check fix bench chaos fuzz lock ui shots clean help
 
@@ -22,7 +24,8 @@ test: check ## everything CI runs
 	@$(BIN)/python scripts/left_out.py
 	@$(BIN)/python -m compileall -q -x 'client/template/|catalog/functions/' src  # where nobody writes down what was compiled
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(APART)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(APART) $(ALONE))
+	$(BIN)/pytest $(BY_FILE) $(addprefix --ignore=,$(APART) $(FILLING) $(ALONE))
+	$(BIN)/pytest $(BY_FILE) $(FILLING)
 	$(BIN)/pytest $(ALONE)
 
 test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of the sandbox

@@ -4,6 +4,7 @@ Nothing here asks the platform. Processes are told by the data folder in their c
 inherit at the fork.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -191,10 +192,12 @@ def _unix_sockets() -> Iterator[tuple[str, str]]:
 
 
 def _descriptors(pid: int) -> list[str]:
-    try:
-        return [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
-    except OSError:
-        return []
+    found = []
+    with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+                found.append(os.readlink(entry.path))
+    return found
 
 
 def cpu_with_children(pid: int) -> float:

@@ -34,6 +34,7 @@ else:
 
 
 LONGEST = (
+    "escape/test_attacks.py", "system/test_neighbours.py",
     *(f"contract/provider/test_{name}.py" for name in ("provider", "node", "docker")),
     "contract/source/test_source.py", "contract/languages/test_languages.py", "contract/languages/test_builds.py",
     *(

@@ -25,6 +25,7 @@ MAY_READ = {
     "providers/fake.py": "stamps of log lines",
     "providers/local/logs.py": "stamps of log lines",
     "runtimes/python/output.py": "stamps of log lines",
+    "server/cluster/install/examining.py": "how long a certificate is still good",
     "storage/blobs.py": "how long ago a file was written",
     "storage/certificate.py": "from when to when a certificate is good",
 }

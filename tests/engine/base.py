@@ -12,8 +12,11 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import cryptography
 import httptools
 import msgspec
+import nacl
+import uvloop
 
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 PROGRAMS = ("sh", "sleep", "setsid", "echo", "id", "cat", "ls")
@@ -33,8 +36,9 @@ def archive(*, programs: Sequence[str] = PROGRAMS, folders: Sequence[str] = ()) 
         python = Path(sys.executable).resolve()
         stdlib = Path(sysconfig.get_path("stdlib"))
         binaries = [python, *stdlib.glob("lib-dynload/*.so")]
-        # What serves functions in images needs a library more, of older versions of glibc.
-        binaries += [path for each in (msgspec, httptools) for path in Path(str(each.__file__)).parent.rglob("*.so")]
+        # What serves functions in images, and the platform itself, need libraries more, of older versions of glibc.
+        ours = (msgspec, httptools, uvloop, cryptography, nacl)
+        binaries += [path for each in ours for path in Path(str(each.__file__)).parent.rglob("*.so")]
         for name in programs:
             found = Path(subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip())
             tar.add(found.resolve(), f"bin/{name}")

@@ -30,21 +30,34 @@ class Found(Sandbox, frozen=True, kw_only=True):
     type=click.Choice(get_args(Tier)),
     help="Let functions run in this tier from now on, though it was better before.",
 )
+@click.option("--kubernetes", is_flag=True, help="Look at the installation in a cluster instead, by your own kubectl.")
+@click.option("-n", "--namespace", default="dayfly", metavar="NAME", help="Where that is.  [default: dayfly]")
+@click.option("--context", default="", metavar="NAME", help="kubectl's context.  [default: its own]")
 @data_dir_option
 @output_option
-def command(accept_tier: Tier | None, data_dir: str | None, output: str) -> None:
+def command(
+    accept_tier: Tier | None, kubernetes: bool, namespace: str, context: str, data_dir: str | None, output: str
+) -> None:
     """Show what holds functions in their box on this machine, and which Node.js runs those in Node.
 
     And whether there is a container engine, which functions that are images run on, and a nats-server, which keeps
     queued calls. Each layer of the sandbox is tried out, in processes that are thrown away. When a tier is lost after
     an upgrade, the functions stay stopped until the new one is accepted here; they start within a minute then.
 
+    With --kubernetes it looks at a cluster: its version, our kinds, each part, rights, the certificate, and APIs that
+    will go. It ends with 1 when something there is bad.
+
     \b
     Examples:
       dayfly doctor
+      dayfly doctor --kubernetes
       dayfly doctor --accept-tier B
     """
     import os
+
+    if kubernetes:
+        _examine(namespace, context, output)
+        return
 
     from dayfly.runtimes.jail.detect import detect
     from dayfly.runtimes.python import cells
@@ -66,6 +79,20 @@ def command(accept_tier: Tier | None, data_dir: str | None, output: str) -> None
         queue=_queue(),
     )
     show(found, output, table=lambda: _table(found), names=lambda: [found.tier])
+
+
+def _examine(namespace: str, context: str, output: str) -> None:
+    from dayfly.server.cluster.install import removing
+    from dayfly.server.cluster.install.examining import examine
+    from dayfly.server.cluster.install.kubectl import Kubectl
+
+    kubectl = Kubectl.find(context)
+    found = examine(kubectl, namespace, removing.look(kubectl, namespace).pods)
+    lines = [(finding.part, f"{finding.mark}: {finding.text}") for finding in found]
+    bad = [finding.part for finding in found if finding.mark == "bad"]
+    show(found, output, table=lambda: sheet(lines), names=lambda: bad)
+    if bad:
+        raise click.exceptions.Exit(1)
 
 
 def _accept(folder: "Path", tier: Tier, found: Tier) -> None:

@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": "Show what holds functions in their box on this machine, and which Node.js runs those in Node.",
     "flow": "Make, list and remove flows; run them, look at their runs, answer and rerun these.",
     "generate": "Print functions as Kubernetes objects.",
+    "images": "Build the image that Dayfly runs as in a Kubernetes cluster.",
     "install": "Install the platform in a Kubernetes cluster, or change what is installed.",
     "invoke": "Call a function: standard input or --data in, answer out.",
     "key": "Make and show keys that images are signed with.",

@@ -34,8 +34,9 @@ def command(
     kubectl = Kubectl.find(context)
     applying.look(kubectl, namespace)
     there = removing.look(kubectl, namespace)
-    count, places = sum(there.functions.values()), ", ".join(there.functions)
-    gone = everything or _decide(functions, f"Remove the {count} functions in {places}, with their secrets?")
+    count, names = sum(there.functions.values()), ", ".join(there.functions)
+    places = f" in {names}" if names else ""
+    gone = everything or _decide(functions, f"Remove the {count} functions{places}, with their secrets?")
     lost = everything or _decide(data, "Remove queued calls and functions' code?")
     unknown = False
     if there.is_alone:

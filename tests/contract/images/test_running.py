@@ -14,8 +14,10 @@ import pytest
 from tests.engine import base
 from tests.engine.daemon import Daemon
 
+from dayfly import __version__
 from dayfly.client.image.build import How, build_image
 from dayfly.client.image.delivery import deliver
+from dayfly.client.image.itself import build_itself
 from dayfly.client.stack_function import function_in
 from dayfly.oci.layout import Layout
 from dayfly.oci.manifest import (
@@ -31,6 +33,7 @@ from dayfly.oci.manifest import (
 )
 from dayfly.oci.platform import this_machine
 from dayfly.oci.reference import parse_reference
+from dayfly.server.cluster.names import NATS_SERVER
 
 LANGUAGES = Path(__file__).parents[1] / "languages" / "functions"
 KINDS = ("python", "python-classic", "python-typed", "asgi", "wsgi", "node")
@@ -100,6 +103,8 @@ def images(daemon: Daemon) -> Iterator[dict[str, str]]:
             one = function_in(code, kind, lang=kind)
             reference = parse_reference(f"dayfly-test/{kind}:1")
             built[str(reference)] = build_image(one.source, one.spec, reference, How(base=str(made)), store)
+        itself = parse_reference("dayfly-test/itself:1")
+        built[str(itself)] = build_itself(itself, str(made), (), store, say=lambda _: None)
         deliver(store, built, folder / "all.tar")
         daemon.run("load", "--input", str(folder / "all.tar"))
         yield {parse_reference(each).repository.rpartition("/")[2]: each for each in built}
@@ -201,3 +206,14 @@ def test_what_cannot_be_loaded_says_why_and_ends(daemon: Daemon, images: dict[st
         done = daemon.docker("run", "--rm", *BOX, *options, images["python"], check=False)
         assert done.returncode in (1, 64)
         assert why in done.stderr.decode()
+
+
+def test_the_platform_itself_is_an_image(daemon: Daemon, images: dict[str, str]) -> None:
+    name = images["itself"]
+    assert daemon.run("run", "--rm", *BOX, name, "--version") == f"dayfly {__version__}"
+    script = ["import os, subprocess, sys, nacl.public, lightkube, dayfly.server.control_process"]
+    script += ["subprocess.run(sys.argv[1:], check=True)", "print(os.getuid())"]
+    asked = ("-P", "-c", "\n".join(script), NATS_SERVER, "--version")
+    told = daemon.run("run", "--rm", *BOX, "--entrypoint", "python3", name, *asked)
+    assert told.startswith("nats-server")
+    assert told.endswith("65532")

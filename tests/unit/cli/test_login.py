@@ -1,6 +1,7 @@
 """login and logout: tried before it is kept, kept privately, forgotten when asked."""
 
 import base64
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,73 @@ def test_a_token_on_the_command_line_wins(dayfly: Run, platform: Any) -> None:
 def test_a_certificate_is_left_unseen_only_when_asked_and_with_a_warning(dayfly: Run) -> None:
     assert "anybody may answer" in dayfly("list", "-g", URL, "--tls-no-verify").stderr
     assert "anybody may answer" not in dayfly("list", "-g", URL).stderr
+
+
+KUBECTL = """#!PYTHON
+import json, sys
+asked = " ".join(sys.argv[1:])
+if "get deployment/" in asked:
+    container = {"readinessProbe": {"httpGet": {"scheme": "SCHEME"}}}
+    print(json.dumps({"spec": {"template": {"spec": {"containers": [container]}}}}))
+elif "get secret/" in asked:
+    if "--context denied" in asked:
+        sys.exit('Error from server (Forbidden): secrets "dayfly-admin" is forbidden')
+    print(json.dumps({"data": {"password": "czNjcmV0"}}))
+elif "--context away" in asked:
+    sys.exit("error: unable to listen on any of the requested ports")
+else:
+    print("Forwarding from 127.0.0.1:31112 -> 8080")
+    print("Handling connection for 31112")
+    print("lost connection to pod")
+"""
+HERE = "http://127.0.0.1:31112"
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A kubectl whose cluster ends every connection at once."""
+
+    def make(scheme: str = "HTTP") -> None:
+        program = tmp_path / "bin" / "kubectl"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(KUBECTL.replace("PYTHON", sys.executable).replace("SCHEME", scheme))
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent))
+
+    make()
+    return make
+
+
+@pytest.mark.usefixtures("cluster")
+def test_in_a_cluster_the_password_is_read_and_the_port_held(dayfly: Run, platform: Any) -> None:
+    outcome = dayfly("login", "--kubernetes")
+    assert outcome.exit_code == 69
+    assert "The connection to the cluster has ended" in outcome.stderr
+    assert "lost connection to pod" in outcome.stderr
+    assert f"credentials saved for admin {HERE}" in outcome.stdout
+    assert f"export DAYFLY_URL={HERE}" in outcome.stdout
+    assert "s3cret" not in outcome.stdout + outcome.stderr
+    dayfly("list", "-g", HERE)
+    assert platform.requests[-1].headers["authorization"] == "Basic YWRtaW46czNjcmV0"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_in_a_cluster_that_shows_no_password_one_is_given(dayfly: Run, platform: Any) -> None:
+    outcome = dayfly("login", "--kubernetes", "--context", "denied")
+    assert outcome.exit_code == 64
+    assert "may not read the Secret dayfly-admin" in outcome.stderr
+    outcome = dayfly("login", "--kubernetes", "--context", "denied", "--token-stdin", stdin="t0ken\n")
+    assert f"export DAYFLY_URL={HERE}" in outcome.stdout
+    assert platform.requests[-1].headers["authorization"] == "Basic dG9rZW46dDBrZW4="
+
+
+def test_in_a_cluster_what_cannot_be_is_told(dayfly: Run, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = dayfly("login", "--kubernetes", "--context", "away")
+    assert outcome.exit_code == 78
+    assert "unable to listen" in outcome.stderr
+    cluster("HTTPS")
+    outcome = dayfly("login", "--kubernetes")
+    assert outcome.exit_code == 69
+    assert "dayfly login --gateway https://HOST" in outcome.stderr
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "no kubectl on the PATH" in dayfly("login", "--kubernetes").stderr

@@ -60,13 +60,16 @@ def install_served(target: Target, requirements: Sequence[str], folder: Path) ->
     """Put what the hosts need into a folder: what is installed here if it fits, else from the index."""
     if target.is_this_interpreter:
         for name in SERVED:
-            _copy(metadata.distribution(name), folder)
+            copy_installed(name, folder)
     else:
         install_python(target, "".join(f"{line}\n" for line in requirements), folder)
 
 
-def install_python(target: Target, requirements: str, folder: Path) -> None:
-    """Install what a requirements.txt asks for into a folder. Raises BuildFailed, NotSupported."""
+def install_python(target: Target, requirements: str, folder: Path, programs: Sequence[str] = ()) -> None:
+    """Install what a requirements.txt asks for into a folder, and these programs of it into the folder `bin` beside it.
+
+    Raises BuildFailed, NotSupported.
+    """
     names = _WHEELS.get((target.platform.architecture, target.libc))
     if names is None:
         known = ", ".join(sorted({f"linux/{architecture}" for architecture, _ in _WHEELS}))
@@ -83,6 +86,8 @@ def install_python(target: Target, requirements: str, folder: Path) -> None:
         argv += ["--progress-bar", "off", "--python-version", version]
         argv += [f"--platform={each}" for each in names[1]]
     _run([*argv, "--only-binary", ":all:", "--target", str(folder), "--requirement", str(asked)], folder.parent)
+    for name in programs:
+        shutil.move(folder / "bin" / name, folder.with_name("bin") / name)
     _settle(folder)
 
 
@@ -102,7 +107,9 @@ def install_node(target: Target, folder: Path) -> None:
     _run([npm, "ci", *wanted, *quiet], folder)
 
 
-def _copy(distribution: metadata.Distribution, folder: Path) -> None:
+def copy_installed(name: str, folder: Path) -> None:
+    """Put what is installed here of a distribution into a folder, but for its programs."""
+    distribution = metadata.distribution(name)
     for file in distribution.files or ():
         if ".." in file.parts or "__pycache__" in file.parts:
             continue

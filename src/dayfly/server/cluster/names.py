@@ -7,7 +7,7 @@ lasting as its pod.
 | variable | whose | what |
 |---|---|---|
 | DAYFLY_POD_NAME, DAYFLY_POD_NAMESPACE, DAYFLY_POD_IP | control, gateway | the pod itself |
-| DAYFLY_FUNCTION_NAMESPACES | control | namespaces that functions may be in, separated by commas |
+| DAYFLY_FUNCTIONS_NAMESPACE | control | the namespace of the pods that run functions |
 | DAYFLY_CONTROL_HOST | gateway | the Service behind which the control plane is that holds the Lease |
 | DAYFLY_QUEUE_HOST, DAYFLY_QUEUE_NODES | control | the queue's Service, and how many servers are behind it |
 | DAYFLY_DATA_DIR | control, gateway | DATA |
@@ -19,6 +19,8 @@ from typing import Final
 
 SYSTEM_NAMESPACE: Final = "dayfly"
 """Where an installation goes unless told otherwise."""
+FUNCTIONS_NAMESPACE: Final = "dayfly-functions"
+"""Where the pods of functions go unless told otherwise."""
 
 CONTROL: Final = "dayfly-control"
 GATEWAY: Final = "dayfly-gateway"
@@ -33,6 +35,11 @@ ADMIN_SECRET: Final = "dayfly-admin"  # noqa: S105 - the name of an object
 INTERNAL_SECRET: Final = "dayfly-internal"  # noqa: S105 - the name of an object
 LEASE: Final = "dayfly-control"
 
+INSTALLATION_LABEL: Final = "dayfly.dev/installation"
+"""On every pod that runs functions, or waits to: the namespace of the installation that it is of."""
+ROLE_LABEL: Final = "dayfly.dev/role"
+NETWORK_LABEL: Final = "dayfly.dev/network"
+"""The function's own word: `proxy` or `host` for those that may reach further than the gateways."""
 LEADER_LABEL: Final = "dayfly.dev/leader"
 """On the pod of the control plane that holds the Lease, with the value `true`; its Service looks for it."""
 
@@ -40,16 +47,8 @@ GATEWAY_PORT: Final = 8080
 """Functions, routes and the API; HTTPS when a certificate was given."""
 CONSOLE_PORT: Final = 8081
 METRICS_PORT: Final = 8082
-INNER_PORT: Final = 8083
-"""A gateway's, for queued calls."""
-API_PORT: Final = 9080
-"""The control plane's, as all of 9080 to 9084: TLS, with the certificate of INTERNAL_SECRET."""
-CONTROL_CONSOLE_PORT: Final = 9081
-CONTROL_METRICS_PORT: Final = 9082
 LINK_PORT: Final = 9083
-"""Where gateways get the routing table."""
-CALLS_PORT: Final = 9084
-"""Where gateways hand over calls for later."""
+"""The control plane's, where gateways come in for everything: TLS, with the certificate of INTERNAL_SECRET."""
 HEALTH_PORT: Final = 9090
 """Plain HTTP: /live while the process works, /ready when it serves or stands by for the one that does."""
 NATS_PORT: Final = 4222

@@ -57,6 +57,10 @@ def test_uv_installs_for_another_platform_and_nothing_of_this_machine_stays(
     assert "INSTALLER" not in record
     assert "thing.py," in record
     assert record.splitlines() == sorted(record.splitlines())
+    (tmp_path / "bin").mkdir()
+    install_python(ARM, "thing\n", tmp_path / "more", programs=("thing",))
+    assert (tmp_path / "bin" / "thing").is_file()
+    assert not (tmp_path / "more" / "bin").exists()
     with pytest.raises(BuildFailed, match="could not be installed"):
         install_python(Target(parse_platform("linux/amd64"), "glibc", 12), "thing\n", tmp_path / "other")
 

@@ -83,8 +83,8 @@ def too_powerful(node: Node) -> list[str]:
         risky = _RISKY_VERBS & set(rule["verbs"]) or _RISKY_RESOURCES & set(rule["resources"])
         if risky or "*" in rule["apiGroups"] or "nonResourceURLs" in rule:
             found.append(str(rule))
-        secrets = "secrets" in rule["resources"] and node["kind"] == "ClusterRole"
-        if secrets or ("create" in rule["verbs"] and "pods" in rule["resources"]):
+        everywhere = node["kind"] == "ClusterRole" and {"pods", "deployments", "configmaps"} & set(rule["resources"])
+        if everywhere and not set(rule["verbs"]) <= {"get", "list", "watch"}:
             found.append(f"reaches further than it says: {rule}")
     return found
 

@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from dayfly.cluster.kinds import OURS
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.install.credentials import make_credentials
 from dayfly.server.cluster.install.manifests import objects
@@ -26,7 +25,7 @@ SETS: dict[str, dict[str, Any]] = {
         "gateway": {"replicas": 4},
         "queue": {"nodes": 3, "storage": "20Gi", "storageClass": "fast"},
         "pool": {"size": 8},
-        "functions": {"namespaces": ["openfaas-fn", "team-a"], "egress": "public"},
+        "functions": {"namespace": "pods", "namespaces": ["openfaas-fn", "team-a"], "egress": "none"},
         "service": {"type": "LoadBalancer", "port": 443, "annotations": {"example.com/{{ kind }}": 'in\'ner "x" 100%'}},
         "ingress": {
             "enabled": True,
@@ -69,8 +68,6 @@ CRD: dict[str, Any] = {
         ],
     },
 }
-
-KINDS = sorted(kind.plural for kind in OURS)
 
 
 def values(name: str) -> Values:

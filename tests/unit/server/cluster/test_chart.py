@@ -21,13 +21,6 @@ pytestmark = pytest.mark.timeout(300)
 CHART = Path(__file__).parents[4] / chart.FOLDER
 
 
-def test_the_committed_chart_is_what_the_generator_writes() -> None:
-    there = {str(path.relative_to(CHART)): path.read_text() for path in CHART.rglob("*") if path.is_file()}
-    hint = "run: python -m dayfly.server.cluster.install.chart"
-    assert sorted(there) == sorted(chart.files()), hint
-    assert [name for name, text in chart.files().items() if there[name] != text] == [], hint
-
-
 def test_its_defaults_are_those_of_an_installation_without_helm() -> None:
     told = yaml.safe_load((CHART / "values.yaml").read_text())
     assert told == json.loads(json.dumps(values_file.defaults()))

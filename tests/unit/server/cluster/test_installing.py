@@ -1,8 +1,10 @@
 """install and uninstall, with the real kubectl, in front of an API server of the tests' own."""
 
+import base64
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +17,12 @@ from tests.unit.server.cluster.tools import program
 
 from dayfly.cli.main import cli
 from dayfly.cluster.schema import crds
-from dayfly.model.errors import ConfigError
+from dayfly.model.errors import ConfigError, Unavailable
 from dayfly.server.cluster.install.applying import check_versions, place_of, trouble_of
+from dayfly.server.cluster.install.examining import Examination, deprecated
 from dayfly.server.cluster.install.given import merged, placed
-from dayfly.server.cluster.install.kubectl import Versions
-from dayfly.storage.certificate import make_certificate
+from dayfly.server.cluster.install.kubectl import Kubectl, Versions
+from dayfly.storage.certificate import expiry, make_certificate
 
 BEFORE = {("namespaces", "default"), ("namespaces", "kube-system")}
 
@@ -84,9 +87,9 @@ def test_what_is_installed_is_changed_kept_and_removed(cluster: Cluster, tmp_pat
     settings = ("--set", "pool.size=3", "--set", "functions.namespaces={openfaas-fn,team-a}")
     assert "is changed" in ok(cluster.run("install", "--values", str(values), *settings))
     assert double.objects("networkpolicies") + double.objects("poddisruptionbudgets") == []
-    pools = [each for each in double.objects("deployments") if each["metadata"]["name"] == "dayfly-pool"]
-    sizes = {each["metadata"]["namespace"]: each["spec"]["replicas"] for each in pools}
-    assert sizes == {"openfaas-fn": 3, "team-a": 3}
+    pool = double.object("deployments", "dayfly-functions", "dayfly-pool")
+    assert pool is not None
+    assert pool["spec"]["replicas"] == 3
     for name, before in (("dayfly-admin", secret), ("dayfly-internal", inside)):
         after = double.object("secrets", "dayfly", name)
         assert after is not None
@@ -113,7 +116,7 @@ def test_a_dry_run_asks_no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
     nodes = [*yaml.safe_load_all(ok(done))]
     assert len(nodes) == len(made("plain", crds()))
-    assert {node["metadata"].get("namespace", "faas") for node in nodes} == {"faas", "openfaas-fn"}
+    assert {node["metadata"].get("namespace", "faas") for node in nodes} == {"faas", "dayfly-functions"}
     done = CliRunner().invoke(cli, ["install"])
     assert done.exit_code == 69
     assert "no kubectl on the PATH" in done.output
@@ -159,6 +162,81 @@ def test_what_is_not_up_in_time_is_told_with_its_reason(cluster: Cluster) -> Non
     assert done.exit_code == 69
     assert "dayfly-gateway (0 of 2)" in done.output
     assert "dayfly/gateway-1: ErrImageNeverPull: the image is not on the node" in done.output
+
+
+@pytest.mark.timeout(300)
+def test_the_doctor_tells_what_is_wrong_with_an_installation(cluster: Cluster) -> None:
+    double = cluster.double
+    assert cluster.run("doctor", "--kubernetes").exit_code == 66
+    ok(cluster.run("install"))
+    lease = {"metadata": {"name": "dayfly-control"}, "spec": {"holderIdentity": "control-1"}}
+    double.create("leases", "dayfly", lease)
+    well = examined(cluster, 0)
+    assert {part for part, mark in well if mark != "ok"} == {"Old APIs"}, well
+    assert "you may create functions in every namespace" in well["You", "ok"]
+
+    double.registry.delete(double.resource("leases"), "dayfly", "dayfly-control", {})
+    double.registry.delete(double.resource("deployments"), "dayfly", "dayfly-gateway", {})
+    double.registry.delete(double.resource("customresourcedefinitions"), "", "flows.dayfly.dev", {})
+    role = double.object("roles", "dayfly-functions", "dayfly-control")
+    assert role is not None
+    changed = {**role, "rules": role["rules"][1:]}
+    double.registry.update(double.resource("roles"), "dayfly-functions", changed)
+    double.version = {"major": "1", "minor": "40", "gitVersion": "v1.40.0"}
+    ill = examined(cluster, 1)
+    assert "tested up to 1.37" in ill["Kubernetes", "odd"]
+    assert ill["Lease", "bad"] == "nobody holds it"
+    assert "there is no deployment dayfly-gateway" in ill["Gateways", "bad"]
+    assert (
+        "role dayfly-control in dayfly-functions lacks: get, list, watch, create, patch, delete pods"
+        in ill["Rights", "bad"]
+    )
+    assert "5 of 6 are there" in ill["Kinds", "bad"]
+
+
+def examined(cluster: Cluster, code: int) -> dict[tuple[str, str], str]:
+    """Return what the doctor finds, the last word of each part and mark."""
+    done = cluster.run("doctor", "--kubernetes", "-o", "json")
+    assert done.exit_code == code, done.output
+    return {(each["part"], each["mark"]): each["text"] for each in json.loads(done.output)}
+
+
+def test_a_certificate_that_ends_is_told() -> None:
+    labels = {"app.kubernetes.io/instance": "dayfly"}
+    for days, mark in ((-1, "bad"), (10, "odd"), (300, "ok")):
+        made_for_it = make_certificate(["a"], years=1)
+        data = {"tls.crt": base64.b64encode(made_for_it.cert).decode()}
+        secret = {"metadata": {"name": "dayfly-internal", "labels": labels}, "data": data}
+        now = expiry(made_for_it.cert) - timedelta(days=days)
+        kubectl = Known({"secret": secret})
+        found = Examination(kubectl, "dayfly", "dayfly-functions", now).findings()
+        assert [each.mark for each in found if each.part == "Certificate"] == [mark]
+        assert [each.mark for each in found if each.part == "Kubernetes"] == ["unknown"]
+
+
+class Known(Kubectl):
+    """A kubectl that knows one object of each kind, and reaches nothing else."""
+
+    def __init__(self, objects: dict[str, Any]) -> None:
+        super().__init__("kubectl")
+        self._objects = objects
+
+    def run(self, *arguments: str, stdin: bytes = b"", timeout_s: float = 1.0) -> str:
+        """Raises Unavailable."""
+        raise Unavailable(f"{arguments} {len(stdin)} {timeout_s}")
+
+    def find_object(self, kind: str, name: str, namespace: str = "") -> Any:
+        """Return the one of this kind."""
+        found = self._objects.get(kind)
+        return found if found and (found["metadata"]["name"], namespace) == (name, "dayfly") else None
+
+
+def test_apis_that_will_go_are_found_in_the_metrics() -> None:
+    line = (
+        'apiserver_requested_deprecated_apis{group="policy",removed_release="1.25",resource="psp",version="v1beta1"} '
+    )
+    assert deprecated(f"# TYPE x\n{line}1\n{line}1\n") == ["psp of policy/v1beta1 (gone in 1.25)"]
+    assert deprecated(f"{line}0\n") == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from dayfly.server.cluster.install.values import Values, decode
         ({"service": {"type": "NodePort"}}, "without encryption"),
         ({"functions": {"namespaces": ["dayfly"]}}, "where the platform itself is"),
         ({"functions": {"namespaces": ["a", "a"]}}, "twice"),
-        ({"functions": {"namespaces": []}}, "functions.namespaces"),
+        ({"functions": {"namespace": "openfaas-fn"}}, "twice"),
         ({"ingress": {"enabled": True}}, "ingress.host"),
         ({"httpRoute": {"enabled": True, "host": "a.example.com"}}, "httpRoute.gateway"),
         ({"queue": {"nodes": 2}}, r"queue\.nodes"),

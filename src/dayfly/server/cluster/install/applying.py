@@ -130,7 +130,7 @@ def wait(kubectl: Kubectl, values: Values, timeout_s: float, say: Say = lambda _
 
 
 def _places(values: Values) -> tuple[str, ...]:
-    return (values.namespace, *values.functions.namespaces)
+    return (values.namespace, values.functions.namespace)
 
 
 def _selected(values: Values) -> tuple[str, str]:

@@ -69,12 +69,10 @@ The namespace is not this release's, so its Pod Security level is yours to set:
   kubectl label namespace {{{{ .Release.Namespace }}}} pod-security.kubernetes.io/enforce=restricted
 {{{{- end }}}}
 """
-_NO_MIXING = (
-    "functions.namespaces: this is where the platform itself is; functions go elsewhere. Name other namespaces."
-)
+_NO_MIXING = "functions: this is where the platform itself is; functions go elsewhere. Name other namespaces."
 _PROLOGUES = {
     "namespaces": f"""\
-{{{{- if has $.Release.Namespace $.Values.functions.namespaces }}}}
+{{{{- if has $.Release.Namespace (append $.Values.functions.namespaces $.Values.functions.namespace) }}}}
 {{{{- fail "{_NO_MIXING}" }}}}
 {{{{- end }}}}
 """,

@@ -118,11 +118,6 @@ def as_text(number: int) -> str:
     return Expression.of(f"toString ({number.go})") if isinstance(number, Expression) else str(number)
 
 
-def joined(items: Iterable[str]) -> str:
-    """Return the items with commas between them."""
-    return Expression.of(f'join "," ({items.go})') if isinstance(items, Expression) else ",".join(items)
-
-
 def settled(node: Node) -> Node:
     """Return the node without what is absent. Raises TypeError for a condition that is only Helm's to know."""
     if isinstance(node, dict):

@@ -63,7 +63,7 @@ class Kubectl:
         except OSError as error:
             raise NotSupported(f"{self.program} could not be run: {error.strerror}.") from error
         if done.returncode:
-            raise _refusal(arguments[0], done.stderr.decode(errors="replace").strip())
+            raise refusal(arguments[0], done.stderr.decode(errors="replace").strip())
         return done.stdout.decode(errors="replace")
 
     def versions(self) -> Versions:
@@ -112,7 +112,8 @@ def _minor(told: dict[str, str]) -> int:
     return int(digits or 0)
 
 
-def _refusal(verb: str, stderr: str) -> DayflyError:
+def refusal(verb: str, stderr: str) -> DayflyError:
+    """Return the error that kubectl's words stand for."""
     said = "\n".join(line for line in stderr.splitlines() if not _LOGGED.match(line))
     message = f"kubectl {verb}: {said[-_SAID:] or 'it failed and said nothing'}"
     if "must be logged in" in said:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from dayfly.server.cluster.install import network, permissions, queue, workloads
-from dayfly.server.cluster.install.choices import Node, Several, each, settled, when
+from dayfly.server.cluster.install.choices import Node, each, settled, when
 from dayfly.server.cluster.install.pods import INSTANCE, RESTRICTED, labels_of, meta
 from dayfly.server.cluster.install.values import Values
 from dayfly.server.cluster.names import (
@@ -62,6 +62,7 @@ def groups(values: Values, credentials: Credentials, crds: Sequence[Mapping[str,
         "kinds": [when(values.crds, _defined(values, crd)) for crd in crds],
         "namespaces": [
             when(values.is_creating, _namespace(values, values.namespace, {})),
+            when(values.functions.is_creating, _namespace(values, values.functions.namespace, {})),
             when(values.functions.is_creating, each(names, lambda name: _namespace(values, name, KEEP))),
         ],
         "rights": [*(_account(values, name) for name in (CONTROL, GATEWAY, QUEUE)), *_rights(values, kinds)],
@@ -70,20 +71,20 @@ def groups(values: Values, credentials: Credentials, crds: Sequence[Mapping[str,
         "queue": [*queue.queue(values)],
         "platform": [*workloads.deployments(values)],
         "ways-in": [*network.ways_in(values)],
-        "functions": [each(names, lambda name: Several([*_for_functions(values, name, kinds)]))],
+        "functions": [*_for_functions(values)],
     }
 
 
-def _for_functions(values: Values, namespace: str, kinds: Sequence[str]) -> Iterator[Node]:
-    """Yield what belongs into a namespace of functions."""
-    rules = permissions.in_function_namespaces(kinds)
+def _for_functions(values: Values) -> Iterator[Node]:
+    """Yield what belongs into the namespace of functions' pods."""
+    namespace = values.functions.namespace
     yield _account(values, POOL, namespace)
-    yield permissions.role("Role", meta(values, CONTROL, "control", namespace), rules)
+    yield permissions.role("Role", meta(values, CONTROL, "control", namespace), permissions.for_pods())
     yield permissions.binding(
         "RoleBinding", meta(values, CONTROL, "control", namespace), "Role", CONTROL, CONTROL, values.namespace
     )
-    yield network.functions_policy(values, namespace)
-    yield workloads.pool(values, namespace)
+    yield from network.for_functions(values)
+    yield workloads.pool(values)
 
 
 def _rights(values: Values, kinds: Sequence[str]) -> Iterator[Node]:
@@ -92,7 +93,7 @@ def _rights(values: Values, kinds: Sequence[str]) -> Iterator[Node]:
     yield permissions.binding("RoleBinding", ours, "Role", CONTROL, CONTROL, values.namespace)
     name = f"dayfly:{values.namespace}:control"
     everywhere = meta(values, name, "control", "")
-    yield permissions.role("ClusterRole", everywhere, permissions.in_the_cluster())
+    yield permissions.role("ClusterRole", everywhere, permissions.in_the_cluster(kinds))
     yield permissions.binding("ClusterRoleBinding", everywhere, "ClusterRole", name, CONTROL, values.namespace)
     for role, rules in permissions.for_people(kinds).items():
         metadata = meta(values, f"dayfly:{values.namespace}:{role}", namespace="")

@@ -5,39 +5,32 @@ gateways, and on request addresses that are no private ones: never the control p
 address at which clouds hand out their machines' credentials.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dayfly.server.cluster.install.choices import Node, each, is_equal, is_set, when
-from dayfly.server.cluster.install.pods import DAYFLY, NAME, meta, selector_of
+from dayfly.server.cluster.install.pods import meta, selector_of
 from dayfly.server.cluster.install.values import Values
 from dayfly.server.cluster.names import (
-    API_PORT,
-    CALLS_PORT,
     CONSOLE,
     CONTROL,
-    CONTROL_CONSOLE_PORT,
-    CONTROL_METRICS_PORT,
     GATEWAY,
     GATEWAY_PORT,
-    INNER_PORT,
+    INSTALLATION_LABEL,
     LEADER_LABEL,
     LINK_PORT,
     METRICS_PORT,
     NATS_CLUSTER_PORT,
     NATS_PORT,
+    NETWORK_LABEL,
 )
 
 _METADATA = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"]
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"]
 _PRIVATE_6 = ["fc00::/7", "fe80::/10", "::1/128"]
+_OUTWARDS = ("proxy", "host")
+"""Words by which a function may reach further than the gateways; docs/sandbox.md."""
 _NAMESPACE = "kubernetes.io/metadata.name"
-CONTROL_PORTS = {
-    "api": API_PORT,
-    "console": CONTROL_CONSOLE_PORT,
-    "metrics": CONTROL_METRICS_PORT,
-    "link": LINK_PORT,
-    "calls": CALLS_PORT,
-}
+CONTROL_PORTS = {"link": LINK_PORT}
 
 
 def services(values: Values) -> Iterator[Node]:
@@ -61,7 +54,7 @@ def ways_in(values: Values) -> Iterator[Node]:
 def policies(values: Values) -> Iterator[Node]:
     """Yield the NetworkPolicies of our namespace."""
     everybody = _pods(selector_of(values))
-    functions = each(values.functions.namespaces, lambda name: _in_namespace(name, {NAME: DAYFLY}))
+    functions = _in_namespace(values.functions.namespace, {INSTALLATION_LABEL: values.namespace})
     control, gateway, queue = (_pods(selector_of(values, name)) for name in ("control", "gateway", "queue"))
     yield _policy(values, "dayfly-closed", selector_of(values), [], [_to_dns(values)])
     yield _policy(
@@ -70,7 +63,10 @@ def policies(values: Values) -> Iterator[Node]:
         selector_of(values, "control"),
         [{"from": [gateway], "ports": _ports(*CONTROL_PORTS.values())}],
         # The API server's address is nobody's label, and triggers read from brokers wherever these are.
-        [{"to": [_outside("0.0.0.0/0", _METADATA[:1]), _outside("::/0", _METADATA[1:])]}, {"to": [everybody]}],
+        [
+            {"to": [_outside("0.0.0.0/0", _METADATA[:1]), _outside("::/0", _METADATA[1:])]},
+            {"to": [everybody, functions]},
+        ],
     )
     yield _policy(
         values,
@@ -78,7 +74,6 @@ def policies(values: Values) -> Iterator[Node]:
         selector_of(values, "gateway"),
         [
             {"ports": _ports(GATEWAY_PORT)},
-            {"from": [control], "ports": _ports(GATEWAY_PORT, INNER_PORT, METRICS_PORT)},
             when(
                 is_set(values.network.metrics_namespaces),
                 {
@@ -101,26 +96,22 @@ def policies(values: Values) -> Iterator[Node]:
     )
 
 
-def functions_policy(values: Values, namespace: str) -> Node:
-    """Return the NetworkPolicy of the pods that run functions in a namespace."""
-    ours = {_NAMESPACE: values.namespace}
+def for_functions(values: Values) -> Iterator[Node]:
+    """Yield the NetworkPolicies of the pods that run functions, or wait to."""
+    ours, namespace = {_NAMESPACE: values.namespace}, values.functions.namespace
     callers = [
         {"namespaceSelector": {"matchLabels": ours}, "podSelector": {"matchLabels": selector_of(values, name)}}
         for name in ("gateway", "control")
     ]
-    public = [_outside("0.0.0.0/0", _PRIVATE), _outside("::/0", _PRIVATE_6)]
-    return _policy(
-        values,
-        "dayfly-functions",
-        {NAME: DAYFLY},
-        [{"from": callers}],
-        [
-            _to_dns(values),
-            {"to": callers[:1], "ports": _ports(GATEWAY_PORT)},
-            when(is_equal(values.functions.egress, "public"), {"to": public}),
-        ],
-        namespace,
-    )
+    every = {INSTALLATION_LABEL: values.namespace}
+    egress = [_to_dns(values), {"to": callers[:1], "ports": _ports(GATEWAY_PORT)}]
+    yield _policy(values, "dayfly-functions", every, [{"from": callers}], egress, namespace)
+    public = [{"to": [_outside("0.0.0.0/0", _PRIVATE), _outside("::/0", _PRIVATE_6)]}]
+    for network in _OUTWARDS:
+        policy = _policy(
+            values, f"dayfly-functions-{network}", {**every, NETWORK_LABEL: network}, [], public, namespace, ["Egress"]
+        )
+        yield when(is_equal(values.functions.egress, "public"), policy)
 
 
 def _policy(
@@ -130,6 +121,7 @@ def _policy(
     ingress: list[Node],
     egress: list[Node],
     namespace: str | None = None,
+    types: Sequence[str] = ("Ingress", "Egress"),
 ) -> Node:
     return when(
         values.network.policies,
@@ -139,7 +131,7 @@ def _policy(
             "metadata": meta(values, name, "", namespace),
             "spec": {
                 "podSelector": {"matchLabels": selector},
-                "policyTypes": ["Ingress", "Egress"],
+                "policyTypes": list(types),
                 **({"ingress": ingress} if ingress else {}),
                 **({"egress": egress} if egress else {}),
             },

@@ -1,7 +1,7 @@
 """What may be done in the cluster, by whom, and why: each rule has its reason, which docs/kubernetes.md repeats.
 
 The control plane alone has rights. Gateways, the queue and the pods that run functions have none, and no token either.
-In a namespace where functions are it may work with these; outside of them, and of ours, it may read names only.
+Functions may be in any namespace, so what is theirs it may read and write in all; pods it may make in one only.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dayfly.server.cluster.install.choices import Node
-from dayfly.server.cluster.names import INTERNAL_SECRET, LEASE, POOL
+from dayfly.server.cluster.names import LEASE, POOL
 
 _READ = ("get", "list", "watch")
 GROUP = "dayfly.dev"
@@ -41,8 +41,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return {**rule, "verbs": list(self.verbs)}
 
 
-def in_function_namespaces(kinds: Sequence[str]) -> tuple[Rule, ...]:
-    """Return what the control plane may do where functions are; `kinds` are the plurals of ours."""
+def in_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
+    """Return what the control plane may do in every namespace; `kinds` are the plurals of ours."""
     return (
         Rule(
             group=GROUP,
@@ -58,39 +58,45 @@ def in_function_namespaces(kinds: Sequence[str]) -> tuple[Rule, ...]:
         ),
         Rule(
             group="",
+            resources=("secrets",),
+            verbs=("get", "list", "create", "update", "patch", "delete"),
+            why="functions' secrets are Secrets of their namespaces; RBAC knows no labels, so it could read others too",
+        ),
+        Rule(
+            group="",
+            resources=("namespaces",),
+            verbs=(*_READ, "create", "delete"),
+            why="`dayfly namespace create` makes one where there is none, and removes no other than those",
+        ),
+        Rule(
+            group="apiextensions.k8s.io",
+            resources=("customresourcedefinitions",),
+            verbs=_READ,
+            why="it is checked at the start that ours are there, in the versions that this control plane writes",
+        ),
+    )
+
+
+def for_pods() -> tuple[Rule, ...]:
+    """Return what the control plane may do in the namespace of functions' pods."""
+    return (
+        Rule(
+            group="",
             resources=("pods",),
-            verbs=(*_READ, "patch", "delete"),
-            why="a waiting pod is claimed by changing its labels, and ends with its replica; none is created directly",
+            verbs=(*_READ, "create", "patch", "delete"),
+            why="a waiting pod is claimed by changing its labels, and ends with its replica; larger ones are made",
         ),
         Rule(
             group="",
             resources=("pods/log",),
             verbs=("get",),
-            why="what functions print is shown by `dayfly logs`",
+            why="what functions print is kept for `dayfly logs`, and a waiting pod prints its public key",
         ),
         Rule(
             group="apps",
             resources=("deployments",),
             verbs=(*_READ, "create", "update", "patch", "delete"),
-            why="an image's revision is a Deployment; the pool's is read and scaled",
-        ),
-        Rule(
-            group="apps",
-            resources=("deployments/scale",),
-            verbs=("get", "update", "patch"),
-            why="the number of an image's replicas follows the calls",
-        ),
-        Rule(
-            group="",
-            resources=("secrets",),
-            verbs=(*_READ, "create", "update", "patch", "delete"),
-            why="functions' secrets are Secrets, and so are the platform's tokens and keys for a namespace",
-        ),
-        Rule(
-            group="",
-            resources=("events",),
-            verbs=("create", "patch"),
-            why="what went wrong with a function is told where `kubectl describe` shows it",
+            why="an image's revision is a Deployment, whose number of pods follows the calls",
         ),
         Rule(
             group="",
@@ -132,28 +138,15 @@ def in_our_namespace() -> tuple[Rule, ...]:
         ),
         Rule(
             group="",
-            resources=("secrets",),
-            verbs=("get", "watch"),
-            names=(INTERNAL_SECRET,),
-            why="a changed certificate or token is taken over without a restart",
+            resources=("configmaps",),
+            verbs=(*_READ, "create", "update", "patch", "delete", "deletecollection"),
+            why="what belongs to no object of a kind of ours is kept in them: versions given out, hosts claimed",
         ),
-    )
-
-
-def in_the_cluster() -> tuple[Rule, ...]:
-    """Return what the control plane may do everywhere."""
-    return (
         Rule(
             group="",
-            resources=("namespaces",),
-            verbs=_READ,
-            why="a namespace's name and labels say whether functions may be there; nothing in it can be read by this",
-        ),
-        Rule(
-            group="apiextensions.k8s.io",
-            resources=("customresourcedefinitions",),
-            verbs=_READ,
-            why="it is checked at the start that ours are there, in the versions that this control plane writes",
+            resources=("secrets",),
+            verbs=("watch", "deletecollection"),
+            why="a changed certificate is taken over without a restart; a namespace's tokens go with it",
         ),
     )
 
@@ -190,9 +183,9 @@ def all_rules(kinds: Sequence[str]) -> tuple[Rule, ...]:
     """Return every rule there is."""
     people = for_people(kinds)
     return (
-        *in_function_namespaces(kinds),
+        *in_the_cluster(kinds),
+        *for_pods(),
         *in_our_namespace(),
-        *in_the_cluster(),
         *(rule for rules in people.values() for rule in rules),
     )
 

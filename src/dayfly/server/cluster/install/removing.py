@@ -1,5 +1,6 @@
 """Uninstalling: what is there is found by looking, and what people made is removed only when that was said."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
@@ -9,7 +10,7 @@ from dayfly.server.cluster.install.applying import Say
 from dayfly.server.cluster.install.kubectl import Kubectl
 from dayfly.server.cluster.install.permissions import GROUP
 from dayfly.server.cluster.install.pods import DAYFLY, INSTANCE, PART_OF
-from dayfly.server.cluster.names import CONTROL, POOL
+from dayfly.server.cluster.names import CONTROL, FUNCTIONS_NAMESPACE, INSTALLATION_LABEL, POOL
 
 _OURS = (
     "deployments.apps,statefulsets.apps,services,configmaps,secrets,serviceaccounts,networkpolicies.networking.k8s.io,"
@@ -19,7 +20,9 @@ _OURS = (
 _CLUSTER_WIDE = "clusterroles.rbac.authorization.k8s.io,clusterrolebindings.rbac.authorization.k8s.io"
 _ROUTE = "httproutes.gateway.networking.k8s.io"
 _LEASES = "leases.coordination.k8s.io"
-_NAMESPACES = "DAYFLY_FUNCTION_NAMESPACES"
+_PODS = "DAYFLY_FUNCTIONS_NAMESPACE"
+_MADE = "dayfly.dev/made=true"
+"""On a namespace that the control plane made."""
 
 
 class There(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +30,9 @@ class There(msgspec.Struct, frozen=True, kw_only=True):
 
     namespace: str
     functions: dict[str, int]
-    """How many functions each of its namespaces has."""
+    """How many functions each namespace has."""
+    pods: str
+    """The namespace of functions' pods."""
     made_namespaces: tuple[str, ...]
     """Namespaces that were made by the installation, its own among them."""
     kinds: tuple[str, ...]
@@ -57,15 +62,16 @@ def look(kubectl: Kubectl, namespace: str) -> There:
         )
     kinds = kubectl.list_objects("customresourcedefinitions.apiextensions.k8s.io", "-l", f"{PART_OF}={DAYFLY}")
     names = tuple(each["metadata"]["name"] for each in kinds)
-    namespaces = _function_namespaces(control)
-    has_functions = f"functions.{GROUP}" in names
-    counts = {each: _count(kubectl, each) if has_functions else 0 for each in namespaces}
+    functions = kubectl.list_objects(f"functions.{GROUP}", "-A") if f"functions.{GROUP}" in names else []
+    counts = Counter(each["metadata"]["namespace"] for each in functions)
     others = kubectl.list_objects("deployments.apps", "-A", "-l", f"{PART_OF}={DAYFLY},{INSTANCE}!={namespace}")
     made = kubectl.list_objects("namespaces", "-l", f"{INSTANCE}={namespace}")
+    made += kubectl.list_objects("namespaces", "-l", _MADE)
     return There(
         namespace=namespace,
-        functions=counts,
-        made_namespaces=tuple(each["metadata"]["name"] for each in made),
+        functions=dict(counts),
+        pods=_pods_namespace(control),
+        made_namespaces=tuple(dict.fromkeys(each["metadata"]["name"] for each in made)),
         kinds=names,
         is_alone=not any(each["metadata"]["name"] == CONTROL for each in others),
     )
@@ -74,18 +80,22 @@ def look(kubectl: Kubectl, namespace: str) -> There:
 def remove(kubectl: Kubectl, there: There, what: What, say: Say = lambda _: None) -> None:
     """Remove the platform, and what was said. Raises what kubectl raises."""
     selector = ("-l", f"{INSTANCE}={there.namespace}")
-    if what.functions:
+    if what.functions and there.kinds:
         # While the control plane is there, which stops their replicas.
-        for namespace in there.functions:
-            if there.kinds:
-                say(f"removing the functions in {namespace}")
-                kubectl.delete(",".join(there.kinds), "--all", namespace=namespace)
-    for namespace in (there.namespace, *there.functions):
+        say("removing the functions")
+        kubectl.delete(",".join(there.kinds), "--all", "-A")
+    for namespace in (there.namespace, there.pods):
         say(f"removing what is in {namespace}")
         kubectl.delete(_OURS, *selector, namespace=namespace)
         kubectl.delete(_ROUTE, *selector, namespace=namespace)
-    for namespace in there.functions:
-        kubectl.delete("configmap", POOL, namespace=namespace)
+    # What runs functions goes with the platform, which could not stop it any more.
+    kubectl.delete(
+        "deployments.apps,pods,secrets,configmaps",
+        "-l",
+        f"{INSTALLATION_LABEL}={there.namespace}",
+        namespace=there.pods,
+    )
+    kubectl.delete("configmap", POOL, namespace=there.pods)
     kubectl.delete(_LEASES, CONTROL, namespace=there.namespace)
     kubectl.delete(_CLUSTER_WIDE, *selector)
     if what.data:
@@ -101,24 +111,14 @@ def remove(kubectl: Kubectl, there: There, what: What, say: Say = lambda _: None
 
 def _removable(there: There, what: What) -> Iterator[str]:
     for namespace in there.made_namespaces:
-        if namespace == there.namespace:
-            if what.data:
-                yield namespace
-        elif what.functions:
+        if what.data if namespace == there.namespace else what.functions or namespace == there.pods:
             yield namespace
 
 
-def _function_namespaces(control: dict[str, object]) -> tuple[str, ...]:
+def _pods_namespace(control: dict[str, object]) -> str:
     told = msgspec.convert(control, _Control)
-    for each in told.spec.template.spec.containers:
-        for variable in each.env:
-            if variable.name == _NAMESPACES:
-                return tuple(filter(None, variable.value.split(",")))
-    return ()
-
-
-def _count(kubectl: Kubectl, namespace: str) -> int:
-    return len(kubectl.list_objects(f"functions.{GROUP}", "-n", namespace))
+    every = [variable for each in told.spec.template.spec.containers for variable in each.env]
+    return next((variable.value for variable in every if variable.name == _PODS), FUNCTIONS_NAMESPACE)
 
 
 class _Variable(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from dayfly import __version__
 from dayfly.model.errors import ConfigError
 from dayfly.model.names import DEFAULT_NAMESPACE
 from dayfly.server.cluster.install.given import merged
-from dayfly.server.cluster.names import SYSTEM_NAMESPACE
+from dayfly.server.cluster.names import FUNCTIONS_NAMESPACE, SYSTEM_NAMESPACE
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Host = Annotated[str, Meta(pattern=r"^([a-z0-9*]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
@@ -35,7 +35,7 @@ class Image(_Part, frozen=True, kw_only=True):
     reference: Reference = f"dayfly/dayfly:{__version__}"
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     pull_secrets: tuple[Name, ...] = ()
-    """Secrets with logins at registries, in our namespace and in each of the functions'."""
+    """Secrets with logins at registries, in our namespace and in the functions'."""
 
 
 class Resources(_Part, frozen=True, kw_only=True):
@@ -74,19 +74,23 @@ class Queue(_Part, frozen=True, kw_only=True):
 
 
 class Pool(_Part, frozen=True, kw_only=True):
-    """Pods that wait in each of the functions' namespaces to become a replica."""
+    """Pods that wait to become a replica of any function."""
 
     size: Annotated[int, Meta(ge=0, le=100)] = 2
-    resources: Resources = Resources(cpu="20m", memory="64Mi", cpu_limit="1", memory_limit="256Mi")
+    resources: Resources = Resources(cpu="50m", memory="96Mi", cpu_limit="", memory_limit="608Mi")
+    """The limit is the largest function that fits, and 96Mi; larger ones get a pod of their own."""
 
 
 class Functions(_Part, frozen=True, kw_only=True):
     """Where functions run."""
 
-    namespaces: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=200)] = (DEFAULT_NAMESPACE,)
+    namespace: Name = FUNCTIONS_NAMESPACE
+    """Of the pods that run them, whichever namespace they themselves are in."""
+    namespaces: Annotated[tuple[Name, ...], Meta(max_length=200)] = (DEFAULT_NAMESPACE,)
+    """Of functions, secrets and routes: made at the installation; others are made when they are asked for."""
     is_creating: bool = msgspec.field(default=True, name="createNamespaces")
-    egress: Literal["none", "public"] = "none"
-    """What they reach beside the gateway: nothing, or addresses outside of private networks."""
+    egress: Literal["none", "public"] = "public"
+    """What they reach beside the gateway: addresses outside of private networks, as far as each may, or nothing."""
 
 
 class Service(_Part, frozen=True, kw_only=True):
@@ -180,13 +184,13 @@ class Values(_Part, frozen=True, kw_only=True):
                 "name a certificate's Secret in tls.secret, or say tls.insecure: true",
             ),
             (
-                self.namespace in self.functions.namespaces,
-                f"functions.namespaces: {self.namespace} is where the platform itself is; functions go elsewhere",
+                self.namespace in (self.functions.namespace, *self.functions.namespaces),
+                f"functions: {self.namespace} is where the platform itself is; functions go elsewhere",
                 "name other namespaces",
             ),
             (
-                len(set(self.functions.namespaces)) < len(self.functions.namespaces),
-                "functions.namespaces: one of them is there twice",
+                len({self.functions.namespace, *self.functions.namespaces}) <= len(self.functions.namespaces),
+                "functions.namespaces: one of them is there twice, or is the pods' own (functions.namespace)",
                 "name each once",
             ),
             (

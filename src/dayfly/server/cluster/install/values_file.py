@@ -33,7 +33,7 @@ def defaults() -> dict[str, Any]:
 def _lines(part: msgspec.Struct, pad: str) -> Iterator[str]:
     for field in msgspec.structs.fields(type(part)):
         name, value = field.encode_name, getattr(part, field.name)
-        if name in _ELSEWHERE:
+        if isinstance(part, Values) and name in _ELSEWHERE:
             continue
         about = meanings().get((type(part).__name__, field.name), "")
         if isinstance(value, msgspec.Struct):
@@ -43,7 +43,11 @@ def _lines(part: msgspec.Struct, pad: str) -> Iterator[str]:
             continue
         if about:
             yield f"{pad}# {about}"
-        yield f"{pad}{name}: {_written(_OTHERWISE.get(name, value))}"
+        yield f"{pad}{name}: {_written(_otherwise(part, name, value))}"
+
+
+def _otherwise(part: msgspec.Struct, name: str, value: Any) -> Any:
+    return _OTHERWISE.get(name, value) if isinstance(part, Values) else value
 
 
 def _written(value: Any) -> str:

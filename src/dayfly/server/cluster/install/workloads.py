@@ -1,8 +1,8 @@
-"""The Deployments: the control plane, the gateways, and the pool in each namespace of functions."""
+"""The Deployments: the control plane, the gateways, and the pool in the namespace of functions."""
 
 from collections.abc import Iterator
 
-from dayfly.server.cluster.install.choices import Node, as_text, is_set, joined, when
+from dayfly.server.cluster.install.choices import Node, as_text, is_set, when
 from dayfly.server.cluster.install.pods import (
     Part,
     disruption,
@@ -19,30 +19,28 @@ from dayfly.server.cluster.names import (
     ADMIN_PASSWORD,
     ADMIN_SECRET,
     ADMIN_USER,
-    API_PORT,
     CA,
-    CALLS_PORT,
     CERT,
     CERTIFICATE,
     CONSOLE_PORT,
     CONTROL,
-    CONTROL_CONSOLE_PORT,
     CONTROL_KEY,
-    CONTROL_METRICS_PORT,
     DATA,
     GATEWAY,
     GATEWAY_PORT,
     HEALTH_PORT,
-    INNER_PORT,
+    INSTALLATION_LABEL,
     INTERNAL_SECRET,
     KEY,
     LINK_PORT,
     LINK_TOKEN,
     METRICS_PORT,
+    NETWORK_LABEL,
     POOL,
     QUEUE,
     QUEUE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
+    ROLE_LABEL,
     TOKEN_KEY,
 )
 
@@ -75,19 +73,12 @@ def control(values: Values) -> Part:
         resources=values.control.resources,
         env=[
             *_itself(),
-            variable("DAYFLY_FUNCTION_NAMESPACES", joined(values.functions.namespaces)),
+            variable("DAYFLY_FUNCTIONS_NAMESPACE", values.functions.namespace),
             variable("DAYFLY_QUEUE_HOST", f"{QUEUE}.{values.namespace}.svc"),
             variable("DAYFLY_QUEUE_NODES", as_text(values.queue.nodes)),
             variable("DAYFLY_DATA_DIR", DATA),
         ],
-        ports={
-            "api": API_PORT,
-            "console": CONTROL_CONSOLE_PORT,
-            "metrics": CONTROL_METRICS_PORT,
-            "link": LINK_PORT,
-            "calls": CALLS_PORT,
-            "health": HEALTH_PORT,
-        },
+        ports={"link": LINK_PORT, "health": HEALTH_PORT},
         probes={
             "startupProbe": probe("/live", "health", period_s=2, failures=60),
             "livenessProbe": probe("/live", "health", period_s=10, failures=3),
@@ -114,7 +105,7 @@ def gateway(values: Values) -> Part:
             when(is_set(values.tls.secret), variable("DAYFLY_TLS_CERT", f"{CERTIFICATE}/tls.crt")),
             when(is_set(values.tls.secret), variable("DAYFLY_TLS_KEY", f"{CERTIFICATE}/tls.key")),
         ],
-        ports={"http": GATEWAY_PORT, "console": CONSOLE_PORT, "metrics": METRICS_PORT, "inner": INNER_PORT},
+        ports={"http": GATEWAY_PORT, "console": CONSOLE_PORT, "metrics": METRICS_PORT},
         probes={
             "startupProbe": probe("/healthz", "http", period_s=1, failures=60, scheme=scheme),
             "livenessProbe": probe("/healthz", "http", period_s=10, failures=3, scheme=scheme),
@@ -127,8 +118,9 @@ def gateway(values: Values) -> Part:
     )
 
 
-def pool(values: Values, namespace: str) -> Node:
-    """Return the pool of a namespace: pods that wait to become a replica of any function there."""
+def pool(values: Values) -> Node:
+    """Return the pool: pods that wait to become a replica of any function."""
+    waiting = {INSTALLATION_LABEL: values.namespace, ROLE_LABEL: "pool"}
     public = {"configMapKeyRef": {"name": POOL, "key": CONTROL_KEY}}
     part = Part(
         component="pool",
@@ -147,9 +139,13 @@ def pool(values: Values, namespace: str) -> Node:
             "livenessProbe": probe("/", "agent", period_s=10, failures=3),
             "readinessProbe": probe("/ready", "agent", period_s=5, failures=2),
         },
+        labels={**waiting, NETWORK_LABEL: "none"},
         grace_s=330,
     )
-    return _deployment(values, POOL, values.pool.size, part, namespace)
+    made = _deployment(values, POOL, values.pool.size, part, values.functions.namespace)
+    # One that is claimed has another role from then on, so that its ReplicaSet lets go of it and starts another.
+    made["spec"]["selector"] = {"matchLabels": waiting}
+    return made
 
 
 def _itself() -> list[Node]:
@@ -157,7 +153,7 @@ def _itself() -> list[Node]:
     return [of_the_pod(f"DAYFLY_POD_{name}", path) for name, path in fields.items()]
 
 
-def _deployment(values: Values, name: str, replicas: int, part: Part, namespace: str | None = None) -> Node:
+def _deployment(values: Values, name: str, replicas: int, part: Part, namespace: str | None = None) -> dict[str, Node]:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
