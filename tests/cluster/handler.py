@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -18,6 +17,8 @@ from tests.cluster.resources import MAX_BODY_BYTES, Object, Refused, Resource, f
 from tests.cluster.watching import disconnected, watch
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tests.cluster.server import Double
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
