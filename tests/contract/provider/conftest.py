@@ -311,12 +311,13 @@ class Cluster:
             installation=secrets.token_hex(4), image="runtime", size=2, agent_port=ports[0], function_port=ports[1]
         )
         self.site = Site(namespace=self.NAMESPACE, pool=self.pool, room=Room(512 << 20))
-        self.config = self.double.kubeconfig(namespace=self.NAMESPACE)
+        self.config: dict[str, Any] = {}
         self._entered = contextlib.ExitStack()
 
     def __enter__(self) -> "Cluster":
         self.double.controllers.append(Deployments(self.double))
         self._entered.enter_context(self.double)
+        self.config = self.double.kubeconfig(namespace=self.NAMESPACE)
         self.double.namespaces(self.NAMESPACE)
         self._entered.enter_context(self.kubelet)
         self.double.create("deployments", self.NAMESPACE, deployment(self.pool))
