@@ -22,6 +22,7 @@ MAY_READ = {
     "providers/docker/output.py": "stamps of log lines",
     "catalog/functions/certinfo/handler.py": "the days that a certificate has left",
     "catalog/functions/uuid/handler.py": "identifiers ordered by time",
+    "providers/kubernetes/output.py": "stamps of log lines",
     "providers/fake.py": "stamps of log lines",
     "providers/local/logs.py": "stamps of log lines",
     "runtimes/python/output.py": "stamps of log lines",

@@ -14,9 +14,11 @@ from tests.cluster.discovery import discovered, table
 from tests.cluster.faults import Seen
 from tests.cluster.objects import scale_of
 from tests.cluster.resources import MAX_BODY_BYTES, Object, Refused, Resource, fields_match, labels_match
-from tests.cluster.watching import watch
+from tests.cluster.watching import disconnected, watch
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tests.cluster.server import Double
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -54,6 +56,9 @@ class Handler:
                 text = f"Request entity too large: limit is {MAX_BODY_BYTES}"
                 raise Refused(413, "RequestEntityTooLarge", text)
             params = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+            if user is not None and (passed_on := self._double.beside(path, params)) is not None:
+                await _pass_on(passed_on, receive, send)
+                return
             answer = self._answer(method, path, params, headers, parsed, user)
         except Refused as error:
             await _send(send, error.code, error.status, error.retry_after_s)
@@ -188,6 +193,35 @@ def _parsed(body: bytes, kind: str) -> Any:
         return msgspec.json.decode(body) if body else {}
     except (ValueError, yaml.YAMLError) as error:
         raise Refused(400, "BadRequest", f"the body of the request could not be read: {error}") from error
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)
+
+
+async def _pass_on(pieces: AsyncIterator[bytes], receive: Any, send: Any) -> None:
+    """Send what a kubelet answers, until who asked is gone. Raises Refused before the first piece."""
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+    gone = asyncio.ensure_future(disconnected(receive))
+    try:
+        begun = False
+        while True:
+            following = asyncio.ensure_future(_next(pieces))
+            await asyncio.wait([following, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                await asyncio.wait([following])
+                return
+            piece = following.result()
+            if not begun:
+                await send(start)
+                begun = True
+            if piece is None:
+                await send({"type": "http.response.body", "body": b""})
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    finally:
+        gone.cancel()
 
 
 async def _send(send: Any, status: int, body: Object, retry_after_s: int = 0) -> None:

@@ -16,7 +16,7 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 
 import uvicorn
@@ -40,6 +40,8 @@ class Double:
         self.controllers: list[Callable[[], None]] = []
         self.broken: list[Exception] = []
         """What controllers raised."""
+        self.beside: Callable[[str, dict[str, str]], AsyncIterator[bytes] | None] = lambda _path, _params: None
+        """Answers what the API server passes on to kubelets, in pieces; see `kubelet`."""
         self.tokens: dict[str, User] = {"admin": ADMIN}
         self._wakers: dict[asyncio.Event, str] = {}
         self.epoch, self.drops, self.bookmarks = 0, False, 0

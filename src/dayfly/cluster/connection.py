@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, cast
 
 import httpx2
 import msgspec
-from lightkube.config.client_adapter import AsyncClient, ConnectionParams
+from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfig
 from lightkube.core.exceptions import ConfigError as ForeignConfigError
 
@@ -24,6 +24,8 @@ TIMEOUT_S = 10.0
 """How long a request may wait: for a connection, and for each part of the answer."""
 PAGE = 500
 """Objects asked for at a time, as kubectl does."""
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+"""As many as it takes: each log that is followed, and each watch, has one for as long as it lasts."""
 PatchKind = Literal["merge", "json", "strategic", "apply"]
 _PATCHES: dict[PatchKind, str] = {
     "merge": "application/merge-patch+json",
@@ -76,7 +78,7 @@ class Connection:
         # It is declared for a client that blocks; ours does not.
         params.transport = cast("httpx2.BaseTransport | None", transport)
         try:
-            self._client = AsyncClient(config, params)
+            self._client = httpx2.AsyncClient(**params.httpx_params(config), limits=_LIMITS)
         except (ForeignConfigError, OSError, ssl.SSLError, ValueError) as error:
             raise ConfigError(f"the cluster's credential cannot be used: {error}") from error
 
@@ -184,6 +186,23 @@ class Connection:
                         yield line.encode()
         except (httpx2.HTTPError, OSError, ForeignConfigError) as error:
             raise unreachable(f"a watch of {path}", self.server, error) from error
+
+    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a text, such as a pod's log, as they come, however long that takes. Raises NotFound."""
+        try:
+            timeout = httpx2.Timeout(self._timeout_s, read=None)
+            async with self._client.stream("GET", path, params=dict(params), timeout=timeout) as response:
+                if response.status_code != 200:
+                    raise refusal(_answer(f"GET {path}", response, await response.aread()))
+                rest = b""
+                async for data in response.aiter_bytes():
+                    *lines, rest = (rest + data).split(b"\n")
+                    for line in lines:
+                        yield line
+                if rest:
+                    yield rest
+        except (httpx2.HTTPError, OSError, ForeignConfigError) as error:
+            raise unreachable(f"GET {path}", self.server, error) from error
 
     async def _do(
         self, method: str, path: str, params: Mapping[str, str] | None = None, body: Any = None,
