@@ -9,6 +9,8 @@ from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python.command import zygote_argv
 
 _ENVIRON = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+_OURS = "PYTHONPATH"
+"""Where the image has Dayfly."""
 
 
 class Inner:
@@ -31,9 +33,10 @@ class Inner:
             egress=egress,
             workers=1,
         )
+        environ = _ENVIRON | {name: os.environ[name] for name in (_OURS,) if name in os.environ}
         self._children = {
-            "zygote": subprocess.Popen(zygote, env=_ENVIRON, stdin=subprocess.DEVNULL, stdout=2),
-            "egress proxy": subprocess.Popen(proxy, env=_ENVIRON, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[tells]),
+            "zygote": subprocess.Popen(zygote, env=environ, stdin=subprocess.DEVNULL, stdout=2),
+            "egress proxy": subprocess.Popen(proxy, env=environ, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[tells]),
         }
         os.close(tells)
         self._pidfds = {name: os.pidfd_open(child.pid) for name, child in self._children.items()}
