@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.kubernetes.installation import FUNCTIONS, IMAGE, NAMESPACE, Installation, saying, until, why_none
+from tests.kubernetes.installation import FUNCTIONS, IMAGE, Installation, saying, until, why_none
 
 _PORT = 8080
 _SPACE = "default"
@@ -38,7 +38,8 @@ def main(tries: int) -> int:
                 _tell("a call of the same function when it is warm", [_call(cluster) for _ in range(tries)])
             _tell("a plain pod, from its creation to its first answer", [_plain(cluster) for _ in range(tries)])
         finally:
-            cluster.dayfly("uninstall", "--namespace", NAMESPACE, "--everything")
+            cluster.http.close()
+            cluster.tear_down()
     return 0
 
 

@@ -18,4 +18,5 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
             installation.log_in()
             yield installation
     finally:
-        installation.dayfly("uninstall", "--namespace", "dayfly-test", "--everything")
+        installation.http.close()
+        installation.tear_down()

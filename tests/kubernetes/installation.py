@@ -102,6 +102,11 @@ class Installation:
         settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
         self.dayfly("install", "--namespace", NAMESPACE, *settings, "--timeout", "5m")
 
+    def tear_down(self) -> None:
+        """Uninstall all of it, where it is still there."""
+        if any(each["metadata"]["name"] == NAMESPACE for each in self.objects("namespaces")):
+            self.dayfly("uninstall", "--namespace", NAMESPACE, "--everything")
+
     def log_in(self) -> None:
         """Log the command line in as the administrator."""
         self.dayfly("login", "--gateway", self.url, "--password-stdin", stdin=self.password)
