@@ -198,8 +198,8 @@ async def _greeted(stage: Stage, token: str, channel: str, gateway: str = "gw-9"
 @pytest.mark.parametrize("channel", ["nats", "inner"])
 def test_a_token_opens_no_other_channel_and_no_way_for_a_gateway_that_is_not_there(tls: Contexts, channel: str) -> None:
     async def act(stage: Stage) -> None:
-        (stage.control / "nats.sock").write_text("not a channel")
-        assert await _greeted(stage, TOKEN, channel) == b""
+        async with _echoing(stage.control / "nats.sock"):
+            assert await _greeted(stage, TOKEN, channel) == b""
 
     play(tls, act)
 
