@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dayfly.model.errors import LimitExceeded, PayloadTooLarge
+from dayfly.model.errors import LimitExceeded, NotSupported, PayloadTooLarge
 from dayfly.model.trigger import MAX_NAMESPACE_TRIGGERS
 from dayfly.storage.memory_triggers import MemoryTriggers
 
@@ -96,6 +96,19 @@ def test_a_namespace_has_so_many_triggers_and_no_more(play: Play, monkeypatch: p
             assert (await put(stage, name, {"source": {"kind": "event"}})).status in (200, 201)
         refused = await put(stage, "c", {"source": {"kind": "event"}})
         assert (refused.status, "2 triggers" in refused.json()["detail"]) == (429, True)
+
+    play(story)
+
+
+def test_a_kind_that_cannot_run_here_is_refused_and_leaves_nothing(play: Play) -> None:
+    def check(kind: str) -> None:
+        raise NotSupported(f"a trigger of kind {kind} cannot run here without it")
+
+    async def story(stage: Stage) -> None:
+        stage.triggers.check_kind = check
+        refused = await put(stage, "a", {"source": {"kind": "event"}})
+        assert (refused.status, refused.json()["detail"]) == (501, "a trigger of kind event cannot run here without it")
+        assert stage.triggers.all() == []
 
     play(story)
 
@@ -350,7 +363,8 @@ def test_a_hook_that_is_none_is_not_there_whoever_signs(play: Play) -> None:
         await stage.ask("POST", f"{TRIGGERS}/hook/pause")
         assert await deliver(stage, b"x", signed(b"x")) == 404
         await stage.ask("POST", f"{TRIGGERS}/hook/resume")
-        assert (await stage.ask("GET", "/hooks/openfaas-fn/hook", headers={})).status in (401, 405)
+        read = await stage.ask("GET", "/hooks/openfaas-fn/hook", headers={})
+        assert (read.status, read.headers["allow"]) == (405, "OPTIONS, POST")
         assert (await stage.ask("POST", "/hooks/openfaas-fn/hook", app="console", headers=signed(b""))).status == 404
         assert await deliver(stage, b"x", signed(b"x")) == 202
 

@@ -129,7 +129,7 @@ class Found:
         """Whether no credential is needed for an answer: the route asks for none, or there is nothing to guard."""
         if self.route is not None:
             return self.route.access in OPEN
-        return all(route.access == "public" for route in self.at_path)
+        return all(route.access in OPEN for route in self.at_path)
 
     @property
     def allow(self) -> str:

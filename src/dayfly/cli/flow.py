@@ -10,10 +10,12 @@ from dayfly.cli.options import gateway_option, namespace_option, output_option
 from dayfly.cli.output import columns, show
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.session import connect
-from dayfly.cli.terminal import Progress
+from dayfly.cli.terminal import Progress, warn
 from dayfly.model.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
+    from dayfly.client import Client
+    from dayfly.model.flow import FlowSpec
     from dayfly.model.flow_status import FlowStatus
 
 
@@ -38,9 +40,12 @@ def command() -> None:
 @click.argument("name")
 @click.option("--step", "functions", multiple=True, metavar="FUNCTION", help="A function; repeat it.")
 @click.option("--code", metavar="FUNCTION", help="The function that is the flow: async def flow(ctx, input).")
+@click.option("--replace", "replaces", is_flag=True, help="Take the place of a flow of this name.")
 @gateway_option
 @namespace_option
-def create(name: str, functions: tuple[str, ...], code: str | None, gateway: str, namespace: str) -> None:
+def create(
+    name: str, functions: tuple[str, ...], code: str | None, replaces: bool, gateway: str, namespace: str
+) -> None:  # fmt: skip
     """Make a flow: a sequence, in which each function gets what the one before answered, or a function's own code.
 
     \b
@@ -53,11 +58,14 @@ def create(name: str, functions: tuple[str, ...], code: str | None, gateway: str
     if bool(functions) == bool(code):
         raise InvalidRequest("A flow is made of --step, once or several times, or of one --code.")
 
-    with connect(gateway) as client, Progress("making the flow"):
+    with connect(gateway) as client:
         of = namespace or client.namespace
         spec = FlowSpec.code(name, of, code) if code else FlowSpec.sequence(name, of, functions)
-        client.put_flow(spec, mode="create")
+        with Progress("making the flow"):
+            client.put_flow(spec, mode="upsert" if replaces else "create")
+            missing = _missing(client, spec)
     click.echo(f"Flow created: {name}, {_kinds(len(spec.steps))}")
+    _warn_of(missing, spec)
 
 
 @command.command("deploy")
@@ -77,7 +85,9 @@ def deploy(path: str, gateway: str, namespace: str) -> None:
         spec = load_flow(path, namespace or client.namespace)
         with Progress("deploying the flow"):
             client.put_flow(spec)
+            missing = _missing(client, spec)
     click.echo(f"Flow deployed: {spec.name}, {_kinds(len(spec.steps))}")
+    _warn_of(missing, spec)
 
 
 @command.command("list")
@@ -152,6 +162,21 @@ def remove(names: tuple[str, ...], gateway: str, namespace: str) -> None:
 
 for _each in (flow_run.run, flow_run.runs, flow_run.cancel, flow_run.approve, flow_run.send, flow_run.rerun):
     command.add_command(_each)
+
+
+def _missing(client: "Client", spec: "FlowSpec") -> list[str]:
+    """Return the functions that the flow calls and that are not there."""
+    from dayfly.model.flow_step import every
+
+    called = {name for step in every(spec.steps) if (name := getattr(step, "function", ""))}
+    return sorted(called - {each.spec.name for each in client.list_functions(spec.namespace)})
+
+
+def _warn_of(missing: list[str], spec: "FlowSpec") -> None:
+    """Say what has to be deployed before a run: either may come first, so that it is no refusal."""
+    if missing:
+        names, calls = ", ".join(missing), "are no functions" if len(missing) > 1 else "is no function"
+        warn(f"{names} {calls} of the namespace {spec.namespace} yet: runs fail there until deployed.")
 
 
 def _kinds(count: int) -> str:

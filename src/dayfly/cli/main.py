@@ -100,7 +100,13 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command, and its arguments with plain flags."""
+        """The command, and its arguments with plain flags; of a word that is none, what it may have meant."""
+        if args and self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], [*COMMANDS, *_ALIASES, *_LISTS])
+            if near:
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(near)}?")
         name, command, rest = super().resolve_command(ctx, args)
         return name, command, plain_flags(command, rest)
 

@@ -43,9 +43,16 @@ def source_of(kind: str, given: Iterable[str], secret: str = "") -> "TriggerSour
 
 def settings_of(kind: str) -> list[tuple[str, str, str]]:
     """Return what a kind can be told: name, sort of value, and what it is when nothing is said."""
-    from dayfly.client.trigger_kinds import settings
+    from dayfly.client.trigger_kinds import kinds, settings
 
-    return [_setting(field) for field in settings(kind).values()]
+    usual = {"port": _usual_port(kinds().get(kind))}
+    return [(name, sort, usual.get(name) or default) for name, sort, default in map(_setting, settings(kind).values())]
+
+
+def _usual_port(source: type | None) -> str:
+    """Return what a port that nobody names is; empty for a kind without one."""
+    plain, tls = getattr(source, "PORT", 0), getattr(source, "TLS_PORT", 0)
+    return "" if not plain else str(plain) if tls == plain else f"{plain}, with tls {tls}"
 
 
 def _setting(field: msgspec.structs.FieldInfo) -> tuple[str, str, str]:

@@ -48,6 +48,8 @@ class Triggers:
         """Asked how a trigger does."""
         self.has_flow: Callable[[Key], bool] = lambda _key: False
         """Asked whether there is a flow of this name in the namespace."""
+        self.check_kind: Callable[[str], None] = lambda _kind: None
+        """Asked to refuse a kind of source that cannot run here, with NotSupported."""
         self._store = store
         self._functions = functions
         self._reach = reach
@@ -90,7 +92,8 @@ class Triggers:
         """Let the trigger be this from now on; `is_admin` says that the installation's administrator asks.
 
         Raises InvalidName, InvalidSpec, Conflict (create, and it exists), NotFound (update, and it does not; no such
-        namespace), Forbidden for a source out of reach, LimitExceeded, StoreUnavailable.
+        namespace), Forbidden for a source out of reach, NotSupported for one whose library is not here, LimitExceeded,
+        StoreUnavailable.
         """
         check_trigger(spec)
         return await self._changes.run(_ALL, self._put(spec, mode, is_admin))
@@ -134,6 +137,7 @@ class Triggers:
         if mode == "update":
             self._present(key)
         check_reach(spec, before.spec if before is not None else None, self._reach, is_admin=is_admin)
+        self.check_kind(spec.source.kind)
         self._check_room(spec, key)
         self._check_named(spec)
         now_ms = self._clock.unix_ms()

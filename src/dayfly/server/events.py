@@ -46,6 +46,7 @@ class Events:
         fire = QueueFire(queue)
         self.triggers = Triggers(store, plane.functions, reach, clock)
         self.triggers.has_flow = flows.flows.has
+        self.triggers.check_kind = sources.check
         self._cursors = SqliteCursors(cursors_file)
         self._changed = asyncio.Event()
         load = functools.partial(sources.load, cursors=self._cursors)

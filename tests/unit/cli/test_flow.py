@@ -128,11 +128,25 @@ def failed_report() -> RunReport:
 def test_a_sequence_is_made(dayfly: Run, flows: FakeFlows) -> None:
     outcome = dayfly("flow", "create", "bill", "--step", "load", "--step", "send", "-n", "team")
     assert outcome.stdout == "Flow created: bill, 2 steps\n"
+    assert outcome.stderr == "load, send are no functions of the namespace team yet: runs fail there until deployed.\n"
     assert flows.asked == ["PUT team/flows/bill?mode=create"]
     sent = json.loads(flows.requests[0].content)
     assert [(step["name"], step["function"]) for step in sent["steps"]] == [("load", "load"), ("send", "send")]
     assert dayfly("flow", "create", "Bad Name", "--step", "x").exit_code == 64
     assert dayfly("flow", "create", "bill").exit_code == 64
+    assert dayfly("flow", "create", "bill", "--code", "order", "--replace").exit_code == 0
+    assert flows.asked[1:] == ["PUT openfaas-fn/flows/bill?mode=upsert"]
+
+
+@pytest.mark.usefixtures("flows")
+def test_functions_that_are_not_there_are_told_of(dayfly: Run, platform: Any, home: Path) -> None:
+    for name in ("load", "price"):
+        platform.add(name)
+    (home / "flow.yaml").write_text(FILE.replace("function: price", "function: cost"))
+    outcome = dayfly("flow", "deploy", "-f", str(home / "flow.yaml"))
+    assert (outcome.exit_code, outcome.stdout) == (0, "Flow deployed: bill, 4 steps\n")
+    assert outcome.stderr == "cost is no function of the namespace openfaas-fn yet: runs fail there until deployed.\n"
+    assert dayfly("flow", "create", "bill", "--step", "load").stderr == ""
 
 
 def test_a_file_is_deployed(dayfly: Run, flows: FakeFlows, home: Path) -> None:

@@ -51,6 +51,20 @@ def test_commands_below_commands_have_examples_too(dayfly: Run) -> None:
             assert "Examples:" in dayfly(name, below, "--help").stdout, f"{name} {below}"
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("depoly", "No such command 'depoly'. Did you mean deploy or replay?"),
+        ("discribe", "No such command 'discribe'. Did you mean describe?"),
+        ("xyzzy", "No such command 'xyzzy'."),
+    ],
+)
+def test_a_word_that_is_no_command_is_told_what_it_may_mean(dayfly: Run, word: str, told: str) -> None:
+    outcome = dayfly(word)
+    assert outcome.exit_code == 2
+    assert outcome.stderr.splitlines()[-1] == f"Error: {told}"
+
+
 def test_help_lists_the_commands_and_loads_none_of_them() -> None:
     program = (
         "import sys\nfrom dayfly.cli.main import cli\n"

@@ -30,6 +30,9 @@ def test_every_kind_can_be_asked_for_and_is_listed(dayfly: Run) -> None:
     for kind in KINDS:
         assert settings_of(kind)[0][0] == "secret"
     assert "qos" in dayfly("trigger", "kinds", "mqtt").stdout
+    assert ("port", "number", "1883, with tls 8883") in settings_of("mqtt")
+    ports = {kind: setting for kind in KINDS for setting in settings_of(kind) if setting[0] == "port"}
+    assert all(usual.partition(",")[0].isdigit() and usual != "0" for _, _, usual in ports.values()), ports
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,10 @@ def test_the_registry_names_the_extra_of_a_library_that_is_missing(monkeypatch: 
         sources.load("mqtt")
     with pytest.raises(NotSupported, match="no source"):
         sources.load("s3")
+    with pytest.raises(NotSupported, match="a trigger of kind kafka cannot run here"):
+        sources.check("kafka")
+    for needless in ("webhook", "cron", "s3"):
+        sources.check(needless)
 
 
 def test_the_secret_lets_the_source_in_and_a_new_one_begins_it_anew() -> None:

@@ -39,11 +39,19 @@ def load(kind: str, cursors: Cursors | None = None) -> Build:
         module = importlib.import_module(f"{__name__}.{kind}")
     except ImportError as error:
         if kind in EXTRAS:
-            raise NotSupported(f"a trigger of kind {kind} needs `pip install 'dayfly[{kind}]'`") from error
+            raise NotSupported(
+                f"a trigger of kind {kind} cannot run here without `pip install 'dayfly[{kind}]'`"
+            ) from error
         raise NotSupported(f"this version has no source of kind {kind}") from error
     if kind in KEEPING:
         return _keeping(module.build, cursors)
     return cast("Build", module.build)
+
+
+def check(kind: str) -> None:
+    """Refuse a kind whose library is not here. Raises NotSupported with what is to be done."""
+    if kind in EXTRAS:
+        load(kind)
 
 
 def _keeping(build: Callable[..., Source], cursors: Cursors | None) -> Build:
