@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.system.driver import Platform, children_of, eventually, is_alive, kill, processes_that_know
+from tests.system.driver import Platform, born, children_of, eventually, kill, processes_that_know
 
 from dayfly.server.settings import key_dir
 
@@ -46,16 +46,18 @@ def end(platform: Platform) -> None:
     """Stop the platform and prove that no process, socket or run file of it is left."""
     status = platform.status()
     secrets = [link.resolve() for link in (platform.data_dir / "run").glob("scratch/*/secrets")]
-    everything = {process["pid"] for process in status.get("processes", ())} | children_of(status.get("pid", 0))
+    pids = {process["pid"] for process in status.get("processes", ())} | children_of(status.get("pid", 0))
+    everything = {pid: began for pid in pids if (began := born(pid))}
     platform.stop()
     for key in key_dir(os.environ).glob("*.key"):
         if f"{platform.data_dir}/" in key.read_text():
             key.unlink()
     try:
-        eventually("all of it has ended", lambda: not [pid for pid in everything if is_alive(pid)])
+        eventually("all of it has ended", lambda: not [pid for pid in everything if born(pid) == everything[pid]])
     finally:
-        for pid in filter(is_alive, everything):
-            kill(pid)
+        for pid in everything:
+            if born(pid) == everything[pid]:
+                kill(pid)
     eventually("its processes are gone", lambda: not processes_that_know(str(platform.data_dir)))
     eventually("its sockets are gone", lambda: str(platform.data_dir) not in Path("/proc/net/unix").read_text())
     assert not (platform.data_dir / "run").exists()

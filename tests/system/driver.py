@@ -208,6 +208,15 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def born(pid: int) -> str:
+    """Return when the process began, in the kernel's ticks; empty once it has ended. Another of its number differs."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if words[0] == "Z" else words[19]
+
+
 def kill(pid: int) -> None:
     """Kill a process of ours."""
     os.kill(pid, signal.SIGKILL)
