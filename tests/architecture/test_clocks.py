@@ -11,6 +11,7 @@ MAY_READ = {
     "cli/revisions.py": "how long ago a revision was deployed",
     "cli/top.py": "how old a replica is",
     "client/template_pull.py": "when a template was pulled",
+    "cluster/stamp.py": "when a condition changed and a Lease was renewed, as objects tell it",
     "control/clock.py": "the control plane's clock, for times that are shown",
     "gateway/call.py": "X-Start-Time",
     "gateway/routed.py": "when tokens and signatures of others end",

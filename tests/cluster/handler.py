@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+import msgspec
 import yaml
 from tests.cluster import access, patches
 from tests.cluster.discovery import discovered, table
@@ -111,6 +111,7 @@ class Handler:
         params: dict[str, str], headers: dict[str, str], body: Any,
     ) -> Object:  # fmt: skip
         registry, dry = self._double.registry, params.get("dryRun") == "All"
+        manager = params.get("fieldManager") or headers.get("user-agent", "unknown").partition("/")[0]
         match verb:
             case "get":
                 found = registry.get(resource, namespace, name)
@@ -118,20 +119,20 @@ class Handler:
             case "list":
                 return self._list(resource, namespace, params)
             case "create":
-                return registry.create(resource, namespace, body, dry=dry)
+                return registry.create(resource, namespace, body, manager=manager, dry=dry)
             case "update":
                 given = {**body, "metadata": {"name": name, **body.get("metadata", {})}}
                 if given["metadata"]["name"] != name:
                     text = f"the name of the object does not match the name on the URL ({name})"
                     raise Refused(400, "BadRequest", text)
-                return registry.update(resource, namespace, given, sub, dry=dry)
+                return registry.update(resource, namespace, given, sub, manager=manager, dry=dry)
             case "patch":
                 kind = headers.get("content-type", "").partition(";")[0]
                 if kind == patches.APPLY and not params.get("fieldManager"):
                     raise Refused(400, "BadRequest", "fieldManager is required for apply patch")
                 return registry.patch(
                     resource, namespace, name, kind, body, sub,
-                    manager=params.get("fieldManager", ""), force=params.get("force") == "true", dry=dry,
+                    manager=manager, force=params.get("force") == "true", dry=dry,
                 )  # fmt: skip
             case "delete":
                 options = body or {key: params[key] for key in ("propagationPolicy",) if key in params}
@@ -187,9 +188,9 @@ def _place(path: str) -> tuple[str, str, str, str, str, str]:
 
 def _parsed(body: bytes, kind: str) -> Any:
     try:
-        return (
-            (yaml.safe_load(body) if "yaml" in kind and not body.startswith(b"{") else json.loads(body)) if body else {}
-        )
+        if "yaml" in kind and not body.startswith(b"{"):
+            return yaml.safe_load(body)
+        return msgspec.json.decode(body) if body else {}
     except (ValueError, yaml.YAMLError) as error:
         raise Refused(400, "BadRequest", f"the body of the request could not be read: {error}") from error
 
@@ -224,7 +225,7 @@ async def _pass_on(pieces: AsyncIterator[bytes], receive: Any, send: Any) -> Non
 
 
 async def _send(send: Any, status: int, body: Object, retry_after_s: int = 0) -> None:
-    data = json.dumps(body, separators=(",", ":")).encode()
+    data = msgspec.json.encode(body)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
     if retry_after_s:
         headers.append((b"retry-after", str(retry_after_s).encode()))

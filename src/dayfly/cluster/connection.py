@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import httpx2
 import msgspec
@@ -62,12 +62,21 @@ class Connection:
     Whatever is refused is raised as `refusals` says. Use it within one event loop, and close it.
     """
 
-    def __init__(self, config: SingleConfig, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, config: SingleConfig, *, namespaces: tuple[str, ...] = (), timeout_s: float = TIMEOUT_S,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self.namespaces = namespaces
+        """The only ones that it may look into, and so all for it; empty for all there are."""
         self.server = config.cluster.server
         self.namespace = config.namespace
         """The one that the kubeconfig's context names, or the pod's own."""
         self._timeout_s = timeout_s
-        params = ConnectionParams(timeout=httpx2.Timeout(timeout_s), trust_env=False)
+        # Many may wait for a connection that is free; each request has its time once it has one.
+        timeout = httpx2.Timeout(timeout_s, pool=None)
+        params = ConnectionParams(timeout=timeout, trust_env=False)
+        # It is declared for a client that blocks; ours does not.
+        params.transport = cast("httpx2.BaseTransport | None", transport)
         try:
             self._client = httpx2.AsyncClient(**params.httpx_params(config), limits=_LIMITS)
         except (ForeignConfigError, OSError, ssl.SSLError, ValueError) as error:
@@ -92,7 +101,16 @@ class Connection:
         return await self._do("GET", kind.path(namespace, name, sub))
 
     async def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
-        """Return the objects of a namespace or, with none named, of all, that match selectors. Raises Expired."""
+        """Return the objects of a namespace or, with none named, of all, that match selectors. Raises Expired.
+
+        Where all are several lists, together they are of no one moment, and their version is empty.
+        """
+        if namespace or not self.namespaces or not kind.is_namespaced:
+            return await self._list(kind, namespace, labels, fields)
+        lists = [await self._list(kind, each, labels, fields) for each in self.namespaces]
+        return Listing([item for each in lists for item in each.items], "" if len(lists) > 1 else lists[0].version)
+
+    async def _list(self, kind: Kind, namespace: str, labels: str, fields: str) -> Listing:
         params = _selecting(labels, fields) | {"limit": str(PAGE)}
         items: list[Object] = []
         while True:
