@@ -109,7 +109,7 @@ class Agent:
             _log.info("a connection ended: %s", error or type(error).__name__)
         except (DayflyError, msgspec.DecodeError) as error:
             _log.warning("a connection was refused: %s", error)
-        except Exception as error:
+        except Exception as error:  # whatever it is, who waits for the replica must hear of it
             _log.exception("a connection broke")
             self.fail(f"the agent of its pod broke: {type(error).__name__}: {error}")
         finally:
