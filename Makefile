@@ -12,7 +12,7 @@ FILLING := tests/escape $(addprefix tests/contract/provider/test_, limits.py loo
 ALONE := $(addprefix tests/system/test_, $(addsuffix .py, chaos disk traffic traffic_slow))
 BY_FILE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-escape check fix bench chaos fuzz lock ui shots clean help
+.PHONY: run test test-cluster bench-cluster test-escape check fix bench chaos fuzz lock ui shots clean help
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -24,12 +24,18 @@ test: check ## everything CI runs
 	@$(BIN)/python scripts/left_out.py
 	@$(BIN)/python -m compileall -q -x 'client/template/|catalog/functions/' src  # where nobody writes down what was compiled
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(APART)
-	$(BIN)/pytest $(BY_FILE) $(addprefix --ignore=,$(APART) $(FILLING) $(ALONE))
+	$(BIN)/pytest $(BY_FILE) $(addprefix --ignore=,$(APART) $(FILLING) $(ALONE) tests/kubernetes)
 	$(BIN)/pytest $(BY_FILE) $(FILLING)
 	$(BIN)/pytest $(ALONE)
 
 test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of the sandbox
 	DAYFLY_TEST_ESCAPE=full $(BIN)/pytest tests/escape tests/unit/runtimes/jail
+
+test-cluster: .venv/test.stamp ## the platform on a real cluster; docs/kubernetes.md says what it takes
+	$(BIN)/pytest -v tests/kubernetes/test_cluster.py
+
+bench-cluster: .venv/test.stamp ## a cold start on a real cluster, beside a plain pod's
+	$(BIN)/python -m tests.kubernetes.bench
 
 check: .venv/test.stamp ## format, lint, types, import direction
 	$(BIN)/ruff check .

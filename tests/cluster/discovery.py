@@ -33,7 +33,8 @@ def discovered(double: Double, path: str) -> Object | None:
             group = parts[1] if parts[0] == "apis" else ""
             kinds = [each for each in double.registry.resources() if (each.group, each.version) == (group, version)]
             listed = [_described(each) for each in kinds]
-            listed += [{**_described(each), "name": f"{each.plural}/{sub}", "verbs": ["get", "patch", "update"]}
+            listed += [{"name": f"{each.plural}/{sub}", "singularName": "", "kind": each.kind,
+                        "namespaced": each.namespaced, "verbs": ["get", "patch", "update"]}
                        for each in kinds for sub in sorted(each.subresources)]  # fmt: skip
             full = f"{group}/{version}" if group else version
             return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": full, "resources": listed}

@@ -17,6 +17,8 @@ class Fault:
     status: int = 0
     retry_after_s: int = 0
     drop: str = ""
+    skip: int = 0
+    """How many of them are left alone first."""
     hit: int = 0
     """How often it struck."""
 

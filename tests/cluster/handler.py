@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+import msgspec
 import yaml
 from tests.cluster import access, patches
 from tests.cluster.discovery import discovered, table
 from tests.cluster.faults import Seen
 from tests.cluster.objects import scale_of
 from tests.cluster.resources import MAX_BODY_BYTES, Object, Refused, Resource, fields_match, labels_match
-from tests.cluster.watching import watch
+from tests.cluster.watching import disconnected, watch
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tests.cluster.server import Double
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -54,6 +56,9 @@ class Handler:
                 text = f"Request entity too large: limit is {MAX_BODY_BYTES}"
                 raise Refused(413, "RequestEntityTooLarge", text)
             params = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+            if user is not None and (passed_on := self._double.beside(path, params)) is not None:
+                await _pass_on(passed_on, receive, send)
+                return
             answer = self._answer(method, path, params, headers, parsed, user)
         except Refused as error:
             await _send(send, error.code, error.status, error.retry_after_s)
@@ -106,6 +111,7 @@ class Handler:
         params: dict[str, str], headers: dict[str, str], body: Any,
     ) -> Object:  # fmt: skip
         registry, dry = self._double.registry, params.get("dryRun") == "All"
+        manager = params.get("fieldManager") or headers.get("user-agent", "unknown").partition("/")[0]
         match verb:
             case "get":
                 found = registry.get(resource, namespace, name)
@@ -113,20 +119,20 @@ class Handler:
             case "list":
                 return self._list(resource, namespace, params)
             case "create":
-                return registry.create(resource, namespace, body, dry=dry)
+                return registry.create(resource, namespace, body, manager=manager, dry=dry)
             case "update":
                 given = {**body, "metadata": {"name": name, **body.get("metadata", {})}}
                 if given["metadata"]["name"] != name:
                     text = f"the name of the object does not match the name on the URL ({name})"
                     raise Refused(400, "BadRequest", text)
-                return registry.update(resource, namespace, given, sub, dry=dry)
+                return registry.update(resource, namespace, given, sub, manager=manager, dry=dry)
             case "patch":
                 kind = headers.get("content-type", "").partition(";")[0]
                 if kind == patches.APPLY and not params.get("fieldManager"):
                     raise Refused(400, "BadRequest", "fieldManager is required for apply patch")
                 return registry.patch(
                     resource, namespace, name, kind, body, sub,
-                    manager=params.get("fieldManager", ""), force=params.get("force") == "true", dry=dry,
+                    manager=manager, force=params.get("force") == "true", dry=dry,
                 )  # fmt: skip
             case "delete":
                 options = body or {key: params[key] for key in ("propagationPolicy",) if key in params}
@@ -182,15 +188,44 @@ def _place(path: str) -> tuple[str, str, str, str, str, str]:
 
 def _parsed(body: bytes, kind: str) -> Any:
     try:
-        return (
-            (yaml.safe_load(body) if "yaml" in kind and not body.startswith(b"{") else json.loads(body)) if body else {}
-        )
+        if "yaml" in kind and not body.startswith(b"{"):
+            return yaml.safe_load(body)
+        return msgspec.json.decode(body) if body else {}
     except (ValueError, yaml.YAMLError) as error:
         raise Refused(400, "BadRequest", f"the body of the request could not be read: {error}") from error
 
 
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)
+
+
+async def _pass_on(pieces: AsyncIterator[bytes], receive: Any, send: Any) -> None:
+    """Send what a kubelet answers, until who asked is gone. Raises Refused before the first piece."""
+    start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
+    gone = asyncio.ensure_future(disconnected(receive))
+    try:
+        begun = False
+        while True:
+            following = asyncio.ensure_future(_next(pieces))
+            await asyncio.wait([following, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not following.done():
+                following.cancel()
+                await asyncio.wait([following])
+                return
+            piece = following.result()
+            if not begun:
+                await send(start)
+                begun = True
+            if piece is None:
+                await send({"type": "http.response.body", "body": b""})
+                return
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    finally:
+        gone.cancel()
+
+
 async def _send(send: Any, status: int, body: Object, retry_after_s: int = 0) -> None:
-    data = json.dumps(body, separators=(",", ":")).encode()
+    data = msgspec.json.encode(body)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
     if retry_after_s:
         headers.append((b"retry-after", str(retry_after_s).encode()))

@@ -7,7 +7,6 @@ and change it while the server runs. Deleting an owner deletes what it owns at o
 
 from __future__ import annotations
 
-import copy
 import random
 import string
 import threading
@@ -18,9 +17,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.cluster import patches
-from tests.cluster.objects import checked, scale_of, with_scale, without
+from tests.cluster.objects import checked, copied, scale_of, with_scale, without
 from tests.cluster.resources import BUILT_IN, Object, Refused, Resource, at, served_by
 
+_CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 Key = tuple[str, str, str]
 """`functions.dayfly.dev`, namespace, name."""
 
@@ -50,6 +50,7 @@ class Registry:
         self.version = 1
         self._objects: dict[Key, Object] = {}
         self._owned: dict[Key, patches.Owned] = {}
+        self._served: tuple[list[str], list[Resource]] = ([], list(BUILT_IN))
         self._random = random.Random(7)  # noqa: S311
         for name in ("default", "kube-system"):
             self.create(self.find("", "v1", "namespaces"), "", {"metadata": {"name": name}})
@@ -57,12 +58,16 @@ class Registry:
     def resources(self) -> list[Resource]:
         """Return every kind that is served, in each of its versions."""
         with self.lock:
-            crds = [value for key, value in self._objects.items() if key[0].startswith("customresourcedefinitions")]
-        return [*BUILT_IN, *(each for definition in crds for each in served_by(definition))]
+            crds = [value for key, value in self._objects.items() if key[0] == _CRDS]
+            marks = [each["metadata"]["resourceVersion"] for each in crds]
+            if marks != self._served[0]:
+                kinds = [*BUILT_IN, *(each for definition in crds for each in served_by(definition))]
+                self._served = marks, kinds
+            return self._served[1]
 
     def find(self, group: str, version: str, plural: str) -> Resource:
         """Return the kind. Raises Refused."""
-        for each in self.resources() if group not in ("", "apps") else BUILT_IN:
+        for each in self.resources():
             if (each.group, each.version, each.plural) == (group, version, plural):
                 return each
         raise Refused(404, "NotFound", "the server could not find the requested resource")
@@ -75,7 +80,7 @@ class Registry:
         with self.lock:
             if (found := self._objects.get((resource.name, namespace, name))) is None:
                 raise resource.missing(name)
-            return {**copy.deepcopy(found), "apiVersion": resource.api_version}
+            return {**copied(found), "apiVersion": resource.api_version}
 
     def all(self, resource: Resource, namespace: str = "") -> list[Object]:
         """Return the objects of one namespace or, with none named, of all, in the order of their names."""
@@ -83,10 +88,12 @@ class Registry:
             keys = sorted(key for key in self._objects if key[0] == resource.name and namespace in ("", key[1]))
             return [self.get(resource, key[1], key[2]) for key in keys]
 
-    def create(self, resource: Resource, namespace: str, given: Object, *, dry: bool = False) -> Object:
+    def create(
+        self, resource: Resource, namespace: str, given: Object, *, manager: str = "somebody", dry: bool = False
+    ) -> Object:
         """Keep a new object and return it. Raises Refused."""
         with self.lock:
-            obj = copy.deepcopy(given)
+            obj = copied(given)
             meta: Object = obj.setdefault("metadata", {})
             if not meta.get("name") and meta.get("generateName"):
                 meta["name"] = meta["generateName"] + "".join(self._random.choices(string.ascii_lowercase, k=5))
@@ -106,7 +113,7 @@ class Registry:
                 raise Refused(409, "AlreadyExists", text, name=name, kind=resource.plural)
             for each in ("deletionTimestamp", "managedFields", "generation", "selfLink"):
                 meta.pop(each, None)
-            meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.stamp()}
+            meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.stamp(), "managedFields": [_managed(manager)]}
             if resource.counts_generations:
                 meta["generation"] = 1
             if "status" in resource.subresources:
@@ -115,7 +122,10 @@ class Registry:
             obj = checked(resource, obj)
             return obj if dry else self._keep("ADDED", key, obj)
 
-    def update(self, resource: Resource, namespace: str, given: Object, sub: str = "", *, dry: bool = False) -> Object:
+    def update(
+        self, resource: Resource, namespace: str, given: Object, sub: str = "", *, manager: str = "somebody",
+        dry: bool = False,
+    ) -> Object:  # fmt: skip
         """Replace the object, or its `status` or `scale`, and return it. Raises Refused."""
         with self.lock:
             meta = given.get("metadata", {})
@@ -135,13 +145,16 @@ class Registry:
             if sub == "scale":
                 after = with_scale(resource, before, given)
             elif sub == "status":
-                after = {**before, "status": copy.deepcopy(given.get("status", {}))}
+                after = {**before, "status": copied(given.get("status", {}))}
             else:
-                after = copy.deepcopy(given)
+                after = copied(given)
                 if "status" in resource.subresources:
                     after.pop("status", None)
                     after |= {"status": before["status"]} if "status" in before else {}
             changed = self._changed(resource, before, after)
+            if changed != before and _managed(manager, sub) not in changed["metadata"]["managedFields"]:
+                managers = [*changed["metadata"]["managedFields"], _managed(manager, sub)]
+                changed["metadata"] = {**changed["metadata"], "managedFields": managers}
             result = changed if dry else self._settle(resource, before, changed)
             return scale_of(resource, result) if sub == "scale" else result
 
@@ -155,10 +168,10 @@ class Registry:
             if kind == patches.APPLY:
                 if key not in self._objects:
                     given = {**patch, "metadata": {**patch.get("metadata", {}), "name": name}}
-                    made = self.create(resource, namespace, given, dry=dry)
+                    made = self.create(resource, namespace, given, manager=manager, dry=dry)
                     patches.applied({}, patch, manager, self._owned.setdefault(key, {}), force=True, version="")
                     return made
-                owned = copy.deepcopy(self._owned.get(key, {})) if dry else self._owned.setdefault(key, {})
+                owned = copied(self._owned.get(key, {})) if dry else self._owned.setdefault(key, {})
                 before = self.get(resource, namespace, name)
                 after = patches.applied(before, patch, manager, owned, force=force, version=resource.api_version)
             else:
@@ -167,7 +180,7 @@ class Registry:
                 after = patches.patched(resource, shown, kind, patch)
             if "resourceVersion" not in (patch.get("metadata", {}) if isinstance(patch, dict) else {}):
                 after["metadata"] = {**after.get("metadata", {}), **_version_of(before)}
-            return self.update(resource, namespace, after, sub, dry=dry)
+            return self.update(resource, namespace, after, sub, manager=manager or "somebody", dry=dry)
 
     def delete(self, resource: Resource, namespace: str, name: str, options: Object | None = None) -> Object:
         """Delete the object, or mark it where somebody must act first; return it. Raises Refused."""
@@ -194,6 +207,14 @@ class Registry:
                 return self._keep("MODIFIED", (resource.name, namespace, name), obj)
             return obj
 
+    def wipe(self) -> None:
+        """Forget every object but namespaces and kinds, without a word to anybody."""
+        with self.lock:
+            kept = ("namespaces", _CRDS)
+            self._objects = {key: obj for key, obj in self._objects.items() if key[0] in kept}
+            self._owned.clear()
+            self.history.clear()
+
     def expire(self) -> None:
         """Forget what changed: whoever wants to resume a watch at any version before this one is told 410."""
         with self.lock:
@@ -206,7 +227,7 @@ class Registry:
 
     def _changed(self, resource: Resource, before: Object, after: Object) -> Object:
         kept = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
-                "generation", "resourceVersion")  # fmt: skip
+                "generation", "resourceVersion", "managedFields")  # fmt: skip
         meta = {name: value for name, value in after.get("metadata", {}).items() if name not in kept and value != {}}
         meta |= {name: before["metadata"][name] for name in kept if name in before["metadata"]}
         after = {**after, "apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta}
@@ -228,8 +249,8 @@ class Registry:
         before = self._objects.get(key)
         obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         self._objects[key] = obj
-        self._tell(Change(self.version, type_, key, copy.deepcopy(obj), before))
-        return copy.deepcopy(obj)
+        self._tell(Change(self.version, type_, key, copied(obj), before))
+        return copied(obj)
 
     def _remove(self, key: Key, obj: Object) -> Object:
         self.version += 1
@@ -239,11 +260,11 @@ class Registry:
         self._tell(Change(self.version, "DELETED", key, last, before))
         if self.collects:
             self.collect()
-        inside = {"namespaces": 1, "customresourcedefinitions.apiextensions.k8s.io": 0}.get(key[0], -1)
+        inside = {"namespaces": 1, _CRDS: 0}.get(key[0], -1)
         for each in list(self._objects) if inside >= 0 else ():
             if each[inside] == key[2] and each in self._objects:
                 self._remove(each, self._objects[each])
-        return copy.deepcopy(last)
+        return copied(last)
 
     def collect(self) -> None:
         """Delete what had owners of which none is left."""
@@ -273,6 +294,11 @@ class Registry:
         self.history.append(change)
         for listener in self.listeners:
             listener()
+
+
+def _managed(manager: str, sub: str = "") -> Object:
+    fields = {"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {}}
+    return fields | ({"subresource": sub} if sub else {})
 
 
 def _version_of(obj: Object) -> Object:

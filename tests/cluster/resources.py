@@ -73,7 +73,9 @@ class Resource:
         """Return what is said of an object that breaks its rules."""
         shown = causes[0] if len(causes) == 1 else f"[{', '.join(causes)}]"
         full = f"{self.kind}.{self.group}" if self.group else self.kind
-        return Refused(422, "Invalid", f'{full} "{name}" is invalid: {shown}', name=name, kind=self.kind)
+        told = [{"field": each.partition(": ")[0], "message": each.partition(": ")[2]} for each in causes]
+        text = f'{full} "{name}" is invalid: {shown}'
+        return Refused(422, "Invalid", text, name=name, group=self.group, kind=self.kind, causes=told)
 
 
 _STATUS, _SCALED = frozenset({"status"}), frozenset({"status", "scale"})

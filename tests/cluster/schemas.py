@@ -43,12 +43,11 @@ def completed(schema: Any, value: Any) -> Any:
 
 def faults(schema: Any, value: Any, path: str = "") -> Iterator[str]:
     """Tell what in the value breaks the schema."""
-    shown = json.dumps(value)
     if value is None and schema.get("nullable"):
         return
     if schema.get("x-kubernetes-int-or-string"):
         if isinstance(value, bool) or not isinstance(value, int | str):
-            yield f"{path}: Invalid value: {shown}: {path} in body must be of type integer or string"
+            yield f"{path}: Invalid value: {json.dumps(value)}: {path} in body must be of type integer or string"
     elif (kind := schema.get("type")) and (
         not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")
     ):
@@ -56,7 +55,8 @@ def faults(schema: Any, value: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: Invalid value: {article}: {path} in body must be of type {kind}: {article}"
         return
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{path}: Unsupported value: {shown}: supported values: {', '.join(map(json.dumps, schema['enum']))}"
+        supported = ", ".join(map(json.dumps, schema["enum"]))
+        yield f"{path}: Unsupported value: {json.dumps(value)}: supported values: {supported}"
     yield from _sizes(schema, value, path)
     if isinstance(value, dict):
         for name in schema.get("required", ()):
@@ -75,9 +75,9 @@ def faults(schema: Any, value: Any, path: str = "") -> Iterator[str]:
         if word in schema:
             right = sum(not any(faults(part, value, path)) for part in schema[word])
             if not {"allOf": right == len(schema[word]), "anyOf": right > 0, "oneOf": right == 1}[word]:
-                yield f'{path}: Invalid value: {shown}: "{path}" must validate {word} of the schemas'
+                yield f'{path}: Invalid value: {json.dumps(value)}: "{path}" must validate {word} of the schemas'
     if "not" in schema and not any(faults(schema["not"], value, path)):
-        yield f"{path}: Invalid value: {shown}: must not validate the schema (not)"
+        yield f"{path}: Invalid value: {json.dumps(value)}: must not validate the schema (not)"
 
 
 def _sizes(schema: Any, value: Any, path: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 
 import uvicorn
@@ -40,13 +40,19 @@ class Double:
         self.controllers: list[Callable[[], None]] = []
         self.broken: list[Exception] = []
         """What controllers raised."""
+        self.beside: Callable[[str, dict[str, str]], AsyncIterator[bytes] | None] = lambda _path, _params: None
+        """Answers what the API server passes on to kubelets, in pieces; see `kubelet`."""
         self.tokens: dict[str, User] = {"admin": ADMIN}
         self._wakers: dict[asyncio.Event, str] = {}
         self.epoch, self.drops, self.bookmarks = 0, False, 0
+        self._tls = tls
+        self.url = "http://double"
+
+    def __enter__(self) -> Double:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self._socket.getsockname()[1]}"
         self._loop = asyncio.new_event_loop()
-        certificate, key = tls or (None, None)
+        certificate, key = self._tls or (None, None)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 Handler(self), lifespan="off", log_level="critical", access_log=False, timeout_graceful_shutdown=1,
@@ -54,8 +60,6 @@ class Double:
             )
         )  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="kubernetes double", daemon=True)
-
-    def __enter__(self) -> Double:
         self.registry.listeners.append(self.wake)
         self._thread.start()
         return self
@@ -103,12 +107,15 @@ class Double:
         times: int = 1,
         retry_after_s: int = 0,
         drop: str = "",
+        skip: int = 0,
     ) -> Fault:
         """Have the next `times` requests, whose method and path match these patterns, fail; 0 for all from now on.
 
+        `skip` of them are let through first.
+
         `drop` is `before` or `after`: the connection goes without the request being carried out, or with it.
         """
-        fault = Fault(re.compile(method), re.compile(path), times or 1_000_000_000, status, retry_after_s, drop)
+        fault = Fault(re.compile(method), re.compile(path), times or 1_000_000_000, status, retry_after_s, drop, skip)
         self.faults.append(fault)
         return fault
 
@@ -159,6 +166,9 @@ class Double:
         """Return what befalls this request."""
         for fault in self.faults:
             if fault.hit < fault.times and fault.method.search(method) and fault.path.search(path):
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
                 fault.hit += 1
                 return fault
         return None

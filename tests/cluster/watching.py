@@ -23,7 +23,7 @@ async def watch(
     registry = double.registry
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    gone = asyncio.ensure_future(_disconnected(receive))
+    gone = asyncio.ensure_future(disconnected(receive))
     epoch, bookmarks = double.epoch, double.bookmarks
     loop = asyncio.get_running_loop()
     until = loop.time() + float(params.get("timeoutSeconds") or _DEFAULT_S)
@@ -73,7 +73,8 @@ async def watch(
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _disconnected(receive: Any) -> None:
+async def disconnected(receive: Any) -> None:
+    """Return when the other side has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -8,11 +8,11 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import httpx2
 import msgspec
-from lightkube.config.client_adapter import AsyncClient, ConnectionParams
+from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfig
 from lightkube.core.exceptions import ConfigError as ForeignConfigError
 
@@ -24,6 +24,8 @@ TIMEOUT_S = 10.0
 """How long a request may wait: for a connection, and for each part of the answer."""
 PAGE = 500
 """Objects asked for at a time, as kubectl does."""
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+"""As many as it takes: each log that is followed, and each watch, has one for as long as it lasts."""
 PatchKind = Literal["merge", "json", "strategic", "apply"]
 _PATCHES: dict[PatchKind, str] = {
     "merge": "application/merge-patch+json",
@@ -60,14 +62,23 @@ class Connection:
     Whatever is refused is raised as `refusals` says. Use it within one event loop, and close it.
     """
 
-    def __init__(self, config: SingleConfig, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, config: SingleConfig, *, namespaces: tuple[str, ...] = (), timeout_s: float = TIMEOUT_S,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
+        self.namespaces = namespaces
+        """The only ones that it may look into, and so all for it; empty for all there are."""
         self.server = config.cluster.server
         self.namespace = config.namespace
         """The one that the kubeconfig's context names, or the pod's own."""
         self._timeout_s = timeout_s
-        params = ConnectionParams(timeout=httpx2.Timeout(timeout_s), trust_env=False)
+        # Many may wait for a connection that is free; each request has its time once it has one.
+        timeout = httpx2.Timeout(timeout_s, pool=None)
+        params = ConnectionParams(timeout=timeout, trust_env=False)
+        # It is declared for a client that blocks; ours does not.
+        params.transport = cast("httpx2.BaseTransport | None", transport)
         try:
-            self._client = AsyncClient(config, params)
+            self._client = httpx2.AsyncClient(**params.httpx_params(config), limits=_LIMITS)
         except (ForeignConfigError, OSError, ssl.SSLError, ValueError) as error:
             raise ConfigError(f"the cluster's credential cannot be used: {error}") from error
 
@@ -90,7 +101,16 @@ class Connection:
         return await self._do("GET", kind.path(namespace, name, sub))
 
     async def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
-        """Return the objects of a namespace or, with none named, of all, that match selectors. Raises Expired."""
+        """Return the objects of a namespace or, with none named, of all, that match selectors. Raises Expired.
+
+        Where all are several lists, together they are of no one moment, and their version is empty.
+        """
+        if namespace or not self.namespaces or not kind.is_namespaced:
+            return await self._list(kind, namespace, labels, fields)
+        lists = [await self._list(kind, each, labels, fields) for each in self.namespaces]
+        return Listing([item for each in lists for item in each.items], "" if len(lists) > 1 else lists[0].version)
+
+    async def _list(self, kind: Kind, namespace: str, labels: str, fields: str) -> Listing:
         params = _selecting(labels, fields) | {"limit": str(PAGE)}
         items: list[Object] = []
         while True:
@@ -166,6 +186,23 @@ class Connection:
                         yield line.encode()
         except (httpx2.HTTPError, OSError, ForeignConfigError) as error:
             raise unreachable(f"a watch of {path}", self.server, error) from error
+
+    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a text, such as a pod's log, as they come, however long that takes. Raises NotFound."""
+        try:
+            timeout = httpx2.Timeout(self._timeout_s, read=None)
+            async with self._client.stream("GET", path, params=dict(params), timeout=timeout) as response:
+                if response.status_code != 200:
+                    raise refusal(_answer(f"GET {path}", response, await response.aread()))
+                rest = b""
+                async for data in response.aiter_bytes():
+                    *lines, rest = (rest + data).split(b"\n")
+                    for line in lines:
+                        yield line
+                if rest:
+                    yield rest
+        except (httpx2.HTTPError, OSError, ForeignConfigError) as error:
+            raise unreachable(f"GET {path}", self.server, error) from error
 
     async def _do(
         self, method: str, path: str, params: Mapping[str, str] | None = None, body: Any = None,

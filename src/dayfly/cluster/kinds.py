@@ -88,4 +88,5 @@ def owner_of(obj: Object, *, controls: bool = True) -> Object:
     """Return the reference that makes the object the owner of whatever has it."""
     reference = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "name": name_of(obj),
                  "uid": obj["metadata"]["uid"]}  # fmt: skip
-    return {**reference, "controller": True, "blockOwnerDeletion": True} if controls else reference
+    # Blocking the owner's deletion would take a right over its finalizers, in clusters that look at that.
+    return {**reference, "controller": True} if controls else reference

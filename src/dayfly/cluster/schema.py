@@ -228,18 +228,25 @@ def _union(types: list[Any], above: tuple[type, ...]) -> Schema:
         return {"type": "object"} | _ANYTHING
     inside = (*above, *(each.cls for each in types))
     properties: Schema = {}
-    rules: list[Object] = []
-    for each in types:
-        variant = _struct(each, inside, frozenset())
+    variants = [(each, _struct(each, inside, frozenset())) for each in types]
+    for _, variant in variants:
         for name, schema in variant["properties"].items():
             properties[name] = _either(properties.get(name, schema), schema)
-        needed = [name for name in variant["required"] if name != each.tag_field]
+    rules: list[Object] = []
+    for each, variant in variants:
+        needed = [name for name in variant["required"] if name != each.tag_field and _is_typed(properties[name])]
         if needed:
             has = " && ".join(f"has(self.{_escaped(name)})" for name in needed)
             rules.append(_rule(f"self.{each.tag_field} != '{each.tag}' || ({has})",
                                f"{each.tag_field} {each.tag} needs {', '.join(needed)}"))  # fmt: skip
     result = {"type": "object", "properties": properties, "required": [types[0].tag_field]}
     return result | ({_RULES: rules} if rules else {})
+
+
+def _is_typed(schema: Schema) -> bool:
+    """Whether rules know the field: the API server's know none whose type is open, all the way down."""
+    inner = schema.get("items", schema.get("additionalProperties"))
+    return "type" in schema and (inner is None or _is_typed(inner))
 
 
 def _either(first: Schema, second: Schema) -> Schema:

@@ -12,7 +12,7 @@ between may be left out, and none is told twice.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Literal
 
@@ -159,6 +159,33 @@ async def follow(
                 is_away = True
         if wait:
             await sleep(wait)
+
+
+async def follow_each(
+    connection: Connection, kind: Kind, namespaces: Iterable[str], *, labels: str = "", fields: str = ""
+) -> AsyncGenerator[Event, None]:
+    """Yield events of objects of several namespaces, as `follow` does; each has a `synced` of its own."""
+    told: asyncio.Queue[Event | Exception] = asyncio.Queue(maxsize=1)
+
+    async def listen(namespace: str) -> None:
+        try:
+            async with aclosing(follow(connection, kind, namespace, labels=labels, fields=fields)) as events:
+                async for event in events:
+                    await told.put(event)
+        except Exception as error:  # raised where the events are read
+            await told.put(error)
+
+    tasks = [asyncio.create_task(listen(namespace)) for namespace in namespaces]
+    try:
+        while True:
+            event = await told.get()
+            if isinstance(event, Exception):
+                raise event
+            yield event
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _place(obj: Object) -> Place:

@@ -9,7 +9,7 @@ has gone away.
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +37,7 @@ from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
 from dayfly.model.apart import Apart
+from dayfly.model.errors import NotFound
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId
 from dayfly.model.replica import Ceilings, ReplicaEvent, ReplicaStats
@@ -274,7 +275,8 @@ class ControlPlane:
 
     async def _remove(self, key: FunctionKey) -> None:
         self._reconciler.machine(key)
-        await self._store.delete(key)
+        with suppress(NotFound):  # whoever took it out of the store wants what runs to end, too
+            await self._store.delete(key)
         self._reconciler.tell(key, ev.Removed())
         self._meter.forget(key)
         self.spending.forgot(key)

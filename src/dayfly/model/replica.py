@@ -81,6 +81,13 @@ class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: Concurrency = "auto"
     memory_bytes: int = 0
     cpu_millicores: int = 0
+    memory_request_bytes: int = 0
+    """What is set aside for it where replicas are placed on machines, as its processor share below; 0 for not said."""
+    cpu_request_millicores: int = 0
+    constraints: tuple[str, ...] = ()
+    """What the machine that it runs on must be labelled with, where there are several."""
+    read_only: bool = False
+    """Whether an image's own files may not be changed."""
     log_rate_bytes: int = DEFAULT_LOG_RATE_BYTES
     """What it may log in a second."""
     network: Network = "proxy"

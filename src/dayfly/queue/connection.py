@@ -1,8 +1,8 @@
 """The connection to nats-server: found, checked, kept up, and taken up anew wherever the server comes back.
 
-The server writes its address and our credentials into a private file each time it starts. Before anything is entrusted
-to it, it is asked whether it flushes every message before it acknowledges it; its default does not, and loses what it
-has acknowledged when it is killed. One that does not is not used, and `why` says so.
+Where it is and how it lets us in is in a private file, which a server of this machine writes each time it starts.
+Before anything is entrusted to it, it is asked whether it flushes every message before it acknowledges it; its default
+does not, and loses what it has acknowledged when it is killed. One that does not is not used, and `why` says so.
 """
 
 import asyncio
@@ -39,6 +39,7 @@ class Access(msgspec.Struct, frozen=True):
     pid: int = 0
     store: str = ""
     """The folder that it keeps calls in; empty where it is none of ours."""
+    host: str = "127.0.0.1"
 
 
 USER, SYSTEM_USER = "dayfly", "system"
@@ -127,7 +128,7 @@ class Connection:
 
     async def _connect(self) -> Client:
         access = self.access = msgspec.json.decode(self._file.read_bytes(), type=Access)
-        system = await _dial(access.port, SYSTEM_USER, access.system_password, asyncio.Event())
+        system = await _dial(access, SYSTEM_USER, access.system_password, asyncio.Event())
         try:
             reply = await system.request(_VARZ, b"", timeout=REQUEST_S)
         finally:
@@ -135,7 +136,7 @@ class Connection:
         if why := unfit(msgspec.json.decode(reply.data)):
             raise Unavailable(why)
         closed = self._closed = asyncio.Event()
-        client = await _dial(access.port, USER, access.password, closed)
+        client = await _dial(access, USER, access.password, closed)
         try:
             context = client.jetstream(timeout=REQUEST_S)
             await self._prepare(context)
@@ -157,7 +158,7 @@ def unfit(varz: Any) -> str:
     return ""
 
 
-async def _dial(port: int, user: str, password: str, closed: asyncio.Event) -> Client:
+async def _dial(access: Access, user: str, password: str, closed: asyncio.Event) -> Client:
     async def note() -> None:
         closed.set()
 
@@ -165,7 +166,7 @@ async def _dial(port: int, user: str, password: str, closed: asyncio.Event) -> C
         """What fails is told to whoever asked."""
 
     return await nats.connect(
-        f"nats://127.0.0.1:{port}",
+        f"nats://{access.host}:{access.port}",
         user=user,
         password=password,
         allow_reconnect=False,

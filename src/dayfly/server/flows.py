@@ -12,19 +12,18 @@ from dayfly.events.flows.runs import Runs
 from dayfly.model.names import FunctionKey
 from dayfly.model.retry import told_of
 from dayfly.queue.remote import RemoteQueue
-from dayfly.storage.database import Database
+from dayfly.storage.flows import FlowStore
 from dayfly.storage.sqlite_flow_runs import SqliteRuns
-from dayfly.storage.sqlite_flows import SqliteFlows
 
 
 class FlowParts:
     """Flows, their runs and what drives these."""
 
-    def __init__(self, database: Database, runs: Path, queue: RemoteQueue, plane: ControlPlane, clock: Clock) -> None:
+    def __init__(self, store: FlowStore, runs: Path, queue: RemoteQueue, plane: ControlPlane, clock: Clock) -> None:
         log, calls = SqliteRuns(runs), QueueCalls(queue, _concurrency(plane), clock)
         check_open = plane.namespaces.check_open
         self.engine = Engine(log, calls, clock)
-        self.flows = Flows(SqliteFlows(database), self.engine, log, check_open, clock)
+        self.flows = Flows(store, self.engine, log, check_open, clock)
         self.runs = Runs(self.flows, self.engine, log, calls, check_open, clock)
         plane.namespaces.house(self.flows)
 

@@ -61,29 +61,13 @@ class _Departure:
 
 async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> None:
     departure = _Departure(reporter, place.settings.drain_s)
-    settings = GatewaySettings(
-        name=given.name,
-        api_socket=str(place.run("api.sock")),
-        console_socket=str(place.run("console.sock")),
-        metrics_socket=str(place.run("metrics.sock")),
-        link_socket=str(place.run("link.sock")),
-        limits=msgspec.structs.replace(place.settings.limits, body_bytes=place.settings.max_body_bytes),
-        queue_socket=str(place.run("queue.sock")) if place.nats.path else "",
-        queue_missing=place.nats.missing,
-        queue_body_bytes=place.settings.queue.body_bytes,
-        queue_accepts_unknown=place.settings.queue.accept_unknown,
-        records_per_second=place.settings.records.per_second,
-        payload_bytes=place.settings.records.payload_bytes,
-        max_depth=place.settings.max_depth,
-        drain_s=place.settings.drain_s,
-    )
-    certificates = _certificates(place.settings)
+    certificates = certificates_of(place.settings)
     tls = certificates.open() if certificates is not None else None
     watching = asyncio.create_task(certificates.watch()) if certificates is not None else None
     inner_path = place.run(f"calls-{given.name}.sock")
     with contextlib.suppress(asyncio.CancelledError):  # the time was over for calls that had all the time before
         await serve(
-            settings,
+            gateway_settings(place, given.name),
             public=_inherited(given.public_fd),
             console=_inherited(given.console_fd) if given.console_fd is not None else None,
             metrics=_inherited(given.metrics_fd) if given.metrics_fd is not None else None,
@@ -98,7 +82,27 @@ async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> N
     inner_path.unlink(missing_ok=True)
 
 
-def _allow_many_connections() -> None:
+def gateway_settings(place: Place, name: str) -> GatewaySettings:
+    """Return what the gateway of this name needs to know."""
+    return GatewaySettings(
+        name=name,
+        api_socket=str(place.run("api.sock")),
+        console_socket=str(place.run("console.sock")),
+        metrics_socket=str(place.run("metrics.sock")),
+        link_socket=str(place.run("link.sock")),
+        limits=msgspec.structs.replace(place.settings.limits, body_bytes=place.settings.max_body_bytes),
+        queue_socket=str(place.run("queue.sock")) if place.nats.path else "",
+        queue_missing=place.nats.missing,
+        queue_body_bytes=place.settings.queue.body_bytes,
+        queue_accepts_unknown=place.settings.queue.accept_unknown,
+        records_per_second=place.settings.records.per_second,
+        payload_bytes=place.settings.records.payload_bytes,
+        max_depth=place.settings.max_depth,
+        drain_s=place.settings.drain_s,
+    )
+
+
+def allow_many_connections() -> None:
     """Use as many descriptors as this account may: the customary 1,024 would mean some 400 callers at a time."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -118,7 +122,8 @@ def _inherited(fd: int) -> socket.socket:
     return inherited
 
 
-def _certificates(settings: Settings) -> Certificates | None:
+def certificates_of(settings: Settings) -> Certificates | None:
+    """Return what the public listener shows; None for plain HTTP."""
     if not settings.tls_cert:
         return None
     return Certificates(settings.tls_cert, settings.tls_key, settings.tls_folder)
@@ -136,7 +141,7 @@ def main(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     place, reporter = read_place(given.settings), Reporter(given.ready_fd, overlaps=True)
     log_to_stderr(given.name, place.settings.log_level)
-    _allow_many_connections()
+    allow_many_connections()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(place, given, reporter))

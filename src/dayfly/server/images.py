@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from dayfly.api import token_key
 from dayfly.build.builder import Builder
-from dayfly.build.prepare import Prepare
 from dayfly.control.built_images import BuiltImages
 from dayfly.control.bundles import Bundles
 from dayfly.control.clock import Clock
@@ -12,8 +11,7 @@ from dayfly.control.images import Images
 from dayfly.control.plane import ControlPlane
 from dayfly.control.store_images import StoreImages
 from dayfly.model.engine import EngineState
-from dayfly.providers.docker.dockerfiles import Dockerfiles
-from dayfly.providers.docker.provider import DockerProvider
+from dayfly.server.ground import Ground
 from dayfly.server.wiring import Place
 from dayfly.storage.tenancy import TenancyStore
 
@@ -23,17 +21,15 @@ def make_images(bundles: Bundles, tenancy: TenancyStore, engine: Callable[[], En
     return Images(sources=[BuiltImages(tenancy, bundles)], store=StoreImages(bundles, engine))
 
 
-def make_builder(
-    place: Place, plane: ControlPlane, tenancy: TenancyStore, preparer: Prepare, docker: DockerProvider, clock: Clock
-) -> Builder:
+def make_builder(place: Place, plane: ControlPlane, ground: Ground, clock: Clock) -> Builder:
     """Return the builder; its key is made when it is first asked for. Raises ConfigError, OSError."""
     return Builder(
         token_key.load_or_make(place.data("credentials") / "builder.key", "builder secret"),
         place.data("incoming"),
         namespaces=plane.namespaces.names,
         bundles=plane.bundles,
-        built=tenancy,
-        preparer=preparer,
-        dockerfiles=Dockerfiles(docker.engine, lambda: docker.state),
+        built=ground.tenancy,
+        preparer=ground.bundles,
+        dockerfiles=ground.dockerfiles,
         unix_ms=clock.unix_ms,
     )

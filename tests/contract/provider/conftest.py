@@ -20,12 +20,22 @@ from typing import Any, TypeVar
 
 import msgspec
 import pytest
+from lightkube.config.kubeconfig import KubeConfig
+from tests.cluster.deployments import Deployments
+from tests.cluster.kubelet import Kubelet
+from tests.cluster.server import Double
 from tests.engine.daemon import BASE, Daemon
 
+from dayfly.cluster.connection import Connection
 from dayfly.model.log import LogLine
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName, ReplicaId, new_replica_id
 from dayfly.model.replica import ReplicaEvent, ReplicaExited, ReplicaReady, StartOrder
 from dayfly.providers.docker.provider import DockerProvider
+from dayfly.providers.kubernetes import marks
+from dayfly.providers.kubernetes.choice import Room
+from dayfly.providers.kubernetes.house import Site
+from dayfly.providers.kubernetes.pool import PoolValues, deployment
+from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.providers.local.provider import LocalProvider
 from dayfly.providers.port import Provider
 from dayfly.providers.several import SeveralProviders
@@ -288,9 +298,82 @@ class SeveralStage(LocalStage):
         self.beside.close()
 
 
+class Cluster:
+    """A double of a cluster, with a pool of runtime pods that all stages of a session share."""
+
+    NAMESPACE = "dayfly-fn"
+
+    def __init__(self) -> None:
+        self.double = Double()
+        self.kubelet = Kubelet(self.double, self.NAMESPACE)
+        ports = range(30_000 + secrets.randbelow(20_000), 60_000)
+        self.pool = PoolValues(
+            installation=secrets.token_hex(4), image="runtime", size=2, agent_port=ports[0], function_port=ports[1]
+        )
+        self.site = Site(namespace=self.NAMESPACE, pool=self.pool, room=Room(512 << 20))
+        self.config: dict[str, Any] = {}
+        self._entered = contextlib.ExitStack()
+
+    def __enter__(self) -> "Cluster":
+        self.double.controllers.append(Deployments(self.double))
+        self._entered.enter_context(self.double)
+        self.config = self.double.kubeconfig(namespace=self.NAMESPACE)
+        self.double.namespaces(self.NAMESPACE)
+        self._entered.enter_context(self.kubelet)
+        self.double.create("deployments", self.NAMESPACE, deployment(self.pool))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._entered.close()
+
+    def connect(self) -> Connection:
+        config = KubeConfig.from_dict(self.config).get()
+        assert config is not None
+        return Connection(config)
+
+    def ours(self) -> list[str]:
+        """Return the names of pods that are functions'."""
+        pods = self.double.objects("pods", self.NAMESPACE)
+        return [pod["metadata"]["name"] for pod in pods if pod["metadata"]["labels"].get(marks.ROLE) == marks.OURS]
+
+
+class KubernetesStage(LocalStage):
+    """The Kubernetes provider on the session's double of a cluster, whose pods are processes of this machine."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.folder = Path(tempfile.mkdtemp(prefix="dayfly-"))
+        self._count = 0
+
+    def provider(self) -> KubernetesProvider:
+        return KubernetesProvider(self.cluster.connect, self.cluster.site, b"an installation's secret")
+
+    def sleepers(self) -> set[int]:
+        """Return those below this cluster's pods."""
+        below = {each for pid in self.cluster.kubelet.pids().values() for each in descendants_of(pid)}
+        return Stage.sleepers(self) & below
+
+    def close(self) -> None:
+        """End what is left, and see that nothing stays."""
+
+        async def end() -> None:
+            async with self.opened() as (provider, audience):
+                for found in await provider.recover():
+                    await provider.stop(found.order.replica, grace_s=0)
+                    await audience.exited(found.order.replica)
+            await eventually(lambda: not self.cluster.ours())
+
+        try:
+            asyncio.run(end())
+        finally:
+            shutil.rmtree(self.folder)
+
+
 def reach(address: str) -> socket.socket:
     """Return a socket that is connected to a replica. Raises OSError."""
     scheme, _, path = address.partition(":")
+    if path.isdigit():
+        return socket.create_connection((scheme, int(path)), DEADLINE_S)
     sock = socket.socket(socket.AF_UNIX)
     try:
         sock.settimeout(DEADLINE_S)
@@ -339,6 +422,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("stage", getattr(metafunc.module, "STAGES", ("local",)), indirect=True)
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A double of a cluster, for all who ask for it."""
+    with Cluster() as made:
+        yield made
+
+
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A provider's stage, torn down with everything that runs on it; a dict as parameter makes a special local one."""
@@ -346,6 +436,8 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
         made: Stage = LocalStage(**request.param)
     elif request.param == "local":
         made = LocalStage()
+    elif request.param == "kubernetes":
+        made = KubernetesStage(request.getfixturevalue("cluster"))
     else:
         daemon = request.getfixturevalue("daemon")
         made = DockerStage(daemon) if request.param == "docker" else SeveralStage(daemon)

@@ -10,7 +10,7 @@ from dayfly.model.errors import NotSupported
 from dayfly.model.names import new_replica_id
 from dayfly.model.replica import ReplicaExited, ReplicaReady
 
-STAGES = ("docker", "local", "several")
+STAGES = ("docker", "kubernetes", "local", "several")
 
 HELLO = "def handle(event, context):\n    return f'hello {event.text}'\n"
 SLOW = """

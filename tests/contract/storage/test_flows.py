@@ -12,13 +12,14 @@ from dayfly.model.errors import NotFound, StoreUnavailable
 from dayfly.model.flow import Flow, FlowSpec
 from dayfly.model.names import parse_namespace
 from dayfly.storage.flows import FlowStore
+from dayfly.storage.kubernetes.things import KubernetesFlows
 from dayfly.storage.memory_flows import MemoryFlows
 from dayfly.storage.sqlite_flows import SqliteFlows
 
 ANT = parse_namespace("ant")
 
 
-play = player(MemoryFlows, SqliteFlows)
+play = player(MemoryFlows, SqliteFlows, KubernetesFlows)
 
 
 def flow(name: str = "bill", namespace: str = "ant", updated: int = 2) -> Flow:

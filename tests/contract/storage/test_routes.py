@@ -13,6 +13,7 @@ from tests.contract.storage.stage import Play, in_database, player
 from dayfly.model.errors import NotFound, StoreUnavailable
 from dayfly.model.names import NamespaceName, parse_namespace
 from dayfly.model.route import HostGrant, Route, RouteSpec
+from dayfly.storage.kubernetes.things import KubernetesRoutes
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.sqlite_routes import SqliteRoutes
 
@@ -32,7 +33,7 @@ FULL: dict[str, Any] = {
 }  # fmt: skip
 
 
-play = player(MemoryRoutes, SqliteRoutes)
+play = player(MemoryRoutes, SqliteRoutes, lambda api: KubernetesRoutes(api, "dayfly"))
 
 
 def route(name: str = "shop", namespace: NamespaceName = ANT, updated: int = 2, **fields: Any) -> Route:

@@ -5,21 +5,37 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contract.storage.stage import cluster, connect
 
-from dayfly.model.errors import Conflict, DayflyError, LimitExceeded, NotFound
+from dayfly.model.errors import Conflict, DayflyError, LimitExceeded, NotFound, NotSupported
 from dayfly.model.names import DEFAULT_NAMESPACE, NamespaceName
 from dayfly.model.secret import MAX_NAMESPACE_SECRETS, SecretMode
 from dayfly.storage.database import Database
+from dayfly.storage.kubernetes.secrets import KubernetesSecrets
 from dayfly.storage.secrets.memory import MemorySecrets
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.secrets.sqlite import KeyPlace, SqliteSecrets
 
 Story = Callable[[SecretStore], Awaitable[None]]
+
+
+class InCluster(KubernetesSecrets):
+    """A store with a connection of its own, which it closes."""
+
+    def __init__(self) -> None:
+        super().__init__(connect(cluster()), "dayfly")
+
+    async def close(self) -> None:
+        await super().close()
+        await self._api.close()
+
+
 Play = Callable[[Story], None]
 OURS, OTHERS = DEFAULT_NAMESPACE, NamespaceName("others")
 
@@ -32,7 +48,17 @@ def make_sqlite(folder: Path) -> SecretStore:
     return SqliteSecrets(Database(folder / "data" / "state.db"), KeyPlace(folder / "keys", is_folder=True))
 
 
-STORES: dict[str, Callable[[Path], SecretStore]] = {"memory": make_memory, "sqlite": make_sqlite}
+def make_kubernetes(_folder: Path) -> SecretStore:
+    return InCluster()
+
+
+STORES: dict[str, Callable[[Path], SecretStore]] = {
+    "memory": make_memory,
+    "sqlite": make_sqlite,
+    "kubernetes": make_kubernetes,
+}
+ENCRYPT = {name: make for name, make in STORES.items() if name != "kubernetes"}
+"""Those that have a key of their own; in a cluster, the cluster does."""
 
 
 def run(make: Callable[[Path], SecretStore], folder: Path, story: Story) -> None:
@@ -117,14 +143,16 @@ def test_no_version_is_given_twice_not_even_to_one_that_was_removed(play: Play) 
             versions.append((await store.put(OURS, "one", b"1", mode="create", unix_ms=1)).version)
             versions.append((await store.put(OURS, "two", bytes([round_]), mode="upsert", unix_ms=1)).version)
             await store.delete(OURS, "one")
-            await store.rotate_key()
+            with suppress(NotSupported):
+                await store.rotate_key()
         assert versions == sorted(set(versions))
         assert (await store.contents(OURS, ["two"]))["two"].version == versions[-1]
 
     play(story)
 
 
-def test_a_change_of_keys_changes_nothing_else(play: Play) -> None:
+@pytest.mark.parametrize("make", ENCRYPT.values(), ids=ENCRYPT)
+def test_a_change_of_keys_changes_nothing_else(make: Callable[[Path], SecretStore], tmp_path: Path) -> None:
     async def story(store: SecretStore) -> None:
         for namespace in (OURS, OTHERS):
             for name in ("one", "two"):
@@ -136,7 +164,16 @@ def test_a_change_of_keys_changes_nothing_else(play: Play) -> None:
             await store.all(), await store.contents(OURS, ["one", "two"]), await store.contents(OTHERS, ["one"])
         ) == before  # fmt: skip
 
-    play(story)
+    run(make, tmp_path, story)
+
+
+def test_where_the_cluster_encrypts_it_is_said_how_the_key_is_changed(tmp_path: Path) -> None:
+    async def story(store: SecretStore) -> None:
+        with pytest.raises(NotSupported) as caught:
+            await store.rotate_key()
+        assert "EncryptionConfiguration" in caught.value.hint
+
+    run(make_kubernetes, tmp_path, story)
 
 
 def test_a_namespace_has_so_many_and_no_more(play: Play) -> None:
@@ -153,21 +190,27 @@ def test_a_namespace_has_so_many_and_no_more(play: Play) -> None:
 
 NAMES, SPACES = st.sampled_from(["a", "b", "c.d_e-f"]), st.sampled_from([OURS, OTHERS])
 MODES: st.SearchStrategy[SecretMode] = st.sampled_from(["create", "update", "upsert"])
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("put"), SPACES, NAMES, st.binary(min_size=1, max_size=40), MODES),
-        st.tuples(st.just("delete"), SPACES, NAMES, st.just(b""), st.just("upsert")),
-        st.tuples(st.just("rotate"), SPACES, NAMES, st.just(b""), st.just("upsert")),
-    ),
-    max_size=20,
-)
+Step = tuple[str, NamespaceName, str, bytes, SecretMode]
+WRITES = [
+    st.tuples(st.just("put"), SPACES, NAMES, st.binary(min_size=1, max_size=40), MODES),
+    st.tuples(st.just("delete"), SPACES, NAMES, st.just(b""), st.just("upsert")),
+]
+ROTATION = st.tuples(st.just("rotate"), SPACES, NAMES, st.just(b""), st.just("upsert"))
 
 
 @settings(max_examples=25, deadline=None)
-@given(steps=STEPS)
-def test_every_store_does_what_the_one_in_memory_does(
-    steps: list[tuple[str, NamespaceName, str, bytes, SecretMode]],
-) -> None:
+@given(steps=st.lists(st.one_of(*WRITES, ROTATION), max_size=20))
+def test_every_store_that_encrypts_does_what_the_one_in_memory_does(steps: list[Step]) -> None:
+    _compare(steps, ENCRYPT)
+
+
+@settings(max_examples=10, deadline=None)
+@given(steps=st.lists(st.one_of(*WRITES), max_size=20))
+def test_the_one_in_a_cluster_does_what_the_one_in_memory_does(steps: list[Step]) -> None:
+    _compare(steps, {"memory": make_memory, "kubernetes": make_kubernetes})
+
+
+def _compare(steps: list[Step], stores: dict[str, Callable[[Path], SecretStore]]) -> None:
     async def told(store: SecretStore) -> list[object]:
         said: list[object] = []
         for at, (what, namespace, name, content, mode) in enumerate(steps):
@@ -192,6 +235,6 @@ def test_every_store_does_what_the_one_in_memory_does(
         answers.append(await told(store))
 
     with tempfile.TemporaryDirectory() as folder:
-        for make in STORES.values():
+        for make in stores.values():
             run(make, Path(folder), story)
     assert all(answer == answers[0] for answer in answers)

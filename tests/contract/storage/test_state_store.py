@@ -12,16 +12,31 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.contract.storage.stage import cluster, connect
 
 from dayfly.model.errors import DayflyError, NotFound
 from dayfly.model.function import Candidate, Function, FunctionSpec, Resources, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, parse_function_key
 from dayfly.model.rollout import Canary, Outcome
+from dayfly.storage.kubernetes.functions import KubernetesStore
 from dayfly.storage.memory import MemoryStore
 from dayfly.storage.port import KEPT_REVISIONS, StateStore
 from dayfly.storage.sqlite import SqliteStore
 
 Story = Callable[[StateStore], Awaitable[None]]
+
+
+class InCluster(KubernetesStore):
+    """A store with a connection of its own, which it closes."""
+
+    def __init__(self) -> None:
+        super().__init__(connect(cluster()), "dayfly")
+
+    async def close(self) -> None:
+        await super().close()
+        await self._api.close()
+
+
 Play = Callable[[Story], None]
 HELLO = parse_function_key("hello")
 
@@ -34,7 +49,15 @@ def make_sqlite(folder: Path) -> StateStore:
     return SqliteStore(folder / "state.db")
 
 
-STORES: dict[str, Callable[[Path], StateStore]] = {"memory": make_memory, "sqlite": make_sqlite}
+def make_kubernetes(_folder: Path) -> StateStore:
+    return InCluster()
+
+
+STORES: dict[str, Callable[[Path], StateStore]] = {
+    "memory": make_memory,
+    "sqlite": make_sqlite,
+    "kubernetes": make_kubernetes,
+}
 
 
 @pytest.fixture(params=sorted(STORES))
@@ -274,11 +297,24 @@ STEPS = st.lists(
 )
 
 
+Step = tuple[str, FunctionKey, int, int | None]
+
+
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
-def test_every_store_equals_the_one_in_memory(steps: list[tuple[str, FunctionKey, int, int | None]]) -> None:
+def test_the_one_on_a_disk_equals_the_one_in_memory(steps: list[Step]) -> None:
+    _compare(steps, make_memory, make_sqlite)
+
+
+@settings(max_examples=10, deadline=None)
+@given(steps=STEPS)
+def test_the_one_in_a_cluster_equals_the_one_in_memory(steps: list[Step]) -> None:
+    _compare(steps, make_memory, make_kubernetes)
+
+
+def _compare(steps: list[Step], *makers: Callable[[Path], StateStore]) -> None:
     async def main(folder: Path) -> None:
-        stores = [make(folder) for make in STORES.values()]
+        stores = [make(folder) for make in makers]
         for store in stores:
             await store.open()
         try:
@@ -293,7 +329,7 @@ def test_every_store_equals_the_one_in_memory(steps: list[tuple[str, FunctionKey
         asyncio.run(main(Path(folder)))
 
 
-async def _see(store: StateStore, step: tuple[str, FunctionKey, int, int | None]) -> list[Any]:
+async def _see(store: StateStore, step: Step) -> list[Any]:
     what, key, number, replicas = step
     try:
         if what == "put":

@@ -11,13 +11,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.contract.storage.stage import Play, in_database, player
+from tests.contract.storage.stage import Play, in_cluster, in_database, player
 
 from dayfly.model.builder import BuiltImage
 from dayfly.model.errors import Conflict, DayflyError, NotFound
 from dayfly.model.names import DEFAULT_NAMESPACE, BundleDigest, NamespaceName, parse_namespace
 from dayfly.model.namespace import Namespace, Quota
 from dayfly.model.token import Token
+from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.memory_tenancy import MemoryTenancy
 from dayfly.storage.sqlite_tenancy import SqliteTenancy
 from dayfly.storage.tenancy import KEPT_BUILT
@@ -33,7 +34,7 @@ FULL = Namespace(
 )  # fmt: skip
 
 
-play = player(MemoryTenancy, SqliteTenancy)
+play = player(MemoryTenancy, SqliteTenancy, lambda api: KubernetesTenancy(api, "dayfly"))
 
 
 def token(name: str = "a" * 12, namespace: NamespaceName | None = TEAM) -> Token:
@@ -171,6 +172,18 @@ def test_every_store_equals_the_one_in_memory(steps: list[tuple[str, NamespaceNa
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(main(Path(folder)))
+
+
+@settings(max_examples=10, deadline=None)
+@given(steps=STEPS)
+def test_the_one_in_a_cluster_equals_the_one_in_memory(steps: list[tuple[str, NamespaceName, int]]) -> None:
+    async def main() -> None:
+        first = MemoryTenancy()
+        async with in_cluster(lambda api: KubernetesTenancy(api, "dayfly")) as second:
+            for step in steps:
+                assert await see(first, step) == await see(second, step), step
+
+    asyncio.run(main())
 
 
 async def see(store: TenancyStore, step: tuple[str, NamespaceName, int]) -> list[Any]:

@@ -14,6 +14,7 @@ from tests.unit.model.test_trigger import KINDS
 from dayfly.model.errors import NotFound, StoreUnavailable
 from dayfly.model.names import NamespaceName, parse_namespace
 from dayfly.model.trigger import Trigger, TriggerSpec
+from dayfly.storage.kubernetes.things import KubernetesTriggers
 from dayfly.storage.memory_triggers import MemoryTriggers
 from dayfly.storage.sqlite_triggers import SqliteTriggers
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 ANT, BEE = parse_namespace("ant"), parse_namespace("bee")
 
 
-play = player(MemoryTriggers, SqliteTriggers)
+play = player(MemoryTriggers, SqliteTriggers, lambda api: KubernetesTriggers(api, "dayfly"))
 
 
 def trigger(name: str = "orders", namespace: NamespaceName = ANT, updated: int = 2, **fields: Any) -> Trigger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +261,33 @@ def test_no_kubeconfig_and_no_pod_is_told(tmp_path: Path) -> None:
         from_kubeconfig(tmp_path / "none")
     with pytest.raises(ConfigError, match="no pod"):
         from_service_account(tmp_path)
+
+
+def test_many_logs_can_be_followed_beside_each_other(
+    double: Double, tell: Callable[..., None], space: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each keeps its connection; whoever asks for something else must not wait for one to end."""
+    many = 130
+
+    async def log() -> AsyncIterator[bytes]:
+        yield b"line\n"
+        await asyncio.Event().wait()
+
+    async def story(api: Connection) -> None:
+        begun = asyncio.Semaphore(0)
+
+        async def follow() -> None:
+            async for _ in api.stream(POD.path(space, "x", "log"), {}):
+                begun.release()
+
+        tasks = [asyncio.create_task(follow()) for _ in range(many)]
+        async with asyncio.timeout(60):
+            for _ in range(many):
+                await begun.acquire()
+        assert (await api.list(POD, space)).items == []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    monkeypatch.setattr(double, "beside", lambda path, _: log() if path.endswith("/log") else None)
+    tell(story)

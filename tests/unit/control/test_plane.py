@@ -251,6 +251,19 @@ def test_a_removed_function_drains_before_it_stops(play: Play) -> None:
     play(story)
 
 
+def test_a_function_that_somebody_took_out_of_the_store_is_removed_all_the_same(play: Play) -> None:
+    async def story(rig: Rig) -> None:
+        gateway = await rig.gateway()
+        key = await rig.deployed()
+        await rig.store.delete(key)
+        await rig.plane.remove(key)
+        await rig.until(lambda: HELLO not in gateway.table, "it leaves the table")
+        with pytest.raises(NotFound):
+            await rig.plane.status(key)
+
+    play(story)
+
+
 def test_deploying_while_the_removed_one_drains_never_reuses_a_living_number(play: Play) -> None:
     async def story(rig: Rig) -> None:
         gateway = await rig.gateway()

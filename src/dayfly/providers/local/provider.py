@@ -31,7 +31,7 @@ from dayfly.model.runtime import Runtime
 from dayfly.providers.local.logs import LogReader
 from dayfly.providers.local.zygotes import Zygote, others
 from dayfly.providers.port import Provider
-from dayfly.runtimes.python import wire
+from dayfly.runtimes.python import family, wire
 from dayfly.runtimes.python.limits import limits_of
 from dayfly.runtimes.python.processes import cpu_and_memory_of
 
@@ -61,13 +61,22 @@ class _Known:
 class LocalProvider(Provider):
     """Starts replicas through the zygote that listens at `zygote_socket`, with their sockets in `replica_dir`.
 
-    `barred` is asked before each start and tells why none may be started, with an empty text while all may. Raises
-    ConfigError when the folder's name is too long for a unix socket.
+    `barred` is asked before each start and tells why none may be started, with an empty text while all may. `alone_at`
+    is for a place with one replica, which listens there: HOST:PORT; `solo` has replicas be no forks of a template.
+    Raises ConfigError when the folder's name is too long for a unix socket.
     """
 
     name = "local"
 
-    def __init__(self, zygote_socket: Path, replica_dir: Path, *, barred: Callable[[], str] = str) -> None:
+    def __init__(
+        self,
+        zygote_socket: Path,
+        replica_dir: Path,
+        *,
+        barred: Callable[[], str] = str,
+        alone_at: str = "",
+        solo: bool = False,
+    ) -> None:
         if len(os.fsencode(replica_dir)) + len("/0123456789.sock") > MAX_SOCKET_PATH:
             raise ConfigError(
                 f"{replica_dir} is too long: with a socket's name it must stay within {MAX_SOCKET_PATH} bytes;"
@@ -76,6 +85,8 @@ class LocalProvider(Provider):
         self._zygote_socket = zygote_socket
         self._replica_dir = replica_dir
         self._barred = barred
+        self._alone_at = alone_at
+        self._solo = solo
         self._known: dict[str, _Known] = {}
         self._zygotes: list[Zygote] = []
         self._recovered: list[RecoveredReplica] = []
@@ -131,12 +142,12 @@ class LocalProvider(Provider):
         link = await zygote.await_link()
         known = self._known.get(order.replica)
         if known is None:
-            path = str(self._replica_dir / f"{order.replica}.sock")
-            known = _Known(order.without_contents(), f"unix:{path}", zygote)
+            path = self._alone_at or str(self._replica_dir / f"{order.replica}.sock")
+            known = _Known(order.without_contents(), self._alone_at or f"unix:{path}", zygote)
             self._known[order.replica] = known
             try:
                 own_net = order.network != "host"
-                solo = order.runtime in _SOLO
+                solo = order.runtime in _SOLO or self._solo
                 start = wire.Start(order.replica, template_name(order), path, limits_of(order), own_net, solo)
                 link.send(start, wire.order_file(order))
             except (Unavailable, OSError) as error:
@@ -175,8 +186,7 @@ class LocalProvider(Provider):
             self._zygotes.remove(zygote)
         for known in list(self._known.values()):
             if known.zygote is zygote:
-                with contextlib.suppress(OSError):  # gone already, or on a disk that became read-only
-                    os.unlink(known.address.removeprefix("unix:"))
+                family.unlink(known.address.removeprefix("unix:"))
                 self._exited(wire.Exited(known.order.replica, "killed", ""), lost=True)
 
     def _heard(self, zygote: Zygote, message: wire.FromZygote, fds: list[int]) -> None:

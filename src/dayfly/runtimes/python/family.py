@@ -105,8 +105,7 @@ class Replica:
         if self.pidfd >= 0:
             os.close(self.pidfd)
         self.pidfd = -1
-        with contextlib.suppress(OSError):  # a disk that became read-only keeps it; nobody listens there any more
-            os.unlink(self.path)
+        unlink(self.path)
 
     def close_papers(self) -> None:
         """Close the order and the log."""
@@ -187,7 +186,13 @@ def check_descriptors() -> None:
 
 
 def listen(path: str) -> int:
-    """Return the descriptor of a socket that listens at `path`, mode 0600. Raises OSError."""
+    """Return the descriptor of a socket that listens at `path`, mode 0600, or at HOST:PORT. Raises OSError."""
+    if not path.startswith("/"):
+        host, _, port = path.rpartition(":")
+        kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host.strip("[]"), int(port)), family=kind, backlog=1024) as server:
+            server.setblocking(False)
+            return server.detach()
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
@@ -196,6 +201,13 @@ def listen(path: str) -> int:
         sock.listen(1024)
         sock.setblocking(False)
         return sock.detach()
+
+
+def unlink(path: str) -> None:
+    """Remove the file of a socket that nobody listens at any more."""
+    if path.startswith("/"):
+        with contextlib.suppress(OSError):  # gone already, or on a disk that became read-only, which keeps it
+            os.unlink(path)
 
 
 def grace_of(drain: bytes) -> float:

@@ -37,6 +37,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     component: str
     account: str
+    container: str = ""
+    """The container's name; empty for the component's."""
     command: list[str]
     resources: Resources
     env: list[Node]
@@ -101,7 +103,7 @@ def _container(values: Values, part: Part) -> Node:
     if part.credentials is not None:
         mounts.append({"name": "credentials", "mountPath": CREDENTIALS, "readOnly": True})
     return {
-        "name": part.component,
+        "name": part.container or part.component,
         "image": values.image.reference,
         "imagePullPolicy": values.image.pull_policy,
         "command": part.command,

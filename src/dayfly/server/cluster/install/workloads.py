@@ -107,9 +107,10 @@ def gateway(values: Values) -> Part:
         ],
         ports={"http": GATEWAY_PORT, "console": CONSOLE_PORT, "metrics": METRICS_PORT},
         probes={
-            "startupProbe": probe("/healthz", "http", period_s=1, failures=60, scheme=scheme),
-            "livenessProbe": probe("/healthz", "http", period_s=10, failures=3, scheme=scheme),
-            "readinessProbe": probe("/healthz", "http", period_s=3, failures=2, scheme=scheme),
+            # Alive is whoever accepts: one that drains, or was never given a routing table, must not be killed for it.
+            "startupProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 1, "failureThreshold": 60},
+            "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10, "failureThreshold": 3},
+            "readinessProbe": probe("/readyz", "http", period_s=2, failures=2, scheme=scheme),
         },
         credentials=keys_of(INTERNAL_SECRET, LINK_TOKEN, CA),
         mounts=[when(is_set(values.tls.secret), {"name": "tls", "mountPath": CERTIFICATE, "readOnly": True})],
@@ -124,6 +125,7 @@ def pool(values: Values) -> Node:
     public = {"configMapKeyRef": {"name": POOL, "key": CONTROL_KEY}}
     part = Part(
         component="pool",
+        container="function",
         account=POOL,
         command=[*_PYTHON, "dayfly.providers.pod"],
         resources=values.pool.resources,

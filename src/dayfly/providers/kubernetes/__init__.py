@@ -1,0 +1,1 @@
+"""Replicas as pods: code in pods of a pool that waits, images as Deployments."""

@@ -1,0 +1,168 @@
+"""The control plane in a cluster: it waits for the Lease, works while it has it, and ends with it.
+
+    python -P -m dayfly.server.cluster.control
+
+In one pod are the same processes as on one machine: this one, and the queue's, which is started once we work. Gateways
+in other pods come through the passage. SIGTERM hands over: replicas go on, and the next control plane adopts them.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+
+import uvloop
+
+from dayfly.cluster.connection import Connection, from_service_account
+from dayfly.cluster.kinds import POD
+from dayfly.control.clock import SystemClock
+from dayfly.model.errors import DayflyError, Unavailable
+from dayfly.queue.objects import Objects
+from dayfly.queue.server import ACCESS
+from dayfly.server.background import Background
+from dayfly.server.cluster import names
+from dayfly.server.cluster.ground import cluster_ground
+from dayfly.server.cluster.health import Health
+from dayfly.server.cluster.passage.control_end import ControlEnd
+from dayfly.server.cluster.place import Pod
+from dayfly.server.cluster.wishing import Wishing
+from dayfly.server.control_process import ControlProcess, keep_to_ourselves
+from dayfly.server.crew import END
+from dayfly.server.reporting import log_to_stderr
+from dayfly.server.wiring import Place, settings_file
+from dayfly.storage.kubernetes.lease import Lease, hold
+from dayfly.storage.kubernetes.wishes import Wishes
+
+_ANYWHERE = "0.0.0.0"  # noqa: S104 - of a pod, which NetworkPolicies close
+EXIT_LOST = 75
+"""How a control plane ends whose Lease is another's: at once, for somebody else works."""
+_QUEUE_STOP_S = 40.0
+_log = logging.getLogger("dayfly.server")
+
+
+async def _run(pod: Pod, place: Place) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    health = Health()
+    await health.start(_ANYWHERE)
+    health.ready = True  # it stands by, and the Service looks for the one that works by its label
+    async with Connection(from_service_account()) as api:
+        lease = Lease(api, pod.namespace, names.LEASE, pod.name)
+        async with contextlib.aclosing(hold(lease)) as standings:
+            waiting = asyncio.create_task(_until(standings, is_active=True))
+            leaving = asyncio.create_task(told.wait())
+            await asyncio.wait([waiting, leaving], return_when=asyncio.FIRST_COMPLETED)
+            try:
+                if told.is_set():
+                    return
+                _log.info("this control plane holds the lease")
+                health.ready = False
+                losing = asyncio.create_task(end_when_lost(standings))
+                try:
+                    await _work(pod, place, api, told, health)
+                finally:
+                    losing.cancel()
+                    await asyncio.gather(losing, return_exceptions=True)
+            finally:
+                for task in (waiting, leaving):
+                    task.cancel()
+                await asyncio.gather(waiting, leaving, return_exceptions=True)
+    health.stop()
+
+
+async def _until(standings: AsyncGenerator[bool, None], *, is_active: bool) -> None:
+    async for now in standings:
+        if now == is_active:
+            return
+
+
+async def end_when_lost(standings: AsyncGenerator[bool, None]) -> None:
+    """End this process when the Lease may be another's: nothing that it has begun may be written any more."""
+    await _until(standings, is_active=False)
+    _log.error("the lease is lost; another control plane may work")
+    os._exit(EXIT_LOST)
+
+
+async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, health: Health) -> None:
+    pod.tell_of_queue(place)
+    objects, clock = Objects(place.run(ACCESS)), SystemClock()
+    connecting = asyncio.create_task(objects.run())
+    try:
+        process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock), clock)
+        await process.start()
+        wishing = Wishing(Wishes(api), process.plane)
+        background = Background(wishing.run, wishing.tell)
+        passage = ControlEnd(place.run(""), pod.text(names.LINK_TOKEN), pod.server_tls())
+        async with _queue(place, told):
+            await passage.start(_ANYWHERE, names.LINK_PORT)
+            await _mark(api, pod, "true")
+            health.ready = True
+            background.start()
+            _log.info("control plane serves")
+            await told.wait()
+            health.ready = False
+            with contextlib.suppress(DayflyError):  # the Service forgets a pod that ends, too
+                await _mark(api, pod, None)
+        await background.stop()
+        await passage.stop()
+        await process.leave()
+    finally:
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+
+
+async def _mark(api: Connection, pod: Pod, value: str | None) -> None:
+    """Have the Service find us, or no more. Raises StoreUnavailable."""
+    await api.patch(POD, pod.name, {"metadata": {"labels": {names.LEADER_LABEL: value}}}, pod.namespace)
+
+
+@contextlib.asynccontextmanager
+async def _queue(place: Place, told: asyncio.Event) -> AsyncIterator[None]:
+    """Have the queue's process beside us; when it ends by itself, so do we, and are started anew."""
+    heard, tells = os.pipe()
+    argv = [sys.executable, "-P", "-m", "dayfly.server.queue_process"]
+    argv += [str(settings_file(Path(place.run_dir), place.life)), "--ready-fd", str(tells)]
+    queue = await asyncio.create_subprocess_exec(*argv, stdin=subprocess.DEVNULL, pass_fds=[tells])
+    os.close(tells)
+    ending = asyncio.create_task(queue.wait())
+    ending.add_done_callback(lambda _: told.set())
+    try:
+        yield
+    finally:
+        os.close(heard)
+        if queue.returncode is None:
+            queue.send_signal(END)
+            try:
+                async with asyncio.timeout(_QUEUE_STOP_S):
+                    await asyncio.shield(ending)
+            except TimeoutError:
+                queue.kill()
+        elif not told.is_set():
+            raise Unavailable(f"the queue's process ended with code {queue.returncode}")
+        await ending
+
+
+def main() -> int:
+    """Run until told to go; return the exit code."""
+    log_to_stderr("control", os.environ.get("DAYFLY_LOG_LEVEL", "info"))
+    for chatty in ("uvicorn", "httpx2", "httpcore2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    keep_to_ourselves()
+    try:
+        pod = Pod.read(os.environ)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(pod, pod.place()))
+    except DayflyError as error:
+        _log.error("control plane cannot run: %s%s", error, f" ({error.hint})" if error.hint else "")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

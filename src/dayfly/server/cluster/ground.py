@@ -1,0 +1,101 @@
+"""The ground of a cluster: state in its resources, secrets in its Secrets, code in the queue, replicas in its pods."""
+
+import secrets
+import sys
+
+from dayfly.api.credentials import Credentials
+from dayfly.build.prepare import Prepare
+from dayfly.cluster.connection import Connection, from_service_account
+from dayfly.cluster.kinds import DEPLOYMENT, POD
+from dayfly.control.clock import Clock
+from dayfly.control.tokens import Tokens
+from dayfly.model.engine import ContainerEngine, EngineState
+from dayfly.model.errors import ConfigError, NotFound, Unavailable
+from dayfly.model.quantities import parse_memory
+from dayfly.providers.docker.dockerfiles import Dockerfiles
+from dayfly.providers.docker.engine import Engine
+from dayfly.providers.kubernetes.choice import Room
+from dayfly.providers.kubernetes.house import Site
+from dayfly.providers.kubernetes.pool import OVERHEAD_BYTES, PoolValues
+from dayfly.providers.kubernetes.provider import KubernetesProvider
+from dayfly.queue.objects import Objects
+from dayfly.server.cluster import names
+from dayfly.server.cluster.place import Pod
+from dayfly.server.cluster.shared_blobs import SharedBlobs, SharedPreparation
+from dayfly.server.ground import Ground
+from dayfly.server.wiring import Place
+from dayfly.storage.blobs import FileBlobs
+from dayfly.storage.kubernetes.functions import KubernetesStore
+from dayfly.storage.kubernetes.secrets import KubernetesSecrets
+from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
+from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+
+_KEY_BYTES = 32
+
+
+async def cluster_ground(pod: Pod, place: Place, api: Connection, objects: Objects, clock: Clock) -> Ground:
+    """Return it. Raises ConfigError, StoreUnavailable, OSError."""
+    blobs = SharedBlobs(FileBlobs(place.data("blobs")), objects)
+    await blobs.open()
+    key = pod.secret(names.TOKEN_KEY)
+    if len(key) != _KEY_BYTES:
+        raise ConfigError(f"{names.TOKEN_KEY} in the Secret {names.INTERNAL_SECRET} has {len(key)} bytes, not 32")
+    bundles = Prepare(
+        blobs.files, place.data("code"), place.data("layers"), sys.executable, allow_sdist=place.settings.allow_sdist
+    )
+    state, tenancy = KubernetesStore(api, pod.namespace), KubernetesTenancy(api, pod.namespace)
+    tokens = Tokens(tenancy, key, clock)
+    state_of_engine = EngineState(engine=ContainerEngine(name="Kubernetes", version="", socket=""))
+    return Ground(
+        state=state,
+        secrets=KubernetesSecrets(api, pod.namespace),
+        tenancy=tenancy,
+        routes=KubernetesRoutes(api, pod.namespace),
+        triggers=KubernetesTriggers(api, pod.namespace),
+        flows=KubernetesFlows(api),
+        provider=KubernetesProvider(lambda: Connection(from_service_account()), await _site(pod, api), key),
+        blobs=blobs,
+        bundles=bundles,
+        prepare=SharedPreparation(blobs, bundles, _as_written, state),
+        tokens=tokens,
+        credentials=Credentials(
+            place.data("credentials") / "admin.json",
+            secrets.token_urlsafe(_KEY_BYTES),
+            tokens=tokens,
+            password=pod.text(f"admin-{names.ADMIN_PASSWORD}"),
+        ),
+        engine=lambda: state_of_engine,
+        dockerfiles=Dockerfiles(_no_engine, lambda: EngineState(reason=_NO_DOCKERFILES)),
+        sandbox=lambda: None,
+        tier="",
+    )
+
+
+_NO_DOCKERFILES = "a cluster carries out no Dockerfiles; build the image elsewhere and push it"
+
+
+def _no_engine() -> Engine:
+    raise Unavailable(_NO_DOCKERFILES)
+
+
+async def _as_written(name: str, pinned: str) -> str:
+    """What a tag means is found by each node for itself; one with a digest means the same everywhere."""
+    return pinned or name
+
+
+async def _site(pod: Pod, api: Connection) -> Site:
+    """Return where functions run, as the pool that was installed says. Raises ConfigError, StoreUnavailable."""
+    namespace = pod.variable("DAYFLY_FUNCTIONS_NAMESPACE")
+    try:
+        pool = await api.get(DEPLOYMENT, names.POOL, namespace)
+        ours = await api.get(POD, pod.name, pod.namespace)
+        container = pool["spec"]["template"]["spec"]["containers"][0]
+        memory = parse_memory(container["resources"]["limits"]["memory"])
+        image = ours["spec"]["containers"][0]["image"]
+    except (NotFound, KeyError, IndexError) as error:
+        raise ConfigError(
+            f"the pool in the namespace {namespace} is not there, or not one of ours: {error}",
+            hint="run dayfly install",
+        ) from error
+    values = PoolValues(installation=pod.namespace, image=image, name=names.POOL, command=tuple(container["command"]))
+    return Site(namespace=namespace, pool=values, room=Room(memory_bytes=memory - OVERHEAD_BYTES))

@@ -1,0 +1,129 @@
+"""What a pod of ours is told by its manifest, and the place that its process makes of it.
+
+Settings that one machine takes from DAYFLY_ variables are taken from the pod's, too; where a pod listens is not among
+them. Files and sockets lie in the pod's own folder and are as lasting as the pod.
+"""
+
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from dayfly.model.errors import ConfigError
+from dayfly.model.sandbox import Sandbox
+from dayfly.queue.binary import Server
+from dayfly.queue.server import ACCESS
+from dayfly.runtimes.jail.layers import Layers
+from dayfly.server.cluster import names
+from dayfly.server.folders import prepare_data_dir, prepare_run_dir
+from dayfly.server.settings import Settings, StartOptions
+from dayfly.server.traces import write_private
+from dayfly.server.wiring import Place, settings_file
+
+_ANYWHERE = "0.0.0.0"  # noqa: S104 - of a pod, which NetworkPolicies close
+_ELSEWHERE = "another pod"
+"""In place of the path of a nats-server of our own."""
+
+
+class Pod(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod of ours, as its manifest has it."""
+
+    name: str
+    namespace: str
+    environ: dict[str, str]
+    credentials: Path = Path(names.CREDENTIALS)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> "Pod":
+        """Return what the environment says. Raises ConfigError outside of a pod of ours."""
+        try:
+            return cls(
+                name=environ["DAYFLY_POD_NAME"],
+                namespace=environ["DAYFLY_POD_NAMESPACE"],
+                environ=dict(environ),
+                credentials=Path(environ.get("DAYFLY_CREDENTIALS", names.CREDENTIALS)),
+            )
+        except KeyError as missing:
+            raise ConfigError(f"the pod's environment lacks {missing}: is its manifest of another version?") from None
+
+    def variable(self, name: str) -> str:
+        """Return a variable that the manifest has. Raises ConfigError."""
+        try:
+            return self.environ[name]
+        except KeyError:
+            raise ConfigError(f"the pod's environment lacks {name}: is its manifest of another version?") from None
+
+    def secret(self, key: str) -> bytes:
+        """Return what was given under this key. Raises ConfigError."""
+        path = self.credentials / key
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}; is it in the pod's Secret?") from error
+        if not content:
+            raise ConfigError(f"{path} is empty: the Secret that it comes from is damaged")
+        return content
+
+    def text(self, key: str) -> str:
+        """Return what was given under this key, as text. Raises ConfigError."""
+        try:
+            return self.secret(key).decode("ascii").strip()
+        except UnicodeDecodeError:
+            raise ConfigError(
+                f"{self.credentials / key} is no text: the Secret that it comes from is damaged"
+            ) from None
+
+    def place(self) -> Place:
+        """Make the pod's folders, and return the place. Raises ConfigError, OSError."""
+        folder = Path(self.variable("DAYFLY_DATA_DIR"), "own")
+        options = StartOptions(
+            host=_ANYWHERE, insecure_http=True, data_dir=str(folder),
+            port=names.GATEWAY_PORT, console_port=names.CONSOLE_PORT, metrics_port=names.METRICS_PORT,
+        )  # fmt: skip
+        settings = Settings.resolve(options, self.environ)
+        prepare_data_dir(folder, as_root=False)
+        run_dir = prepare_run_dir(folder, self.environ, as_root=False)
+        url = f"http://{names.GATEWAY}.{self.namespace}.svc"
+        place = Place(
+            settings=settings,
+            run_dir=str(run_dir),
+            layers=Layers(),
+            sandbox=Sandbox(tier="C", required="C"),
+            gateway_url=url,
+            console_url=f"http://{names.CONSOLE}.{self.namespace}.svc",
+            metrics_url=f"{url}:{names.METRICS_PORT}",
+            nats=Server(path=_ELSEWHERE),
+        )
+        write_private(settings_file(run_dir, place.life), msgspec.json.encode(place))
+        return place
+
+    def tell_of_queue(self, place: Place) -> None:
+        """Write where nats-server is and how it lets us in, as one of this machine would. Raises ConfigError."""
+        access = {
+            "host": self.variable("DAYFLY_QUEUE_HOST"),
+            "port": names.NATS_PORT,
+            "password": self.text(names.QUEUE_PASSWORD),
+            "system_password": self.text(names.QUEUE_SYSTEM_PASSWORD),
+        }
+        write_private(place.run(ACCESS), msgspec.json.encode(access))
+
+    def server_tls(self) -> ssl.SSLContext:
+        """Return the side of the control plane. Raises ConfigError."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._load(lambda: context.load_cert_chain(self.credentials / names.CERT, self.credentials / names.KEY))
+        return context
+
+    def client_tls(self) -> ssl.SSLContext:
+        """Return the side of a gateway, which trusts this installation's certificate alone. Raises ConfigError."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._load(lambda: context.load_verify_locations(self.credentials / names.CA))
+        return context
+
+    def _load(self, load: Callable[[], None]) -> None:
+        try:
+            load()
+        except OSError as error:
+            raise ConfigError(f"the certificate in {self.credentials} cannot be used: {error}") from error

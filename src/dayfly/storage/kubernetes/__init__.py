@@ -1,0 +1,1 @@
+"""State in a Kubernetes cluster: custom resources, Secrets and a few ConfigMaps."""

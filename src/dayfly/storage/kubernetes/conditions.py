@@ -1,0 +1,60 @@
+"""Conditions: what is told of an object in its status, where kubectl and other tools look for it."""
+
+import logging
+
+import msgspec
+
+from dayfly.cluster.connection import Connection
+from dayfly.cluster.kinds import Kind, Object, name_of, namespace_of
+from dayfly.cluster.records import Condition
+from dayfly.cluster.refusals import Changed
+from dayfly.cluster.stamp import stamp
+from dayfly.model.errors import DayflyError, NotFound
+
+log = logging.getLogger("dayfly.storage")
+READY = "Ready"
+
+
+def merged(before: tuple[Condition, ...], news: tuple[Condition, ...], now: str) -> tuple[Condition, ...]:
+    """Return the conditions with the new ones in place of theirs; the time is that of the last change of status."""
+    kept = {each.type: each for each in before}
+    for each in news:
+        known = kept.get(each.type)
+        same = known is not None and known.status == each.status and known.last_transition_time
+        time = known.last_transition_time if known is not None and same else now
+        kept[each.type] = msgspec.structs.replace(each, last_transition_time=time)
+    return tuple(kept.values())
+
+
+def conditions_of(obj: Object) -> tuple[Condition, ...]:
+    """Return the object's conditions; none where something else is there."""
+    try:
+        return msgspec.convert((obj.get("status") or {}).get("conditions", ()), tuple[Condition, ...])
+    except msgspec.ValidationError:
+        return ()
+
+
+async def tell(connection: Connection, kind: Kind, obj: Object, *news: Condition) -> None:
+    """Have the object's status say so; nothing is written when it does already, or if the object has changed."""
+    generation = obj["metadata"]["generation"]
+    told = tuple(msgspec.structs.replace(each, observed_generation=generation) for each in news)
+    before = conditions_of(obj)
+    after = merged(before, told, stamp())
+    status = (obj.get("status") or {}) | {
+        "conditions": msgspec.json.decode(msgspec.json.encode(after)), "observedGeneration": generation,
+    }  # fmt: skip
+    if status == obj.get("status"):
+        return
+    try:
+        await connection.replace(kind, {**obj, "status": status}, sub="status")
+    except (Changed, NotFound):
+        return  # it is another by now, and will be looked at again
+
+
+async def refuse(connection: Connection, kind: Kind, obj: Object, error: DayflyError) -> None:
+    """Tell of an object that it cannot be used, and why."""
+    known = next((each for each in conditions_of(obj) if each.type == READY), None)
+    if known is None or known.message != str(error):
+        what = f"the {kind.name.lower()} {name_of(obj)} of the namespace {namespace_of(obj)}"
+        log.warning("%s is left out: %s", what, error)
+    await tell(connection, kind, obj, Condition(type=READY, status="False", reason="Invalid", message=str(error)))

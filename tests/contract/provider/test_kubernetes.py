@@ -1,0 +1,382 @@
+"""What only pods have: a pool, claims, Deployments, statuses, and an API server that comes and goes."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from dayfly.model.errors import InvalidSpec, NotSupported
+from dayfly.model.names import new_replica_id
+from dayfly.model.replica import StartOrder
+from dayfly.providers.kubernetes import deployments, marks
+from dayfly.providers.kubernetes.pods import understand
+from dayfly.providers.kubernetes.provider import KubernetesProvider
+from dayfly.providers.pod import archive, wire
+from dayfly.providers.pod.seal import ControlKey, SealBroken
+
+STAGES = ("kubernetes",)
+HELLO = "def handle(event, context):\n    return f'hello {event.text}'\n"
+SLEEPY = "import time\ndef handle(event, context):\n    time.sleep(float(event.text))\n    return 'done'\n"
+TELLING = "import os\ndef handle(event, context):\n    return open(os.environ['DAYFLY_SECRETS'] + '/token').read()\n"
+SECRET = b"an installation's secret"
+CONTENT = b"hunter2-the-content"
+STANDIN = "registry.test/standin:1"
+
+
+@contextlib.asynccontextmanager
+async def opened(stage: Any, **site: Any) -> AsyncIterator[Any]:
+    """Open a provider at a site that differs from the stage's."""
+    changed = msgspec.structs.replace(stage.cluster.site, **site)
+    stage_provider, stage.provider = stage.provider, lambda: KubernetesProvider(stage.cluster.connect, changed, SECRET)
+    try:
+        async with stage.opened() as (provider, audience):
+            yield provider, audience
+    finally:
+        stage.provider = stage_provider
+
+
+def image_order(stage: Any, **changes: Any) -> StartOrder:
+    stage.cluster.kubelet.images[STANDIN] = [sys.executable, str(Path(__file__).parents[2] / "cluster/standin.py")]
+    found: StartOrder = stage.order("", lang="image", runtime="image", image=STANDIN, code_dir="", **changes)
+    return found
+
+
+def pod_of(stage: Any, order: StartOrder) -> Any:
+    pods = stage.cluster.double.objects("pods", stage.cluster.NAMESPACE)
+    return next((pod for pod in pods if pod["metadata"]["labels"].get(marks.REPLICA) == order.replica), None)
+
+
+async def served(provider: Any, audience: Any, order: StartOrder) -> str:
+    await provider.start(order)
+    return str((await audience.ready(order.replica)).address)
+
+
+async def ended(provider: Any, audience: Any, order: StartOrder, *, grace_s: float = 5) -> Any:
+    await provider.stop(order.replica, grace_s=grace_s)
+    return await audience.exited(order.replica)
+
+
+def test_a_pod_that_somebody_else_got_is_not_waited_for(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO)
+            fault = stage.cluster.double.fail(409, method="PATCH", path="/pods/")
+            address = await served(provider, audience, order)
+            assert fault.hit == 1
+            assert (await ask(address, b"you")).body == b"hello you"
+            claimed = pod_of(stage, order)
+            assert not claimed["metadata"].get("ownerReferences")
+            assert claimed["metadata"]["labels"][marks.NETWORK] == "proxy"
+
+    asyncio.run(main())
+
+
+def test_several_orders_at_once_get_a_pod_each(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            first = stage.order(HELLO)
+            orders = [first, *(stage.again(first) for _ in range(3))]
+            await asyncio.gather(*(provider.start(order) for order in orders))
+            addresses = [(await audience.ready(order.replica)).address for order in orders]
+            assert len(set(addresses)) == 4
+            assert [(await ask(each, b"x")).body for each in addresses] == [b"hello x"] * 4
+
+    asyncio.run(main())
+
+
+def test_a_pool_without_pods_is_said_so(stage: Any) -> None:
+    async def main() -> None:
+        nowhere = msgspec.structs.replace(stage.cluster.pool, installation="none", name="other-pool")
+        async with opened(stage, pool=nowhere, start_s=0.2) as (provider, audience):
+            order = stage.order(HELLO)
+            await provider.start(order)
+            end = await audience.exited(order.replica)
+            assert end.reason == "start_failed"
+            assert "no runtime pod was free within 0.2s: the pool has no pods" in end.detail
+
+    asyncio.run(main())
+
+
+def test_who_needs_more_room_gets_a_pod_of_its_own(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO, memory_bytes=1 << 30)
+            assert (await ask(await served(provider, audience, order), b"you")).body == b"hello you"
+            pod = pod_of(stage, order)
+            assert pod["metadata"]["name"] == f"dayfly-{order.replica}"
+            limits = pod["spec"]["containers"][0]["resources"]["limits"]
+            assert int(limits["memory"]) > 1 << 30
+            assert (await ended(provider, audience, order)).reason == "stopped"
+
+    asyncio.run(main())
+
+
+def test_a_node_that_is_not_there_is_said_so(stage: Any) -> None:
+    async def main() -> None:
+        async with opened(stage, start_s=1.0) as (provider, audience):
+            order = stage.order(HELLO, constraints=("disk=ssd",))
+            await provider.start(order)
+            end = await audience.exited(order.replica)
+            assert (end.reason, "no node has room for it (Unschedulable)" in end.detail) == ("start_failed", True), end
+            with pytest.raises(InvalidSpec, match="must be LABEL=VALUE"):
+                await provider.start(stage.order(HELLO, constraints=("disk",)))
+
+    asyncio.run(main())
+
+
+def test_a_container_that_dies_under_its_replica_is_its_end(stage: Any, eventually: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO)
+            await served(provider, audience, order)
+            name = pod_of(stage, order)["metadata"]["name"]
+            os.kill(stage.cluster.kubelet.pids()[name], signal.SIGKILL)
+            end = await audience.exited(order.replica)
+            assert (end.reason, "SIGKILL" in end.detail) == ("killed", True), end
+            await eventually(lambda: pod_of(stage, order) is None)
+            assert len(audience.events) == 2
+
+    asyncio.run(main())
+
+
+def test_a_pod_that_somebody_deletes_is_called_no_more_and_finishes_its_call(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(SLEEPY.replace("time.sleep", "print('begun', flush=True)\n    time.sleep"))
+            address = await served(provider, audience, order)
+            running = asyncio.create_task(ask(address, b"0.5"))
+            await audience.line("begun")
+            double, name = stage.cluster.double, pod_of(stage, order)["metadata"]["name"]
+            double.registry.delete(double.resource("pods"), stage.cluster.NAMESPACE, name, {"gracePeriodSeconds": 30})
+            end = await audience.exited(order.replica)
+            assert (end.reason, "somebody deleted it" in end.detail) == ("lost", True), end
+            assert (await running).body == b"done"
+
+    asyncio.run(main())
+
+
+def test_replicas_serve_while_the_api_is_away_and_are_heard_when_it_is_back(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        double = stage.cluster.double
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO)
+            address = await served(provider, audience, order)
+            double.away = True
+            double.end_watches(drop=True)
+            assert (await ask(address, b"you")).body == b"hello you"
+            assert list(await provider.stats()) == [order.replica]
+            late = stage.again(order)
+            await provider.start(late)
+            double.heal()
+            double.registry.expire()  # what changed meanwhile is not known any more: everything is listed anew
+            await audience.ready(late.replica)
+            assert (await ended(provider, audience, order)).reason == "stopped"
+
+    asyncio.run(main())
+
+
+def test_a_secret_is_in_no_object_and_in_no_log(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(TELLING, secrets={"token": CONTENT}, secret_versions={"token": 1})
+            assert (await ask(await served(provider, audience, order))).body == CONTENT
+            double = stage.cluster.double
+            kinds = ("pods", "secrets", "configmaps", "deployments", "replicasets")
+            kept = json.dumps([double.objects(kind) for kind in kinds])
+            assert CONTENT.decode() not in kept
+            assert "aHVudGVyMi" not in kept  # as base64
+            assert not [line for line in audience.lines if CONTENT.decode() in line.text]
+
+    asyncio.run(main())
+
+
+def test_a_pod_without_an_order_that_can_be_read_is_removed(stage: Any, eventually: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO)
+            await served(provider, audience, order)
+        pod = pod_of(stage, order)
+        pod["metadata"]["annotations"][marks.ORDER] = "{"
+        double = stage.cluster.double
+        double.registry.update(double.resource("pods"), stage.cluster.NAMESPACE, pod)
+        async with stage.opened() as (provider, audience):
+            assert await provider.recover() == []
+            await eventually(lambda: pod_of(stage, order) is None)
+            assert audience.events == []
+
+    asyncio.run(main())
+
+
+# -- agents ----------------------------------------------------------------------------------------------------------
+
+
+async def talk(stage: Any, order: StartOrder, control: ControlKey) -> wire.Conversation:
+    """Begin a conversation with the agent of a replica's pod."""
+    pod = pod_of(stage, order)
+    address, key = pod["status"]["podIP"], pod["metadata"]["annotations"][marks.AGENT]
+    return await wire.Conversation.begin(address, stage.cluster.pool.agent_port, control, key)
+
+
+def test_a_claimed_pod_is_claimed_no_more_and_obeys_its_control_plane_alone(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO)
+            address = await served(provider, audience, order)
+            ours = ControlKey(SECRET)
+            again = await talk(stage, order, ours)
+            await again.say(wire.Claim(stage.again(order)))
+            assert await again.hear_agent() == wire.Refused(f"the pod serves {order.replica} already")
+            stranger = await talk(stage, order, ours)
+            await stranger.say(wire.Attach(new_replica_id()))
+            assert isinstance(await stranger.hear_agent(), wire.Refused)
+            forged = await talk(stage, order, ControlKey(b"a guess"))
+            await forged.say(wire.Stop(0))
+            with pytest.raises((SealBroken, Exception), match="ended"):
+                await forged.hear_agent()
+            for each in (again, stranger, forged):
+                await each.close()
+            assert (await ask(address, b"still")).body == b"hello still"
+
+    asyncio.run(main())
+
+
+def waiting(stage: Any) -> Any:
+    """Return a pod of the pool that is ready; None while there is none."""
+    for pod in stage.cluster.double.objects("pods", stage.cluster.NAMESPACE):
+        if pod["metadata"]["labels"][marks.ROLE] == marks.POOL and understand(pod).is_ready:
+            return pod
+    return None
+
+
+def test_code_that_is_not_what_was_told_is_not_run(stage: Any, eventually: Any) -> None:
+    async def main() -> None:
+        async with stage.opened():
+            order = stage.order(HELLO)
+            await eventually(lambda: waiting(stage) is not None)
+            pod = waiting(stage)
+            connection = stage.cluster.connect()
+            path = f"/api/v1/namespaces/{stage.cluster.NAMESPACE}/pods/{pod['metadata']['name']}/log"
+            async with connection:
+                first, *_ = [line async for line in connection.stream(path, {"limitBytes": "8192"})]
+                key = json.loads(first)["key"]
+            agent = await wire.Conversation.begin(
+                pod["status"]["podIP"], stage.cluster.pool.agent_port, ControlKey(SECRET), key
+            )
+            await agent.say(wire.Claim(order))
+            for piece in archive.pieces(order):
+                await agent.say(wire.Code(piece))
+            await agent.say(wire.Code(b"", hashlib.sha256(b"something else").hexdigest()))
+            assert await agent.hear_agent() == wire.Taken()
+            end = await agent.hear_agent()
+            assert isinstance(end, wire.Exited)
+            assert (end.reason, "checksum is not the one that was told" in end.detail) == ("start_failed", True)
+            await agent.close()
+
+    asyncio.run(main())
+
+
+def test_a_function_that_holds_its_loop_is_busy_and_not_dead(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(SLEEPY, concurrency="inline")
+            address = await served(provider, audience, order)
+            running = asyncio.create_task(ask(address, b"0.5"))
+            host, port = pod_of(stage, order)["status"]["podIP"], stage.cluster.pool.agent_port
+            for path in ("/health", "/ready"):
+                reader, writer = await asyncio.open_connection(host, port)
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+                writer.close()
+            assert not running.done()
+            await running
+
+    asyncio.run(main())
+
+
+# -- images ----------------------------------------------------------------------------------------------------------
+
+
+def counts(stage: Any) -> dict[str, int]:
+    found = stage.cluster.double.objects("deployments", stage.cluster.NAMESPACE)
+    pool = stage.cluster.pool.name
+    return {each["metadata"]["name"]: each["spec"]["replicas"] for each in found if each["metadata"]["name"] != pool}
+
+
+def test_an_images_replicas_are_one_deployment_and_each_goes_by_itself(stage: Any, ask: Any, eventually: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            first = image_order(stage, env={"GREETING": "hi"}, secrets={"token": CONTENT}, secret_versions={"token": 1})
+            orders = [first, *(stage.again(first) for _ in range(2))]
+            await asyncio.gather(*(provider.start(order) for order in orders))
+            addresses = [(await audience.ready(order.replica)).address for order in orders]
+            name = deployments.name_of(first)
+            assert counts(stage) == {name: 3}
+            told = json.loads((await ask(addresses[0], method="GET")).body)
+            assert told["secrets"] == {"token": CONTENT.decode()}
+            assert (told["env"]["GREETING"], told["env"]["OPENFAAS_NAME"]) == ("hi", first.key.name)
+            assert (await audience.line("asked for /")).key == first.key
+            assert (await ended(provider, audience, orders[1])).reason == "stopped"
+            await eventually(lambda: pod_of(stage, orders[1]) is None)
+            assert counts(stage) == {name: 2}
+            for order, address in ((orders[0], addresses[0]), (orders[2], addresses[2])):
+                assert pod_of(stage, order) is not None
+                assert (await ask(address, method="GET")).status == 200
+            assert set(await provider.stats()) == {orders[0].replica, orders[2].replica}
+        async with stage.opened() as (provider, audience):
+            found = {each.order.replica: each.address for each in await provider.recover()}
+            assert found == {orders[0].replica: addresses[0], orders[2].replica: addresses[2]}
+            for order in (orders[0], orders[2]):
+                assert (await ended(provider, audience, order)).reason == "stopped"
+            await eventually(lambda: not counts(stage))
+            await eventually(lambda: not stage.cluster.double.objects("secrets", stage.cluster.NAMESPACE))
+
+    asyncio.run(main())
+
+
+def test_an_image_that_crashes_or_cannot_be_pulled_is_said_so(stage: Any, eventually: Any) -> None:
+    async def main() -> None:
+        stage.cluster.kubelet.unpullable.add("registry.test/private:1")
+        async with stage.opened() as (provider, audience):
+            crashing = image_order(stage, env={"CRASH": "3"})
+            private = image_order(stage)
+            private = msgspec.structs.replace(private, image="registry.test/private:1")
+            for order, reason, told in (
+                (crashing, "crashed", "exit code 3"), (private, "start_failed", "imagePullSecrets"),
+            ):  # fmt: skip
+                await provider.start(order)
+                end = await audience.exited(order.replica)
+                assert (end.reason, told in end.detail) == (reason, True), end
+            await eventually(lambda: not counts(stage))
+
+    asyncio.run(main())
+
+
+def test_an_image_that_ends_after_it_served_is_gone_and_not_started_in_its_place(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = image_order(stage)
+            address = await served(provider, audience, order)
+            with pytest.raises(Exception, match=r".*"):
+                await ask(address, method="GET", target="/exit/7")
+            end = await audience.exited(order.replica)
+            assert (end.reason, "exit code 7" in end.detail) == ("crashed", True), end
+
+    asyncio.run(main())
+
+
+def test_what_only_a_proxy_could_judge_is_refused_for_an_image(stage: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, _):
+            with pytest.raises(NotSupported, match="has no egress proxy"):
+                await provider.start(image_order(stage, allow=("api.example.com",)))
+
+    asyncio.run(main())

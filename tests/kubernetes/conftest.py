@@ -1,0 +1,22 @@
+"""One installation for all of these tests: it takes the time it takes to build an image and to start pods."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.kubernetes.installation import Installation, why_none
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The platform, installed; whatever a test leaves of it is removed in the end."""
+    if reason := why_none():
+        pytest.skip(reason)
+    installation = Installation(tmp_path_factory.mktemp("cluster"))
+    try:
+        installation.set_up()
+        with installation.forwarded():
+            installation.log_in()
+            yield installation
+    finally:
+        installation.http.close()
+        installation.tear_down()

@@ -1,0 +1,193 @@
+"""A platform installed in the cluster that KUBECONFIG names, as somebody would install it, and what is done with it."""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+NEEDED = ("KUBECONFIG", "DAYFLY_TEST_BASE_IMAGE", "DAYFLY_TEST_IMAGE_LOAD")
+NAMESPACE, FUNCTIONS, PLACE = "dayfly-test", "dayfly-test-functions", "openfaas-fn"
+IMAGE = "dayfly/dayfly:test"
+PATIENCE_S = 120.0
+_LOOK_S = 0.02
+
+
+def why_none() -> str:
+    """Return why there is no cluster to test on; empty when there is one."""
+    missing = [name for name in NEEDED if not os.environ.get(name)]
+    if missing:
+        return f"no cluster to test on: set {', '.join(missing)} (docs/kubernetes.md, Testing)"
+    return "" if shutil.which("kubectl") else "no cluster to test on: there is no kubectl on PATH"
+
+
+def until(condition: Callable[[], Any], what: str, seen: Callable[[], object] = lambda: "") -> Any:
+    """Return what the condition is once it is anything; fails with what was seen when that takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"after {PATIENCE_S:g}s: {what}; seen: {seen()}")
+        time.sleep(_LOOK_S)  # between two looks, not for something to have happened
+    return found
+
+
+class Installation:
+    """The platform in NAMESPACE, reached as a person reaches it: by kubectl, the command line and HTTP."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = ""
+        self._environ = {
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_DATA_HOME": str(folder / "data"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+        }
+        self.http = httpx2.Client(timeout=60, trust_env=False)
+
+    # -- commands ----------------------------------------------------------------------------------------------------
+
+    def run(self, *argv: str, stdin: str = "", fails: bool = False) -> str:
+        """Return what a command printed; it must succeed or, with `fails`, not."""
+        environ = self._environ | ({"DAYFLY_URL": self.url} if self.url else {})
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environ, timeout=600)
+        assert (done.returncode != 0) == fails, f"{shlex.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout + (done.stderr if fails else "")
+
+    def kubectl(self, *argv: str, stdin: str = "", fails: bool = False) -> str:
+        """Return what kubectl printed."""
+        return self.run("kubectl", *argv, stdin=stdin, fails=fails)
+
+    def dayfly(self, *argv: str, stdin: str = "", fails: bool = False) -> str:
+        """Return what our command line printed."""
+        return self.run(sys.executable, "-P", "-m", "dayfly", *argv, stdin=stdin, fails=fails)
+
+    def objects(self, kind: str, namespace: str = "", *selectors: str) -> list[dict[str, Any]]:
+        """Return the objects of a kind."""
+        where = ["-n", namespace] if namespace else ["-A"]
+        found: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, *where, "-o", "json", *selectors))["items"]
+        return found
+
+    def may(self, what: str, account: str, namespace: str = "") -> bool:
+        """Whether the cluster's RBAC lets a service account do something, anywhere or in a namespace."""
+        where = ["-n", namespace] if namespace else ["-A"]
+        argv = ["kubectl", "auth", "can-i", *what.split(), *where, f"--as=system:serviceaccount:{account}"]
+        done = subprocess.run(argv, capture_output=True, text=True, env=self._environ, timeout=60)
+        assert done.stdout.strip() in ("yes", "no"), done.stderr
+        return done.stdout.strip() == "yes"
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def set_up(self) -> None:
+        """Build the image, hand it to the node, and install."""
+        tar = str(self.folder / "dayfly.tar")
+        self.dayfly("images", "build", "--base", os.environ["DAYFLY_TEST_BASE_IMAGE"], "--name", IMAGE, "--output", tar)
+        self.run(*shlex.split(os.environ["DAYFLY_TEST_IMAGE_LOAD"]), tar)
+        values = {
+            "image.reference": IMAGE, "image.pullPolicy": "Never", "queue.persistent": "false", "pool.size": "3",
+            "pool.resources.memoryLimit": "608Mi", "functions.namespace": FUNCTIONS, "gateway.replicas": "2",
+        }  # fmt: skip
+        settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+        self.dayfly("install", "--namespace", NAMESPACE, *settings, "--timeout", "5m")
+
+    def tear_down(self) -> None:
+        """Uninstall all of it, where it is still there."""
+        if any(each["metadata"]["name"] == NAMESPACE for each in self.objects("namespaces")):
+            self.dayfly("uninstall", "--namespace", NAMESPACE, "--everything")
+
+    def log_in(self) -> None:
+        """Log the command line in as the administrator."""
+        self.dayfly("login", "--gateway", self.url, "--password-stdin", stdin=self.password)
+
+    @property
+    def password(self) -> str:
+        """The administrator's password, as the installation's Secret has it."""
+        text = self.kubectl("-n", NAMESPACE, "get", "secret", "dayfly-admin", "-o", "jsonpath={.data.password}")
+        return base64.b64decode(text).decode()
+
+    @contextlib.contextmanager
+    def forwarded(self) -> Iterator[None]:
+        """Have the gateways' Service at a port of this machine."""
+        argv = ["kubectl", "-n", NAMESPACE, "port-forward", "service/dayfly-gateway", ":80"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forwarding:
+            try:
+                assert forwarding.stdout is not None
+                line = forwarding.stdout.readline()
+                found = re.search(r"127\.0\.0\.1:(\d+)", line)
+                assert found is not None, f"kubectl forwards no port: {line}"
+                self.url = f"http://127.0.0.1:{found[1]}"
+                yield
+            finally:
+                forwarding.terminate()
+
+    # -- functions ---------------------------------------------------------------------------------------------------
+
+    def call(self, name: str, body: str = "", **more: Any) -> httpx2.Response:
+        """Call a function."""
+        return self.http.post(f"{self.url}/function/{name}", content=body, **more)
+
+    def answers(self, name: str, text: str) -> None:
+        """Wait until the function answers with just this."""
+        seen: list[str] = []
+
+        def look() -> bool:
+            response = self.call(name)
+            seen.append(f"{response.status_code} {response.text[:300]}")
+            return response.status_code == 200 and response.text == text
+
+        until(look, f"{name} does not answer {text!r}", lambda: seen[-1:])
+
+    def deploy(self, name: str, code: str, *options: str) -> None:
+        """Deploy a handler with the command line."""
+        folder = self.folder / "code" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "handler.py").write_text(code)
+        self.dayfly("deploy", name, "--handler", str(folder), "--lang", "python", *options)
+
+    def apply(self, name: str, code: str, namespace: str = PLACE, *options: str, fails: bool = False) -> str:
+        """Apply a Function with inline code by kubectl."""
+        obj = manifest(name, code, namespace)
+        return self.kubectl("apply", "-f", "-", *options, stdin=json.dumps(obj), fails=fails)
+
+    def pods_of(self, name: str) -> list[dict[str, Any]]:
+        """Return the pods of a function's replicas that are not on their way out."""
+        pods = self.objects("pods", FUNCTIONS, "-l", f"dayfly.dev/function={name},dayfly.dev/role=function")
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    def scaled(self, name: str, count: int) -> None:
+        """Wait until the function has so many pods, and all of the count are said to be ready."""
+        until(
+            lambda: len(self.pods_of(name)) == count and self.ready(name) == count,
+            f"{name} does not come to {count} replicas",
+            lambda: (len(self.pods_of(name)), self.ready(name)),
+        )
+
+    def ready(self, name: str) -> int:
+        """Return how many ready replicas the object's status tells of."""
+        status = json.loads(self.kubectl("-n", PLACE, "get", "function", name, "-o", "json")).get("status", {})
+        return int(status.get("readyReplicas", 0))
+
+
+def manifest(name: str, code: str, namespace: str = PLACE, **spec: Any) -> Mapping[str, Any]:
+    """Return a Function's object with its code in it."""
+    return {
+        "apiVersion": "dayfly.dev/v1", "kind": "Function", "metadata": {"name": name, "namespace": namespace},
+        "spec": {"lang": "python", "runtime": "python", "source": {"handler.py": code}, **spec},
+    }  # fmt: skip
+
+
+def saying(text: str) -> str:
+    """Return a handler that always answers this."""
+    return f"def handle(event, context):\n    return {text!r}\n"

@@ -1,0 +1,102 @@
+"""What a pod's status means, case by case as kubelets and controllers write them."""
+
+from typing import Any
+
+import pytest
+
+from dayfly.providers.kubernetes import marks
+from dayfly.providers.kubernetes.pods import End, gone, standing, understand
+
+RUNNING = {"running": {"startedAt": "2026-11-29T10:00:00Z"}}
+WORD = '{"kind":"end","reason":"timeout","detail":"a call took longer than 5 s"}'
+
+
+def pod(status: dict[str, Any] | None = None, *, claimed: str = "", **meta: Any) -> Any:
+    annotations = {marks.CONTAINER: claimed} if claimed else {}
+    whole = {"name": "p", "labels": {marks.ROLE: marks.OURS}, "annotations": annotations} | meta
+    return understand({"metadata": whole, "status": status or {}, "spec": {"nodeName": None}})
+
+
+def container(state: dict[str, Any], **more: Any) -> dict[str, Any]:
+    status = {"name": "function", "state": state, "containerID": "c1"} | more
+    return {"phase": "Running", "containerStatuses": [status]}
+
+
+def terminated(code: int, reason: str = "Error", message: str = "") -> dict[str, Any]:
+    return {"terminated": {"exitCode": code, "reason": reason, "message": message}}
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "told"),
+    [
+        (pod(container(terminated(137, "OOMKilled"))), "oom", "memory limit of 64 MiB"),
+        (pod(container(terminated(3))), "crashed", "exit code 3"),
+        (pod(container(terminated(134))), "crashed", "exit code 134 (SIGABRT)"),
+        (pod(container(terminated(137))), "killed", "SIGKILL"),
+        (pod(container(terminated(1, message=WORD))), "timeout", "a call took longer than 5 s"),
+        (pod(container(terminated(1, message="rubbish"))), "crashed", "exit code 1"),
+        (pod(container(terminated(137, "ContainerStatusUnknown", "it could not be located"))), "lost", "located"),
+        (pod(container(terminated(128, "StartError", "exec: no such file"))), "start_failed", "no such file"),
+        (pod(container(terminated(0)), deletionTimestamp="x"), "stopped", "exit code 0"),
+        (pod({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}), "lost", "Evicted: low on memory"),
+        (pod(container({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}})), "start_failed",
+         "imagePullSecrets"),
+        (pod(container({"waiting": {"reason": "InvalidImageName"}})), "start_failed", "InvalidImageName"),
+        (pod(container({"waiting": {"reason": "CrashLoopBackOff"}}, lastState=terminated(2))), "crashed", "code 2"),
+        # The container was started again in its place: what was claimed is gone, whatever runs there now.
+        (pod(container(RUNNING, containerID="c2", lastState=terminated(1, message=WORD)), claimed="c1"), "timeout",
+         "a call took longer"),
+        (pod(container(RUNNING, containerID="c2"), claimed="c1"), "lost", "started again in its place"),
+        (pod(container(RUNNING, lastState=terminated(9))), "crashed", "exit code 9"),
+    ],
+)  # fmt: skip
+def test_ends(found: Any, reason: str, told: str) -> None:
+    ended = standing(found, memory_bytes=64 << 20)
+    assert ended.phase == "over"
+    assert ended.end is not None
+    assert (ended.end.reason, told in ended.end.detail) == (reason, True), ended.end
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (pod(), ""),
+        (pod(container({"waiting": {"reason": "ContainerCreating"}})), ""),
+        (pod(container({"waiting": {"reason": "ErrImagePull", "message": "timeout"}})), "asked for again. timeout"),
+        (pod(container({"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "x" not found'}})),
+         'secret "x" not found'),
+        (pod({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                              "message": "0/3 nodes are available: 3 Insufficient memory."}]}),
+         "no node has room for it (Unschedulable): 0/3 nodes are available: 3 Insufficient memory."),
+    ],
+)  # fmt: skip
+def test_waiting_says_what_for(found: Any, why: str) -> None:
+    waits = standing(found)
+    assert (waits.phase, waits.end) == ("waiting", None)
+    assert why in waits.why if why else not waits.why
+
+
+def test_running() -> None:
+    assert standing(pod(container(RUNNING))).phase == "running"
+    assert standing(pod(container(RUNNING), claimed="c1")).phase == "running"
+
+
+def test_a_pool_pod_that_was_started_again_only_waits_anew() -> None:
+    again = container(RUNNING, containerID="c2", restartCount=1, lastState=terminated(1))
+    assert standing(pod(again, labels={marks.ROLE: marks.POOL})).phase == "running"
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("EvictionByEvictionAPI", "its node is being emptied"),
+        ("PreemptionByScheduler", "a higher priority"),
+        ("DeletionByTaintManager", "its node was lost"),
+        ("", "somebody deleted it"),
+    ],
+)
+def test_a_pod_that_went_says_why(reason: str, told: str) -> None:
+    conditions = [{"type": "DisruptionTarget", "status": "True", "reason": reason}] if reason else []
+    ended = gone(pod({"conditions": conditions}))
+    assert isinstance(ended, End)
+    assert (ended.reason, told in ended.detail) == ("lost", True), ended

@@ -1,0 +1,125 @@
+"""What kubectl wishes, carried out by a plane that is none: the order, what is refused, and what is tried again."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, cast
+
+import pytest
+
+from dayfly.cluster.records import Archive
+from dayfly.control.plane import ControlPlane
+from dayfly.model.errors import Conflict, DayflyError, NotFound, StoreUnavailable
+from dayfly.model.function import FunctionSpec
+from dayfly.model.names import BundleDigest, FunctionKey, FunctionName, NamespaceName
+from dayfly.server.cluster import wishing
+from dayfly.server.cluster.wishing import Wishing
+from dayfly.storage.kubernetes.wishes import Wish, Wishes
+
+SPACE = NamespaceName("team-a")
+KEY = FunctionKey(SPACE, FunctionName("hello"))
+SPEC = FunctionSpec(name=FunctionName("hello"), namespace=SPACE, lang="python", runtime="python")
+
+
+class Plane:
+    """Notes what it is asked for, and raises what it is told to, once each."""
+
+    def __init__(self, *errors: DayflyError) -> None:
+        self.asked: list[Any] = []
+        self.errors = list(errors)
+        self.namespaces = self.bundles = self
+        self.known = [NamespaceName("openfaas-fn")]
+
+    def names(self) -> list[NamespaceName]:
+        return self.known
+
+    async def create(self, name: NamespaceName, _change: object) -> None:
+        self.known.append(name)
+        self.asked.append(("namespace", name))
+
+    async def put(self, _space: NamespaceName, digest: BundleDigest, chunks: AsyncIterator[bytes], _most: int) -> None:
+        assert [chunk async for chunk in chunks]
+        self.asked.append(("bundle", digest))
+
+    async def deploy(self, spec: FunctionSpec, *, mode: str, canary: object) -> None:
+        del canary
+        self._fail()
+        self.asked.append((mode, spec.bundle))
+
+    async def scale(self, _key: FunctionKey, replicas: int | None) -> None:
+        self.asked.append(("scale", replicas))
+
+    async def remove(self, key: FunctionKey) -> None:
+        self._fail()
+        self.asked.append(("remove", key))
+
+    def _fail(self) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+class Told(Wishes):
+    """Wishes from a list; what became of them is kept."""
+
+    def __init__(self, *wishes: Wish) -> None:
+        self.wishes = wishes
+        self.ends: list[str] = []
+
+    async def follow(self) -> AsyncGenerator[Wish, None]:
+        for wish in self.wishes:
+            yield wish
+
+    async def settled(self, wish: Wish) -> None:
+        self.ends.append(f"settled {wish.generation}")
+
+    async def refused(self, wish: Wish, error: DayflyError) -> None:
+        self.ends.append(f"refused {wish.generation}: {error}")
+
+
+def carried_out(plane: Plane, *wishes: Wish, ends: int) -> list[str]:
+    """Return what became of the wishes once so many of them have come to an end."""
+
+    async def main() -> list[str]:
+        told = Told(*wishes)
+        await Wishing(told, cast("ControlPlane", plane)).run()
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
+        assert len(told.ends) == ends
+        return told.ends
+
+    return asyncio.run(main())
+
+
+def test_code_in_the_object_is_deployed_in_a_namespace_that_is_opened_for_it() -> None:
+    plane = Plane()
+    wish = Wish(key=KEY, generation=1, digest="d", spec=SPEC, source={"handler.py": "x"}, replicas=2)
+    assert carried_out(plane, wish, ends=1) == ["settled 1"]
+    digest = wishing.bundled({"handler.py": "x"})[1]
+    assert plane.asked == [("namespace", "team-a"), ("bundle", digest), ("upsert", digest), ("scale", 2)]
+
+
+def test_replicas_alone_deploy_nothing() -> None:
+    plane = Plane()
+    assert carried_out(plane, Wish(key=KEY, generation=2, digest="d", replicas=3), ends=1) == ["settled 2"]
+    assert plane.asked == [("scale", 3)]
+
+
+def test_what_cannot_be_done_is_refused_and_what_can_later_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wishing, "_AGAIN_S", 0.0)
+    plane = Plane(Conflict("no"), StoreUnavailable("away"), StoreUnavailable("away"))
+    first, second = (Wish(key=KEY, generation=number, digest="d", spec=SPEC) for number in (1, 2))
+    assert carried_out(plane, first, second, ends=2) == ["refused 1: no", "settled 2"]
+    assert not plane.errors
+
+
+def test_an_archive_is_refused_before_anything_is_done() -> None:
+    plane = Plane()
+    wish = Wish(key=KEY, generation=1, digest="d", spec=SPEC, archive=Archive(url="https://x", sha256="0" * 64))
+    assert "spec.archive" in carried_out(plane, wish, ends=1)[0]
+    assert plane.asked == []
+
+
+@pytest.mark.parametrize("errors", [(), (NotFound("it went by us"),)])
+def test_a_deleted_object_takes_the_function_with_it(errors: tuple[DayflyError, ...]) -> None:
+    plane = Plane(*errors)
+    assert carried_out(plane, Wish(key=KEY, generation=1, digest="", is_gone=True), ends=0) == []
+    assert plane.asked == ([] if errors else [("remove", KEY)])

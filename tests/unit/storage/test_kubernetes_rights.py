@@ -1,0 +1,166 @@
+"""The rights that an installation gives its control plane are those that the stores need, and no others are needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+import pytest
+from lightkube.config.kubeconfig import KubeConfig
+from tests.cluster.server import Double
+
+from dayfly.cluster.connection import Connection
+from dayfly.cluster.kinds import OURS, POD
+from dayfly.cluster.refusals import NotAllowed
+from dayfly.cluster.schema import crds
+from dayfly.model.builder import BuiltImage
+from dayfly.model.errors import Forbidden
+from dayfly.model.flow import Flow
+from dayfly.model.function import Function, FunctionSpec, Revision
+from dayfly.model.names import BundleDigest, NamespaceName, parse_function_key
+from dayfly.model.namespace import Namespace
+from dayfly.model.route import HostGrant, Route
+from dayfly.model.token import Token
+from dayfly.model.trigger import Trigger
+from dayfly.server.cluster.install import permissions
+from dayfly.server.cluster.names import LEASE
+from dayfly.storage.kubernetes.functions import LEFTOVER_S, KubernetesStore
+from dayfly.storage.kubernetes.lease import Lease
+from dayfly.storage.kubernetes.secrets import KubernetesSecrets
+from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
+from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.wishes import Wishes
+
+HOME, SPACES = "dayfly", ("openfaas-fn", "team")
+TEAM = NamespaceName("team")
+DIGEST = BundleDigest("sha256:" + "a" * 64)
+
+
+def installed(double: Double) -> str:
+    """Give the control plane its rights; return its token."""
+    double.define(crds())
+    double.namespaces(HOME, *SPACES, "foreign")
+    kinds = [kind.plural for kind in OURS]
+    subject = {"kind": "ServiceAccount", "name": "control", "namespace": HOME}
+    rules = {HOME: permissions.in_our_namespace()} | dict.fromkeys(SPACES, permissions.for_pods())
+    for space, given in rules.items():
+        double.create("roles", space, {"metadata": {"name": "control"}, "rules": [each.node for each in given]})
+        double.create("rolebindings", space, {"metadata": {"name": "control"}, "subjects": [subject],
+                                              "roleRef": {"kind": "Role", "name": "control"}})  # fmt: skip
+    cluster = [each.node for each in permissions.in_the_cluster(kinds)]
+    double.create("clusterroles", "", {"metadata": {"name": "control"}, "rules": cluster})
+    double.create("clusterrolebindings", "", {"metadata": {"name": "control"}, "subjects": [subject],
+                                              "roleRef": {"kind": "ClusterRole", "name": "control"}})  # fmt: skip
+    return double.token(HOME, "control")
+
+
+def run(story: Callable[[Connection, Double], Awaitable[None]], namespaces: tuple[str, ...] = ()) -> None:
+    async def main(double: Double) -> None:
+        config = KubeConfig.from_dict(double.kubeconfig(installed(double))).get()
+        assert config is not None
+        async with Connection(config, namespaces=namespaces) as api:
+            await story(api, double)
+
+    with Double() as double:
+        asyncio.run(main(double))
+
+
+def kept(struct: Any, **spec: Any) -> Any:
+    fields = {"spec": {"name": "a", "namespace": "team"} | spec, "created_unix_ms": 1, "updated_unix_ms": 1}
+    return msgspec.convert(fields, struct)
+
+
+def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
+    async def story(api: Connection, double: Double) -> None:
+        store, secrets, tenancy = KubernetesStore(api, HOME), KubernetesSecrets(api, HOME), KubernetesTenancy(api, HOME)
+        routes, triggers, flows = KubernetesRoutes(api, HOME), KubernetesTriggers(api, HOME), KubernetesFlows(api)
+        key = parse_function_key("hello.team")
+        spec = FunctionSpec(name="hello", namespace="team", bundle=DIGEST)
+        await store.open()
+        await tenancy.put_namespace(Namespace(name=TEAM))
+        await tenancy.put_namespace(Namespace(name=TEAM, labels={"a": "b"}))
+        for number in (1, 2):
+            revision = Revision(number=number, spec=spec, created_unix_ms=1)
+            await store.put(Function(key=key, revision=revision, created_unix_ms=1, replicas=number))
+        await store.pin(key, 2, "a@b")
+        assert await store.pinned(key, 2) == "a@b"
+        for _ in range(2):
+            await store.save_totals({"hello.team": 1}, ["x"])
+        assert await store.totals() == {"hello.team": 1}
+        assert [each.key for each in await store.all()] == [key]
+        assert (await store.served(key), await store.bundles()) == ({1, 2}, {DIGEST})
+        for content in (b"1", b"2"):
+            await secrets.put(TEAM, "pass", content, mode="upsert", unix_ms=1)
+        assert [each.name for each in await secrets.all()] == ["pass"]
+        assert (await secrets.contents(TEAM, ["pass"]))["pass"].data == b"2"
+        await secrets.delete(TEAM, "pass")
+        token = Token(id="a" * 12, namespace=TEAM, role="deploy", created_unix_ms=1, hash=b"x")
+        for _ in range(2):
+            await tenancy.put_token(token)
+        assert await tenancy.tokens() == [token]
+        await tenancy.delete_token(token.id)
+        await tenancy.put_token(token)
+        await tenancy.claim_bundle(TEAM, DIGEST)
+        built = BuiltImage(image="a", bundle=DIGEST, runtime="python", lang="python")
+        for number in range(2):
+            await tenancy.put_built(TEAM, msgspec.structs.replace(built, built_unix_ms=number))
+        for _ in range(2):
+            await routes.put_route(kept(Route, targets=[{"function": "hello"}]))
+            await routes.put_grant(HostGrant(host="a.b", namespace=TEAM))
+            await triggers.put_trigger(kept(Trigger, source={"kind": "event"}))
+            await triggers.follow(5)
+            await flows.put_flow(kept(Flow, steps=[{"do": "set", "name": "a", "value": "a"}]))
+        assert [len(await each()) for each in (routes.routes, triggers.triggers, flows.flows, routes.grants)] == [1] * 4
+        await routes.delete_grant(HostGrant(host="a.b", namespace=TEAM))
+        await routes.delete_route(TEAM, "a")
+        await triggers.delete_trigger(TEAM, "a")
+        await flows.delete_flow(TEAM, "a")
+        await store.delete(key)
+        await tenancy.delete_namespace(TEAM)
+        assert await tenancy.tokens() == []
+        await store.collect(0.0)
+        await store.collect(LEFTOVER_S)
+        lease = Lease(api, HOME, LEASE, "me")
+        assert await lease.contend()
+        assert await lease.contend()
+        await lease.release()
+        assert double.objects("namespaces")
+
+    run(story)
+
+
+def test_wishes_come_from_all_namespaces_that_are_dayflys_and_no_other() -> None:
+    async def story(api: Connection, double: Double) -> None:
+        for space in ("foreign", *SPACES):
+            double.create("functions", space, {"metadata": {"name": "f"}, "spec": {"image": "a/b:1"}})
+        async with aclosing(Wishes(api).follow()) as wishes:
+            found = [await asyncio.wait_for(anext(wishes), 60) for _ in SPACES]
+        assert sorted(each.key.namespace for each in found) == sorted(SPACES)
+
+    run(story, SPACES)
+
+
+def test_a_namespace_that_was_made_goes_again_and_one_that_was_there_stays() -> None:
+    async def story(api: Connection, double: Double) -> None:
+        tenancy = KubernetesTenancy(api, HOME)
+        for name in ("new", "team"):
+            await tenancy.put_namespace(Namespace(name=NamespaceName(name)))
+            assert double.object("namespaces", "", name)
+            await tenancy.delete_namespace(NamespaceName(name))
+            assert (double.object("namespaces", "", name) is not None) == (name == "team")
+
+    run(story)
+
+
+def test_what_was_not_given_is_told_with_what_to_do() -> None:
+    async def story(api: Connection, _double: Double) -> None:
+        with pytest.raises(Forbidden) as caught:
+            await KubernetesTenancy(api, HOME).put_namespace(Namespace(name=NamespaceName("new")))
+        assert "functions.namespaces" in caught.value.hint
+        with pytest.raises(NotAllowed, match='cannot get resource "pods"'):
+            await api.get(POD, "pod", "foreign")
+
+    run(story, SPACES)
