@@ -57,6 +57,12 @@ class Daemon:
         """Whether the daemon is the tests' own, which they may kill."""
         return not os.environ.get("DAYFLY_TEST_ENGINE")
 
+    @property
+    def pid(self) -> int:
+        """The process of the tests' own daemon."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the daemon, unless the engine is somebody else's."""
         if not self.is_ours:
@@ -69,6 +75,7 @@ class Daemon:
         argv = ["unshare", "--net", "dockerd", "--data-root", str(self.folder / "data"), "--iptables=false"]
         argv += ["--exec-root", str(self.folder / "exec"), "--pidfile", str(self.folder / "pid")]
         argv += ["--host", f"unix://{self.socket}", "--containerd", str(self._containerd_socket)]
+        argv += ["--max-download-attempts", "1"]  # five by default, up to twenty seconds apart
         self._process = self._spawn(argv)
         give_up = time.monotonic() + START_S
         while not self.answers():

@@ -1,8 +1,10 @@
 """A function's life by the command line: deployed, called, listed, scaled, read about and removed."""
 
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.system.driver import Platform, eventually
 
@@ -86,6 +88,24 @@ def handle(event, context):
         pass
     return "done"
 """
+
+
+def test_a_scraper_that_reads_nothing_holds_nobody_up(shared_platform: Platform, scratch: Path) -> None:
+    shared_platform.deploy_function(scratch / "on", "def handle(event, context):\n    return 'on'\n")
+    token = (shared_platform.data_dir / "run" / "token").read_text().strip()
+    address = urlsplit(shared_platform.status()["metrics_url"])
+    request = f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    with socket.socket() as stuck:
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stuck.settimeout(60)
+        stuck.connect((address.hostname, address.port))
+        stuck.sendall(request * 300)
+        assert stuck.recv(8, socket.MSG_PEEK) == b"HTTP/1.1"
+        for _ in range(5):
+            assert shared_platform.ask("POST", "/function/on").body == b"on"
+            headers = {"Authorization": f"Bearer {token}"}
+            page = shared_platform.ask("GET", "/metrics", listener="metrics_url", headers=headers)
+            assert (page.status, b"gateway_function_invocation_total" in page.body) == (200, True)
 
 
 def test_what_a_function_uses_is_in_describe_in_top_and_in_the_metrics(

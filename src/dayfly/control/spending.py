@@ -10,7 +10,6 @@ the functions of a namespace share a budget, more calls than that may begin in t
 
 import asyncio
 import logging
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from datetime import UTC, datetime
 from dayfly.control.clock import Clock, Timer
 from dayfly.control.ports import Meter, Table
 from dayfly.control.spent import Spent
-from dayfly.decide.budget import Verdict, Warned, bounds, judge, state_of
+from dayfly.decide.budget import Verdict, Warned, bounds, judge, state_of, turn
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
 from dayfly.model.budget import PERIODS, PREFIX, Budget, BudgetStatus, Period, Used
@@ -229,8 +228,8 @@ class Spending:
             lambda period: self._sums[key.namespace].of(period, now), unix_ms=now,
             under_way=self._meter.inflight(key) + self._meter.waiting(key),
         )  # fmt: skip
-        turn = zlib.crc32("|".join((own.text, shared.text, *(str(bounds(each, now)) for each in PERIODS))).encode())
-        before, machine.allowed = machine.allowed, _allowed(key, verdict, turn) if verdict is not None else None
+        turns = turn(now, own, shared), turn(now, shared)
+        before, machine.allowed = machine.allowed, _allowed(key, verdict, *turns) if verdict is not None else None
         if _gist(before) != _gist(machine.allowed):
             self._table.changed(entry(machine))
 
@@ -277,7 +276,7 @@ def _gist(allowed: Allowed | None) -> tuple[object, ...]:
     return () if allowed is None else (allowed.is_open, allowed.turn)
 
 
-def _allowed(key: FunctionKey, verdict: Verdict, turn: int) -> Allowed:
+def _allowed(key: FunctionKey, verdict: Verdict, all_turn: int, shared_turn: int) -> Allowed:
     allowance, until_s = verdict.allowance, verdict.until_unix_ms // 1000
     amount, _, period = allowance.text.partition("/")
     what = allowance.measure.replace("cpu_", "CPU-").replace("gib_", "GiB-")
@@ -294,5 +293,5 @@ def _allowed(key: FunctionKey, verdict: Verdict, turn: int) -> Allowed:
         if verdict.of_namespace
         else f"Whoever deploys it can raise it: `dayfly budget set {key.name} {example}`."
     )
-    left = -1 if verdict.calls_left is None else verdict.calls_left
-    return Allowed(verdict.is_open, left, turn, until_s, detail, hint)
+    left, shared_left = (-1 if each is None else each for each in (verdict.calls_left, verdict.shared_left))
+    return Allowed(verdict.is_open, left, all_turn, until_s, detail, hint, shared_left, shared_turn)

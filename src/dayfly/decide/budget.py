@@ -5,12 +5,13 @@ up, until its period ends or it is raised. A warning is told once for each allow
 raised begins anew.
 """
 
+import zlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from dayfly.model.budget import Allowance, Budget, Period, State, Used
+from dayfly.model.budget import PERIODS, Allowance, Budget, Period, State, Used
 
 THRESHOLDS: tuple[tuple[float, State], ...] = ((1.0, "used up"), (0.9, "over 90 %"), (0.75, "over 75 %"))
 
@@ -32,6 +33,8 @@ class Verdict(msgspec.Struct, frozen=True):
     is_open: bool
     calls_left: int | None
     """Calls that may still begin; None when no budget counts them."""
+    shared_left: int | None
+    """The same by the namespace's budget alone."""
 
 
 def bounds(period: Period, unix_ms: int) -> Bounds:
@@ -43,6 +46,12 @@ def bounds(period: Period, unix_ms: int) -> Bounds:
     else:
         after = day + timedelta(days=1)
     return Bounds(round(day.timestamp() * 1000), round(after.timestamp() * 1000))
+
+
+def turn(unix_ms: int, *budgets: Budget) -> int:
+    """Return a number that is another for other budgets, and in another day or month."""
+    periods = (str(bounds(each, unix_ms)) for each in PERIODS)
+    return zlib.crc32("|".join((*(each.text for each in budgets), *periods)).encode())
 
 
 def state_of(allowance: Allowance, used: Used) -> State:
@@ -76,13 +85,15 @@ def judge(
         allowance, _, of_namespace = max(spent, key=lambda item: ends[item[0].period])
     else:
         allowance, _, of_namespace = max(bound, key=lambda item: item[1].of(item[0].measure) / item[0].amount)
-    left = [int(each.amount) - used.calls - under_way for each, used, _ in bound if each.measure == "calls"]
+    calls = [(int(each.amount) - used.calls - under_way, of) for each, used, of in bound if each.measure == "calls"]
+    left, shared_left = [left for left, _ in calls], [left for left, of_namespace in calls if of_namespace]
     return Verdict(
         allowance,
         of_namespace,
         ends[allowance.period],
         is_open=not spent,
         calls_left=max(0, min(left)) if left else None,
+        shared_left=max(0, min(shared_left)) if shared_left else None,
     )
 
 

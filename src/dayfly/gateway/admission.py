@@ -14,7 +14,7 @@ the other endpoints, which is what a call waits for and what the control plane i
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dayfly.gateway.metering import Meters, Tally
 from dayfly.gateway.split import Split
@@ -50,14 +50,32 @@ class Seat:
         """What counts the calls of its revision while a canary runs."""
 
 
+class _Bound(NamedTuple):
+    """How many calls may have begun, within a turn."""
+
+    last: int
+    turn: int
+
+    def after(self, started: int, left: int, turn: int) -> "_Bound":
+        """Return it as the control plane has it now. Within a turn our own count is ahead of what that has heard."""
+        if left < 0:
+            return _NO_BOUND
+        return _Bound(min(self.last, started + left) if turn == self.turn else started + left, turn)
+
+
+_NO_BOUND = _Bound(_UNLIMITED, -1)
+_NO_BUDGET = Allowed(True, -1, -1, 0, "", "")
+
+
 class Lane:
     """One function: its entry, its seats and the calls that wait."""
 
     __slots__ = (
-        "_allowed_turn",
+        "_bound",
         "_make_pool",
         "_most_depth",
         "_seat_by_address",
+        "_shared_bound",
         "_split",
         "_turn",
         "entry",
@@ -82,7 +100,7 @@ class Lane:
         """How deep a call of it may be."""
         self.last = _UNLIMITED
         """How many calls its meter may have begun before the next is refused, as budgets have it."""
-        self._allowed_turn: int | None = None
+        self._bound = self._shared_bound = _NO_BOUND
         self.seats: list[Seat] = []
         """Endpoints that may be used now, the canary's left out."""
         self.waiting: OrderedDict[Waiting, None] = OrderedDict()
@@ -222,13 +240,11 @@ class Lane:
             seat.pool.trim()
 
     def _allow(self, allowed: Allowed | None) -> None:
-        """Bound the calls that may begin. Within a turn our own count is ahead of what the control plane has heard."""
-        if allowed is None or (allowed.is_open and allowed.calls_left < 0):
-            self.last, self._allowed_turn = _UNLIMITED, None
-            return
-        last = self.meter.started + allowed.calls_left if allowed.is_open else 0
-        self.last = min(self.last, last) if allowed.turn == self._allowed_turn else last
-        self._allowed_turn = allowed.turn
+        """Bound the calls that may begin, by all budgets and by the namespace's alone."""
+        allowed, started = allowed or _NO_BUDGET, self.meter.started
+        self._bound = self._bound.after(started, allowed.calls_left, allowed.turn)
+        self._shared_bound = self._shared_bound.after(started, allowed.shared_left, allowed.shared_turn)
+        self.last = min(self._bound.last, self._shared_bound.last) if allowed.is_open else 0
 
     def _arrange(self) -> None:
         """Put every seat on its side, and count by revision while there are two sides."""

@@ -49,6 +49,10 @@ class Allowed(msgspec.Struct, frozen=True, array_like=True):
     detail: str
     """What is said to callers once nothing is left."""
     hint: str
+    shared_left: int = -1
+    """How many of `calls_left` the namespace's budget alone would leave; negative when it counts no calls."""
+    shared_turn: int = 0
+    """As `turn`, of the namespace's budget alone: what a function's owner writes must not begin its count anew."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,8 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.engine import base
+from tests.engine.registry import Registry
+from tests.unit.oci.making import tar_of
 
-from dayfly.model.errors import Unavailable
+from dayfly.model.errors import BuildFailed, Unavailable
+from dayfly.providers.docker import images
 from dayfly.providers.log_rate import BURST_S, LINE_BYTES
 
 STAGES = ("docker",)
@@ -159,6 +163,68 @@ def test_an_image_that_is_not_there_or_cannot_run_says_so(stage: Any) -> None:
             assert (no_program.reason, "/no/such/program" in no_program.detail) == ("start_failed", True), no_program
 
     asyncio.run(main())
+
+
+@pytest.fixture
+def registry(stage: Any) -> Iterator[Registry]:
+    """A registry that the engine can reach."""
+    if not stage.daemon.is_ours:
+        pytest.skip("this engine is not the tests' own: its network is not theirs to be in")
+    made = Registry(stage.daemon)
+    yield made
+    made.close()
+
+
+def test_a_registry_that_fails_is_told_and_what_runs_goes_on(
+    stage: Any, ask: Any, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "QUIET_S", 2.0)
+    name = registry.put("runs", base.archive(), ["/bin/python3", "/watchdog.py"], ["PYTHONHOME=/"])
+    other = registry.put("other", tar_of({"large": bytes(1_000_000)}))
+
+    def kept() -> list[str]:
+        return sorted(stage.daemon.run("images", "--all", "--format", "{{.Repository}} {{.ID}}").splitlines())
+
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            pinned = await provider.pin(name, "")
+            assert pinned.startswith(f"{registry.host}/runs@sha256:")
+            order = stage.order(HELLO, image=pinned)
+            await provider.start(order)
+            address = (await audience.ready(order.replica)).address
+            before, containers = kept(), stage.daemon.containers()
+
+            async def fails(*words: str) -> None:
+                pull = asyncio.create_task(provider.pin(other, ""))
+                answers = 0
+                while not pull.done() or not answers:
+                    assert (await ask(address, b"you")).body == b"hello you"
+                    answers += 1
+                with pytest.raises(BuildFailed) as failed:
+                    await pull
+                for word in (f"the image {other} cannot be pulled", registry.host, *words):
+                    assert word in str(failed.value), failed.value
+                assert (kept(), stage.daemon.containers()) == (before, containers)
+
+            registry.mode = "hangs"
+            await fails("nothing more has come from the registry", "for 2 s")
+            registry.mode = "cuts"
+            await fails("EOF")
+            registry.close()
+            await fails("connection refused")
+        # The control plane is another now; the registry stays away.
+        async with stage.opened() as (provider, audience):
+            assert [found.order.replica for found in await provider.recover()] == [order.replica]
+            assert (await ask(address, b"you")).body == b"hello you"
+            assert await provider.pin(name, pinned) == pinned
+            again = stage.again(order)
+            await provider.start(again)
+            assert (await ask((await audience.ready(again.replica)).address, b"you")).body == b"hello you"
+
+    try:
+        asyncio.run(main())
+    finally:
+        stage.daemon.docker("rmi", "--force", name, check=False)
 
 
 def test_memory_and_processes_are_limited_and_a_full_tmp_is_no_death(stage: Any, ask: Any) -> None:

@@ -138,6 +138,39 @@ def test_a_namespaces_budget_stops_all_its_functions(play: Play) -> None:
     play(story)
 
 
+def test_a_function_s_own_budget_begins_its_own_count_anew_and_not_the_namespace_s(play: Play) -> None:
+    async def story(rig: Rig) -> None:
+        gateway = await rig.gateway()
+        key = await rig.deployed("one", namespace="team-a", annotations={CALLS: "2/day"})
+        await rig.plane.namespaces.update(key.namespace, NamespaceChange(annotations={CALLS: "3/month"}))
+
+        async def changes(before: int, what: str) -> Allowed:
+            def other() -> bool:
+                found = allowed(gateway, "one.team-a")
+                return found is not None and found.turn != before
+
+            await until(other, what)
+            found = allowed(gateway, "one.team-a")
+            assert found is not None
+            return found
+
+        none_shared = await changes(0, "its own budget is heard of")
+        rig.clock.advance(1)
+        first = await changes(none_shared.turn, "the namespace's is heard of")
+        assert (none_shared.shared_left, first.calls_left, first.shared_left) == (-1, 2, 3)
+        spec = make_spec("one", namespace="team-a", annotations={CALLS: "9/day"})
+        await rig.plane.deploy(spec, mode="update")
+        own = await changes(first.turn, "the function's change is heard of")
+        assert (own.calls_left, own.shared_left, own.shared_turn) == (3, 3, first.shared_turn)
+        await rig.plane.namespaces.update(key.namespace, NamespaceChange(annotations={CALLS: "5/month"}))
+        rig.clock.advance(1)
+        raised = await changes(own.turn, "the namespace's change is heard of")
+        assert raised.shared_turn != own.shared_turn
+        assert raised.shared_left == 5
+
+    play(story)
+
+
 def test_processor_time_and_memory_are_looked_at(play: Play) -> None:
     async def story(rig: Rig) -> None:
         gateway = await rig.gateway()

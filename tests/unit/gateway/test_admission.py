@@ -231,3 +231,33 @@ def test_a_budget_bounds_the_calls_that_may_begin() -> None:
     assert of.last == 3
     of.update(Entry(name="a", namespace="ns"))
     assert of.last > 1 << 60
+
+
+def test_a_function_s_owner_cannot_begin_the_namespace_s_count_anew() -> None:
+    def told(turn: int, *, shared_turn: int = 1, is_open: bool = True) -> Entry:
+        """What a control plane says that has heard of no call yet: of eight in the namespace's budget all are left."""
+        left = 0 if not is_open else 8
+        return Entry(name="a", namespace="ns", allowed=Allowed(is_open, left, turn, 0, "", "", left, shared_turn))
+
+    of = lane(told(1))
+    of.meter.started = 8
+    for turn in range(2, 12):
+        of.update(told(turn))
+        assert of.last == 8, "another budget of the function's own leaves the namespace's as it is"
+    of.update(told(12, is_open=False))
+    assert of.last == 0
+    of.update(told(13))
+    assert of.last == 8
+    of.update(told(14, shared_turn=2))
+    assert of.last == 16, "the namespace's budget was raised, or its next period has begun"
+
+
+def test_a_word_that_shuts_is_no_count() -> None:
+    def told(calls: int, *, is_open: bool) -> Entry:
+        return Entry(name="a", namespace="ns", allowed=Allowed(is_open, calls, 1, 0, "", ""))
+
+    of = lane(told(9, is_open=True))
+    of.update(told(9, is_open=False))
+    assert of.last == 0
+    of.update(told(9, is_open=True))
+    assert of.last == 9, "a control plane that lost sight of processor time opens again"

@@ -32,6 +32,10 @@ class Refusal(Exception):
         self.status = status
 
 
+class Silence(Unavailable):
+    """Nothing more came for as long as was waited."""
+
+
 class _Version(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """What the engine says of itself."""
 
@@ -128,6 +132,8 @@ class Engine:
     def _away(self) -> Iterator[None]:
         try:
             yield
+        except self._http.ReadTimeout as error:
+            raise Silence(f"the container engine at {self.path} does not answer: it has said nothing more") from error
         except self._http.HTTPError as error:
             what = str(error) or type(error).__name__
             raise Unavailable(f"the container engine at {self.path} does not answer: {what}") from error

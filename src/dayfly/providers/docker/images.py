@@ -10,13 +10,14 @@ import logging
 import os
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from dayfly.model.errors import BuildFailed, ConfigError
 from dayfly.model.image import HUB, ImageName, parse_image
 from dayfly.providers.docker import logins
-from dayfly.providers.docker.engine import QUIET_S, Engine, Refusal, part
+from dayfly.providers.docker.engine import QUIET_S, Engine, Refusal, Silence, part
 
 _log = logging.getLogger("dayfly.providers.docker")
 
@@ -51,7 +52,7 @@ class Pins:
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._environ = environ
-        self._pulls: dict[str, asyncio.Lock] = {}
+        self._pulls: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def pin(self, engine: Engine, name: str, pinned: str) -> str:
         """Return the image that `name` means as one that will not change: `pinned` when that was found out before.
@@ -84,7 +85,6 @@ class Pins:
             if await find(engine, wanted) is None:
                 _log.info("pulling the image %s", wanted)
                 await _stream_pull(engine, parsed, name, await self._login(wanted, name))
-        self._pulls.pop(wanted, None)
 
     async def _login(self, wanted: str, name: str) -> dict[str, str]:
         try:
@@ -103,6 +103,9 @@ async def _stream_pull(engine: Engine, wanted: ImageName, name: str, headers: di
                 last = (last + piece)[-8_192:]
     except Refusal as refusal:
         raise BuildFailed(f"the image {name} cannot be pulled: {refusal}", hint=_hint(wanted, headers)) from refusal
+    except Silence as silence:  # the engine itself waits for a registry without end
+        told = f"nothing more has come from the registry {wanted.registry} for {QUIET_S:g} s"
+        raise BuildFailed(f"the image {name} cannot be pulled: {told}") from silence
     if failure := _failure(last):
         raise BuildFailed(f"the image {name} cannot be pulled: {failure}", hint=_hint(wanted, headers))
 

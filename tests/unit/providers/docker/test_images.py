@@ -11,6 +11,7 @@ import pytest
 from tests.unit.providers.docker.scripted import Asked, Said, ScriptedEngine, run, scripted
 
 from dayfly.model.errors import BuildFailed
+from dayfly.providers.docker import images
 from dayfly.providers.docker.engine import Engine
 from dayfly.providers.docker.images import Image, Pins, find
 
@@ -131,6 +132,24 @@ def test_a_pull_that_fails_says_why_and_whether_a_login_was_presented(how: str, 
         assert json.loads(base64.urlsafe_b64decode(header))["password"] == "secret"
 
     play(scenario, {"HOME": "/nowhere", "DOCKER_CONFIG": str(tmp_path)})
+
+
+def test_a_pull_that_falls_silent_says_whose_silence_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "QUIET_S", 0.1)
+    over = asyncio.Event()
+
+    async def says_no_more(_writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+
+    async def scenario(registry: Registry, pins: Pins, engine: Engine) -> None:
+        registry.stub.answers["POST /images/create"] = Said(200, b'{"status":"Pulling"}\r\n', says_no_more)
+        try:
+            with pytest.raises(BuildFailed, match=r"from the registry ghcr\.io for 0\.1 s"):
+                await pins.pin(engine, "ghcr.io/x/y:1", "")
+        finally:
+            over.set()
+
+    play(scenario)
 
 
 def test_an_image_says_who_it_is() -> None:
