@@ -422,7 +422,9 @@ def test_a_container_that_somebody_removed_is_lost(stage: Any) -> None:
     asyncio.run(main())
 
 
-def test_calls_go_on_while_the_engine_is_away_and_what_ended_with_it_is_told(stage: Any, ask: Any) -> None:
+def test_calls_go_on_while_the_engine_is_away_and_what_ended_with_it_is_told(
+    stage: Any, ask: Any, eventually: Any
+) -> None:
     if not stage.daemon.is_ours:
         pytest.skip("this engine is not the tests' own to be killed")
 
@@ -434,6 +436,7 @@ def test_calls_go_on_while_the_engine_is_away_and_what_ended_with_it_is_told(sta
             stage.daemon.stop(signal.SIGKILL)
             try:
                 assert (await ask(address, b"you")).body == b"hello you"
+                await eventually(lambda: not provider.state.is_up)
                 with pytest.raises(Unavailable, match="container engine"):
                     await provider.start(stage.again(order))
                 with pytest.raises(Unavailable, match="container engine"):
