@@ -21,7 +21,7 @@ import uvloop
 from dayfly.cluster.connection import Connection, from_service_account
 from dayfly.cluster.kinds import POD
 from dayfly.control.clock import SystemClock
-from dayfly.model.errors import DayflyError, Unavailable
+from dayfly.model.errors import DayflyError
 from dayfly.queue.objects import Objects
 from dayfly.queue.server import ACCESS
 from dayfly.server.background import Background
@@ -143,8 +143,8 @@ async def _queue(place: Place, told: asyncio.Event) -> AsyncIterator[None]:
                     await asyncio.shield(ending)
             except TimeoutError:
                 queue.kill()
-        elif not told.is_set():
-            raise Unavailable(f"the queue's process ended with code {queue.returncode}")
+        else:
+            _log.error("the queue's process ended with code %s, and so does this one", queue.returncode)
         await ending
 
 
