@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dayfly.providers.pod.wire import AGENT_PORT, FUNCTION_PORT
 from dayfly.server.cluster.install.choices import Node, as_text, is_set, when
 from dayfly.server.cluster.install.pods import (
     Part,
@@ -44,7 +45,6 @@ from dayfly.server.cluster.names import (
     TOKEN_KEY,
 )
 
-AGENT_PORT, FUNCTION_PORT = 8081, 8080
 _PYTHON = ["python3", "-P", "-m"]
 _GRACE_S = 90
 """How long a gateway has for the calls under way, in seconds."""
