@@ -18,10 +18,10 @@ import msgspec
 from dayfly.cluster.records import Condition
 from dayfly.control.plane import ControlPlane
 from dayfly.model.errors import DayflyError, NotFound, NotSupported
-from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
-from dayfly.model.namespace import NamespaceChange
+from dayfly.model.names import BundleDigest, FunctionKey
 from dayfly.model.status import FunctionStatus
 from dayfly.providers.kubernetes.marks import FUNCTION, NAMESPACE
+from dayfly.server.cluster.opening import Opening
 from dayfly.storage.kubernetes.conditions import READY
 from dayfly.storage.kubernetes.wishes import Wish, Wishes
 
@@ -36,9 +36,10 @@ _log = logging.getLogger("dayfly.server")
 class Wishing:
     """Has the plane do what objects say, and objects say what the plane has done."""
 
-    def __init__(self, wishes: Wishes, plane: ControlPlane) -> None:
+    def __init__(self, wishes: Wishes, plane: ControlPlane, opening: Opening) -> None:
         self._wishes = wishes
         self._plane = plane
+        self._opening = opening
         self._said: dict[FunctionKey, tuple[object, ...]] = {}
 
     async def run(self) -> None:
@@ -89,7 +90,7 @@ class Wishing:
                 "spec.archive: code is not fetched from elsewhere yet", hint="use spec.source, or the API"
             )
         if wish.spec is not None:
-            await self._open(key.namespace)
+            await self._opening.open(key.namespace)
             spec = wish.spec
             if wish.source:
                 data, digest = bundled(wish.source)
@@ -100,10 +101,6 @@ class Wishing:
             await plane.scale(key, wish.replicas)
         await self._wishes.settled(wish)
         _log.info("%s is as its object of generation %d wishes", key, wish.generation)
-
-    async def _open(self, namespace: NamespaceName) -> None:
-        if namespace not in self._plane.namespaces.names():
-            await self._plane.namespaces.create(namespace, NamespaceChange())
 
     async def _tell_all(self) -> None:
         keys = {function.key for function in self._plane.functions()}

@@ -22,7 +22,7 @@ from dayfly.model.names import FunctionKey
 from dayfly.model.rollout import Canary
 from dayfly.model.scaling import MAX_REPLICAS
 from dayfly.storage.kubernetes import function_objects as objects
-from dayfly.storage.kubernetes.conditions import READY, merged
+from dayfly.storage.kubernetes.conditions import READY, merged, reason_of
 from dayfly.storage.kubernetes.shelf import ATTEMPTS, overtaken
 
 PROGRESSING = "Progressing"
@@ -72,7 +72,7 @@ class Wishes:
     async def refused(self, wish: Wish, error: DayflyError) -> None:
         """Note that the wish cannot be carried out, and why; what was deployed before goes on."""
         hint = f" ({error.hint})" if error.hint else ""
-        news = Condition(type=PROGRESSING, status="False", reason=_reason(error), message=f"{error}{hint}")
+        news = Condition(type=PROGRESSING, status="False", reason=reason_of(error), message=f"{error}{hint}")
         ready = Condition(type=READY, status="False", reason=news.reason, message=news.message)
         await self._note(wish, None, news, ready)
 
@@ -173,7 +173,3 @@ def _checked(replicas: int | None) -> int | None:
     if replicas is not None and not 0 <= replicas <= MAX_REPLICAS:
         raise InvalidSpec(f"spec.replicas: {replicas} must be from 0 to {MAX_REPLICAS}")
     return replicas
-
-
-def _reason(error: DayflyError) -> str:
-    return "".join(part.capitalize() for part in error.code.split("_"))

@@ -7,12 +7,15 @@ from typing import Any, cast
 import pytest
 
 from dayfly.cluster.records import Archive
+from dayfly.control.namespaces import Namespaces
 from dayfly.control.plane import ControlPlane
 from dayfly.model.errors import Conflict, DayflyError, NotFound, StoreUnavailable
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import BundleDigest, FunctionKey, FunctionName, NamespaceName
 from dayfly.server.cluster import wishing
+from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.wishing import Wishing
+from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.wishes import Wish, Wishes
 
 SPACE = NamespaceName("team-a")
@@ -31,6 +34,9 @@ class Plane:
 
     def names(self) -> list[NamespaceName]:
         return self.known
+
+    async def follow(self, _name: NamespaceName, _read: object) -> None:
+        """There is no Tenant of anybody's."""
 
     async def create(self, name: NamespaceName, _change: object) -> None:
         self.known.append(name)
@@ -80,7 +86,8 @@ def carried_out(plane: Plane, *wishes: Wish, ends: int) -> list[str]:
 
     async def main() -> list[str]:
         told = Told(*wishes)
-        await Wishing(told, cast("ControlPlane", plane)).run()
+        opening = Opening(cast("Namespaces", plane), cast("KubernetesTenancy", plane))
+        await Wishing(told, cast("ControlPlane", plane), opening).run()
         async with asyncio.timeout(60):
             await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
         assert len(told.ends) == ends
