@@ -26,6 +26,7 @@ from dayfly.queue.objects import Objects
 from dayfly.queue.server import ACCESS
 from dayfly.server.background import Background, Job
 from dayfly.server.cluster import names
+from dayfly.server.cluster.archives import Archives
 from dayfly.server.cluster.ground import cluster_ground, stores_of
 from dayfly.server.cluster.health import Health
 from dayfly.server.cluster.opening import Opening
@@ -99,7 +100,7 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         stores = stores_of(api, pod.namespace)
         process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock, stores), clock)
         await process.start()
-        background = Background(*await _followers(api, stores, process))
+        background = Background(*await _followers(api, stores, process, place.settings.queue.callback_allow))
         passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), pod.server_tls())
         async with _queue(place, told):
             await passage.start(_ANYWHERE, names.PASSAGE_PORT)
@@ -119,12 +120,14 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         await asyncio.gather(connecting, return_exceptions=True)
 
 
-async def _followers(api: Connection, stores: Stores, process: ControlProcess) -> tuple[Job, ...]:
+async def _followers(
+    api: Connection, stores: Stores, process: ControlProcess, allow: tuple[str, ...]
+) -> tuple[Job, ...]:
     """Return what does as the cluster's objects say. Raises StoreUnavailable."""
     plane = process.plane
     opening = Opening(plane.namespaces, stores.tenancy)
     await opening.open_all(function.key.namespace for function in plane.functions())
-    wishing = Wishing(Wishes(api), plane, opening)
+    wishing = Wishing(Wishes(api), plane, opening, Archives(allow))
     parts = Parts(namespaces=plane.namespaces, routes=plane.routes, triggers=process.triggers, flows=process.flows)
     return wishing.run, wishing.tell, *jobs(api, stores, parts, opening)
 
