@@ -20,6 +20,7 @@ from dayfly.providers.kubernetes.house import Site
 from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.queue.objects import Objects
 from dayfly.server.cluster import names
+from dayfly.server.cluster.pinning import Pins
 from dayfly.server.cluster.place import Pod
 from dayfly.server.cluster.shared_blobs import SharedBlobs, SharedPreparation
 from dayfly.server.cluster.watched import Stores
@@ -48,6 +49,8 @@ async def cluster_ground(
     )
     state = KubernetesStore(api, pod.namespace)
     tokens = Tokens(stores.tenancy, key, clock)
+    site = await _site(pod, api)
+    pins = Pins(api, site.namespace, site.pool.pull_secrets)
     state_of_engine = EngineState(engine=ContainerEngine(name="Kubernetes", version="", socket=""))
     return Ground(
         state=state,
@@ -56,10 +59,10 @@ async def cluster_ground(
         routes=stores.routes,
         triggers=stores.triggers,
         flows=stores.flows,
-        provider=KubernetesProvider(lambda: Connection(from_service_account()), await _site(pod, api), key),
+        provider=KubernetesProvider(lambda: Connection(from_service_account()), site, key),
         blobs=blobs,
         bundles=bundles,
-        prepare=SharedPreparation(blobs, bundles, _as_written, state),
+        prepare=SharedPreparation(blobs, bundles, pins.pin, state),
         tokens=tokens,
         credentials=Credentials(
             place.data("credentials") / "admin.json",
@@ -87,11 +90,6 @@ _NO_DOCKERFILES = "a cluster carries out no Dockerfiles; build the image elsewhe
 
 def _no_engine() -> Engine:
     raise Unavailable(_NO_DOCKERFILES)
-
-
-async def _as_written(name: str, pinned: str) -> str:
-    """What a tag means is found by each node for itself; one with a digest means the same everywhere."""
-    return pinned or name
 
 
 async def _site(pod: Pod, api: Connection) -> Site:

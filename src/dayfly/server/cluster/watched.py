@@ -47,6 +47,8 @@ def jobs(api: Connection, stores: Stores, parts: Parts, opening: Opening) -> tup
             await read()
             raise InvalidSpec(f"a Tenant is named as the namespace that it is in: {key[0]}")
         await parts.namespaces.follow(key[0], read)
+        if key[0] not in parts.namespaces.names():
+            await stores.tenancy.forget(key[0])
 
     async def leave(_namespace: NamespaceName) -> None:
         """A Tenant opens its namespace itself."""

@@ -95,11 +95,9 @@ class KubernetesTenancy(TenancyStore):
     async def delete_namespace(self, name: NamespaceName) -> None:
         """Remove the namespace with its tokens and its claims to bundles. Raises NotFound, Conflict."""
         self.check_removable(name)
-        # The tokens first, and whether there is a Tenant or not: none may open a namespace of which a part is gone.
-        await self._api.delete_all(SECRET, self._home, labels=f"{TOKEN}=true,{SPACE}={name}")
-        await self._claims(name).clear()
-        await self._built(name).clear()
         try:
+            await self._api.get(TENANT, name, name)
+            await self.forget(name)
             await self._api.delete(TENANT, name, name)
         except NotFound as error:
             raise NotFound(f"there is no namespace {name}") from error
@@ -109,6 +107,13 @@ class KubernetesTenancy(TenancyStore):
                 await self._api.delete(NAMESPACE, name, uid=space["metadata"]["uid"])
         except (NotFound, Changed):
             return  # somebody else removed it
+
+    async def forget(self, name: NamespaceName) -> None:
+        """Remove what belongs to a namespace beside its Tenant: tokens, claims to bundles, what was built."""
+        # The tokens first: none may open a namespace of which a part is gone.
+        await self._api.delete_all(SECRET, self._home, labels=f"{TOKEN}=true,{SPACE}={name}")
+        await self._claims(name).clear()
+        await self._built(name).clear()
 
     async def tokens(self) -> list[Token]:
         """Return every token, ordered by id."""

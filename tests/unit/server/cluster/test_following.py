@@ -23,6 +23,7 @@ from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
 from dayfly.model.namespace import NamespaceChange
 from dayfly.model.reach import Reach
 from dayfly.model.route import HostGrant, RouteSpec, Target
+from dayfly.model.token import Token
 from dayfly.model.trigger import TriggerStanding
 from dayfly.server.background import Background
 from dayfly.server.cluster import following
@@ -223,8 +224,11 @@ def test_a_tenant_bounds_its_namespace_at_once(play: Play) -> None:
         key = await stage.deployed()
         stage.delete("tenants", "team")
         await stage.rig.until(lambda: known.get(TEAM).quota.functions is None)
+        token = Token(id="t" * 12, namespace=TEAM, role="deploy", note="", created_unix_ms=1, hash=b"x")
+        await stage.stores.tenancy.put_token(token)
         await stage.plane.remove(key)
         await stage.rig.until(lambda: "team" not in known.names())
+        await stage.rig.until(lambda: stage.double.objects("secrets") == [])
         with pytest.raises(NotFound):
             await stage.plane.deploy(make_spec("hello", namespace="team"), mode="upsert")
 
