@@ -6,7 +6,7 @@ OpenFaaS has one that does not; the library adds the figures of the process itse
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -79,8 +79,32 @@ def render(
     `rollouts` says how many ended, and how, since the control plane started. With an `installation` there are its own
     figures too, and this process's.
     """
-    functions = [_metered(meter, status) for status in statuses]
-    families = [
+    found = families(
+        meter,
+        statuses,
+        namespaces,
+        rollouts=rollouts,
+        installation=installation,
+        further=further,
+        figures=meter.figures,
+    )
+    text = "".join(line for family in found for line in family.lines())
+    return text.encode() + (generate_latest(_PROCESS) if installation is not None else b"")
+
+
+def families(
+    meter: Meter,
+    statuses: Iterable[FunctionStatus],
+    namespaces: Iterable[NamespaceStatus],
+    *,
+    rollouts: Mapping[tuple[FunctionKey, Verdict], int],
+    figures: Callable[[FunctionKey], Figures],
+    installation: Installation | None = None,
+    further: Iterable[Family] = (),
+) -> list[Family]:
+    """Return the same as data, without this process's own; `figures` says what was counted of a function."""
+    functions = [_metered(meter, status, figures) for status in statuses]
+    found = [
         *_openfaas(functions),
         *_ours(functions),
         *_rollouts(functions, rollouts),
@@ -88,9 +112,8 @@ def render(
         *further,
     ]
     if installation is not None:
-        families += _of_installation(installation)
-    text = "".join(line for family in families for line in family.lines())
-    return text.encode() + (generate_latest(_PROCESS) if installation is not None else b"")
+        found += _of_installation(installation)
+    return found
 
 
 def _of_installation(found: Installation) -> Iterator[Family]:
@@ -251,11 +274,9 @@ def _histogram(function: MeteredFunction) -> Iterator[Sample]:
         yield "_count", label, figures.calls
 
 
-def _metered(meter: Meter, status: FunctionStatus) -> MeteredFunction:
+def _metered(meter: Meter, status: FunctionStatus, figures: Callable[[FunctionKey], Figures]) -> MeteredFunction:
     key: FunctionKey = status.spec.key
-    return MeteredFunction(
-        {"function_name": str(key)}, status, meter.figures(key), meter.inflight(key), meter.waiting(key)
-    )
+    return MeteredFunction({"function_name": str(key)}, status, figures(key), meter.inflight(key), meter.waiting(key))
 
 
 def _number(value: float) -> str:

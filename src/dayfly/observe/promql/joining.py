@@ -93,10 +93,10 @@ def _refuse_twins(by_sign: dict[Labels, list[Column]], many: Sequence[Column], s
         for step in (at for at, is_met in enumerate(met) if is_met):
             there = [column for column in columns if column.values[step] is not None]
             if len(there) > 1:
+                twins = f"[{shown(there[1].labels)}, {shown(there[0].labels)}]"
                 raise QueryFailed(
-                    f"found duplicate series for the match group {shown(key)} on the {side} hand-side of the operation: "
-                    f"[{shown(there[1].labels)}, {shown(there[0].labels)}];many-to-many matching not allowed: matching "
-                    "labels must be unique on one side"
+                    f"found duplicate series for the match group {shown(key)} on the {side} hand-side of the operation:"
+                    f" {twins};many-to-many matching not allowed: matching labels must be unique on one side"
                 )
 
 
