@@ -19,6 +19,7 @@ from dayfly.model.namespace import NamespaceStatus
 from dayfly.model.status import FunctionStatus
 from dayfly.observe import metrics as prometheus
 from dayfly.observe.budget_metrics import of_budgets
+from dayfly.observe.family import Family
 from dayfly.observe.flow_metrics import of_flows
 from dayfly.observe.meter import Figures
 from dayfly.observe.queue_metrics import of_queue
@@ -66,7 +67,7 @@ def _installation(services: Services) -> prometheus.Installation:
     )
 
 
-async def everything(services: Services, figures: Callable[[FunctionKey], Figures]) -> list[prometheus.Family]:
+async def everything(services: Services, figures: Callable[[FunctionKey], Figures]) -> list[Family]:
     """Return all figures of functions that were ever called or have replicas, and of all else, for the history.
 
     What was counted is read in the same turn of the loop as it is returned.
@@ -122,7 +123,7 @@ def _further(
     figures: Callable[[FunctionKey], Figures],
     *,
     is_whole: bool,
-) -> Iterator[prometheus.Family]:
+) -> Iterator[Family]:
     flows = [each for name in names for each in services.flows.figures(name)]
     return itertools.chain(
         of_queue(queue, {str(status.spec.key) for status in functions}, is_whole=is_whole),

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dayfly.model.names import FunctionKey
 from dayfly.model.namespace import NamespaceStatus
 from dayfly.model.status import FunctionStatus
+from dayfly.observe.family import Family
 from dayfly.observe.meter import Figures
-from dayfly.observe.metrics import Family
 
 
 def of_budgets(

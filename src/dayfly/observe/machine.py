@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dayfly.model.machine import CpuUsage, DiskUsage, MachineUsage, MemoryUsage, NetworkUsage
-from dayfly.observe.metrics import Family
+from dayfly.observe.family import Family
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")

@@ -5,7 +5,6 @@ Series exist for functions that are deployed, and for nothing else: what callers
 OpenFaaS has one that does not; the library adds the figures of the process itself.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
@@ -21,27 +20,10 @@ from dayfly.model.rollout import Verdict
 from dayfly.model.sandbox import TIERS, Sandbox
 from dayfly.model.status import FunctionStatus
 from dayfly.model.table import LATENCY_BUCKETS_S
+from dayfly.observe.family import Family, Sample, number
 from dayfly.observe.meter import Figures, Meter
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-Sample = tuple[str, dict[str, str], float]
-"""What to add to the family's name, labels, value."""
-
-
-class Family(msgspec.Struct, frozen=True):
-    """One metric with all its samples."""
-
-    name: str
-    kind: str
-    text: str
-    samples: tuple[Sample, ...]
-
-    def lines(self) -> Iterator[str]:
-        """The family as Prometheus' text format 0.0.4 writes it."""
-        yield f"# HELP {self.name} {self.text}\n# TYPE {self.name} {self.kind}\n"
-        for suffix, labels, value in self.samples:
-            inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-            yield f"{self.name}{suffix}{{{inner}}} {_number(value)}\n"
 
 
 class MeteredFunction(msgspec.Struct, frozen=True):
@@ -269,7 +251,7 @@ def _histogram(function: MeteredFunction) -> Iterator[Sample]:
         below = 0
         for bound, calls in zip((*LATENCY_BUCKETS_S, float("inf")), figures.buckets, strict=True):
             below += calls
-            yield "_bucket", {**label, "le": _number(bound)}, below
+            yield "_bucket", {**label, "le": number(bound)}, below
         yield "_sum", label, figures.seconds
         yield "_count", label, figures.calls
 
@@ -277,17 +259,6 @@ def _histogram(function: MeteredFunction) -> Iterator[Sample]:
 def _metered(meter: Meter, status: FunctionStatus, figures: Callable[[FunctionKey], Figures]) -> MeteredFunction:
     key: FunctionKey = status.spec.key
     return MeteredFunction({"function_name": str(key)}, status, figures(key), meter.inflight(key), meter.waiting(key))
-
-
-def _number(value: float) -> str:
-    """Return a number as Go writes it, which is how other programs expect to find a bucket: `1`, not `1.0`."""
-    if math.isinf(value):
-        return "+Inf"
-    return str(int(value)) if value == int(value) else repr(value)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def _process_registry() -> CollectorRegistry:

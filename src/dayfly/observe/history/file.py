@@ -15,11 +15,11 @@ import msgspec
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.history import HistoryLimits
 from dayfly.model.table import FunctionLoad
+from dayfly.observe.family import Family
 from dayfly.observe.history import bounds
 from dayfly.observe.history.rolling import Moment, Point, changed, rolled
 from dayfly.observe.history.scrape import GatewayLife, Scrape, about, namespace_in, samples
 from dayfly.observe.history.tiers import TIERS
-from dayfly.observe.metrics import Family
 from dayfly.observe.promql.nodes import NAME
 from dayfly.observe.promql.series import Labels
 from dayfly.observe.side_file import SideFile

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from dayfly.model.table import FunctionLoad
-from dayfly.observe.metrics import Family
+from dayfly.observe.family import Family
 from dayfly.observe.promql.nodes import NAME
 from dayfly.observe.promql.series import Labels
 

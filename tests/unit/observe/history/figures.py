@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from dayfly.control.clock import ManualClock
 from dayfly.model.history import HistoryLimits
+from dayfly.observe.family import Family
 from dayfly.observe.history.queries import Answer
 from dayfly.observe.history.scrape import Group, Scrape
 from dayfly.observe.history.store import HistoryStore
-from dayfly.observe.metrics import Family
 
 BEGIN_MS = 1_700_006_400_000
 """Midnight, when all tiers begin a span."""
