@@ -22,6 +22,7 @@ from dayfly.api.services import InstanceInfo, Services
 from dayfly.control.clock import Clock, SystemClock
 from dayfly.control.plane import ControlPlane
 from dayfly.model.errors import DayflyError
+from dayfly.observe.audit import AuditLog
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.observe.records import RecordStore
@@ -38,6 +39,7 @@ from dayfly.server.flows import FlowParts
 from dayfly.server.ground import Ground
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
+from dayfly.server.platform_acts import tell_of_platform
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
@@ -55,6 +57,7 @@ class ControlProcess:
         self._ground = ground
         self._logs = LogStore(place.data("records") / "logs.db")
         self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
+        self._audit = AuditLog(place.data("records") / "audit.db", settings.audit, clock)
         self._meter = Meter(self._records.take)
         self._plane = ControlPlane(
             store=ground.state,
@@ -88,6 +91,7 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
+        tell_of_platform(self._audit, self._plane, self._events.triggers)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
         jobs = (*self._events.jobs, self._flows.engine.tidy)
         self._background = Background(*ground.jobs, self._calls.run, *jobs)
@@ -103,7 +107,7 @@ class ControlProcess:
 
     async def start(self) -> None:
         """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
-        await asyncio.gather(self._logs.open(), self._records.open())
+        await asyncio.gather(self._logs.open(), self._records.open(), self._audit.open())
         await self._plane.start()
         await self._flows.open()
         await self._events.start()
@@ -140,7 +144,7 @@ class ControlProcess:
         await self._flows.engine.close()
         self._queue.close()
         await self._ground.prepare.close()
-        await asyncio.gather(self._logs.close(), self._records.close())
+        await asyncio.gather(self._logs.close(), self._records.close(), self._audit.close())
 
     def _apps(self) -> Apps:
         info = InstanceInfo(
@@ -171,6 +175,7 @@ class ControlProcess:
             info=info,
             queue=self._queue,
             records=self._records,
+            audit=self._audit,
             build_log=self._ground.prepare.build_log,
             direct=self._calls,
         )
