@@ -21,8 +21,8 @@ from dayfly.api.services import Services
 from dayfly.model.access import OPEN, Access
 
 Method = Literal["GET", "POST", "PUT", "DELETE", "HEAD"]
-ErrorForm = Literal["problem", "plain"]
-"""problem: problem+json. plain: one line of text, as OpenFaaS's clients print it."""
+ErrorForm = Literal["problem", "plain", "prometheus"]
+"""problem: problem+json. plain: one line of text, as OpenFaaS's clients print it. prometheus: as Prometheus' API."""
 Handler = Callable[[Services, Request], Awaitable[Response]]
 _READING = ("GET", "HEAD")
 
@@ -67,8 +67,8 @@ class Route:
 
     @property
     def is_change(self) -> bool:
-        """Whether it is told of in the audit log. What may only call functions changes nothing that should be."""
-        return self.method not in _READING and self.access not in ("public", "invoke") and not self.is_call
+        """Whether it is told of in the audit log. Who may only look, or call, changes nothing that should be."""
+        return self.method not in _READING and self.access not in ("public", "look", "invoke") and not self.is_call
 
     @property
     def parameters(self) -> tuple[str, ...]:
