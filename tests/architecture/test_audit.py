@@ -18,8 +18,8 @@ NO_CHANGES = {
     "DELETE /v1/namespaces/{namespace}/flow-runs/{run}": "the end of a run, in that one's log",
     "DELETE /v1/calls/{call}": "the end of a call",
 }
-"""Requests by another method than GET that change nothing that should be. Those that may be sent without a credential, as
-the clone of the templates, and those of who may look, only read."""
+"""Requests by another method than GET that change nothing that should be. Those that may be sent without a credential,
+as the clone of the templates, and those of who may look, only read."""
 
 
 def test_handlers_are_called_by_what_tells_of_them_and_nowhere_else() -> None:
