@@ -114,9 +114,11 @@ class Exchange:
         head = self.head
         self.upstream = upstream
         upstream.begin(self, head.method)
-        first = self._encoded(self.early, self.complete) if head.length else b""
-        if upstream.write_parts(self.request_head(), first):
-            self.written = True
+        if not head.length:
+            self.written = upstream.write(self.request_head())
+        else:
+            self.written = upstream.write_parts(self.request_head(), self._encoded(self.early, self.complete))
+        if self.written:
             if not self.complete:
                 self._let_body_come(upstream)
         else:
@@ -195,6 +197,10 @@ class Exchange:
             self._done()
         elif not connection.writable and self.upstream is not None:
             self.upstream.pause()
+
+    def whole(self, answer: Answer, body: bytes) -> None:
+        """Write a counted answer that came in one piece; a subclass may know a shorter way."""
+        self.answered(answer, body, True)
 
     def answer(self, data: Data, complete: bool) -> None:
         """Pass more of the response's body on."""
