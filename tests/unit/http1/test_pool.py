@@ -31,7 +31,7 @@ class Caller:
     def switched(self, upstream: UpstreamConnection, rest: bytes) -> None:
         raise AssertionError(upstream, rest)
 
-    def whole(self, answer: Answer, body: bytes, /) -> None:
+    def whole(self, answer: object, body: bytes) -> None:
         raise AssertionError(answer, body)
 
     def answered(self, answer: object, first: object, complete: bool) -> None:
