@@ -27,6 +27,7 @@ from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
 from dayfly.model.engine import EngineState
 from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.machine import Machine
 from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.model.namespace import Namespace, NamespaceChange, NamespaceStatus
 from dayfly.model.rollout import Canary, Verdict
@@ -211,6 +212,14 @@ class DirectCalls(Protocol):
         ...
 
 
+class Machines(Protocol):
+    """Who knows the machine or the cluster."""
+
+    async def look(self) -> Machine:
+        """Return what it has and uses, and what runs there. Raises OSError where the kernel tells nothing."""
+        ...
+
+
 class InstanceInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The facts about this installation that do not change while it runs."""
 
@@ -251,5 +260,6 @@ class Services:
     queue: Queue = dataclasses.field(default_factory=NoQueue)
     records: Records = dataclasses.field(default_factory=NoRecords)
     history: History = dataclasses.field(default_factory=NoHistory)
+    machine: Machines | None = None
     build_log: BuildLog | None = None
     direct: DirectCalls | None = None

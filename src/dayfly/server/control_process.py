@@ -39,6 +39,7 @@ from dayfly.server.ground import Ground
 from dayfly.server.history import HistoryParts
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
+from dayfly.server.machine import MachineView
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
@@ -177,6 +178,7 @@ class ControlProcess:
             queue=self._queue,
             records=self._records,
             history=self._history.past,
+            machine=MachineView(self._history.machine, self._ground.provider, self._plane, self._plane.namespaces),
             build_log=self._ground.prepare.build_log,
             direct=self._calls,
         )
