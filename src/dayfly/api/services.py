@@ -70,8 +70,11 @@ class Plane(Protocol):
         """Return the function with exact counts. Raises NotFound."""
         ...
 
-    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
-        """Return the namespace's functions ordered by name; none for an unknown namespace."""
+    async def statuses(self, namespace: NamespaceName, *, lively: bool = False) -> list[FunctionStatus]:
+        """Return the namespace's functions ordered by name; none for an unknown namespace.
+
+        With `lively` those are left out that were never called and have no replica.
+        """
         ...
 
     def newest(self, key: FunctionKey) -> Revision:
