@@ -1,6 +1,6 @@
 """What history and records cost together: warm calls of a no-op on two platforms, one as it is by itself, one that
-keeps nothing, in turn. As in `records` the processor time for a call tells; loads are as long as figures are apart, so that
-each has one sampling in it.
+keeps nothing, in turn. As in `records` the processor time for a call tells; loads are as long as figures are apart, so
+that each has one sampling in it.
 """
 
 from bench.book import Lab

@@ -23,7 +23,7 @@ def measure(lab: Lab) -> None:
 
 
 def compare(lab: Lab, without: Mapping[str, str], what: str, *, seconds: float) -> None:
-    """Measure warm calls of a platform as it is and of one with these settings; `what` says what the first does more."""
+    """Measure warm calls of a platform as it is and of one with these settings; `what` is what the first does more."""
     with Dayfly(lab, lab.folder("on")) as on, Dayfly(lab, lab.folder("off"), without) as off:
         spent: dict[str, list[float]] = {"on": [], "off": []}
         sides: dict[str, Side] = {}
