@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from dayfly import __version__
+from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
 from dayfly.api.flowing import Flows, Runs
 from dayfly.api.queue import NoQueue, Queue
 from dayfly.api.records import NoRecords, Records
@@ -249,5 +250,7 @@ class Services:
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)
     records: Records = dataclasses.field(default_factory=NoRecords)
+    query: Queries = dataclasses.field(default_factory=NoQueries)
+    saved_queries: SavedQueries = dataclasses.field(default_factory=NoSavedQueries)
     build_log: BuildLog | None = None
     direct: DirectCalls | None = None

@@ -10,11 +10,12 @@ import msgspec
 
 from dayfly.model.names import NamespaceName
 
-Access = Literal["public", "signed", "known", "invoke", "deploy", "payloads", "admin"]
+Access = Literal["public", "signed", "known", "invoke", "deploy", "payloads", "query", "admin"]
 """public: anybody. signed: whoever signed the body, which the route itself checks; no credential opens it. known: who
 has a credential. invoke: who may call functions. deploy: functions and what belongs to them; looking at them takes less
-than changing them. payloads: what calls were sent, which takes more than looking. admin: who may hand out tokens."""
-Role = Literal["view", "invoke", "deploy", "admin"]
+than changing them. payloads: what calls were sent, which takes more than looking. query: questions about what
+is and was, which only read however they are asked. admin: who may hand out tokens."""
+Role = Literal["query", "view", "invoke", "deploy", "admin"]
 OPEN: frozenset[Access] = frozenset({"public", "signed"})
 """Those that are asked for no credential."""
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -22,6 +23,16 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _Extent = Literal["none", "read", "all"]
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 RIGHTS: dict[Role, dict[Access, _Extent]] = {
+    "query": {
+        "public": "all",
+        "signed": "none",
+        "known": "all",
+        "invoke": "none",
+        "deploy": "none",
+        "payloads": "none",
+        "query": "all",
+        "admin": "none",
+    },
     "view": {
         "public": "all",
         "signed": "none",
@@ -29,6 +40,7 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "invoke": "none",
         "deploy": "read",
         "payloads": "none",
+        "query": "all",
         "admin": "none",
     },
     "invoke": {
@@ -38,6 +50,7 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "invoke": "all",
         "deploy": "none",
         "payloads": "none",
+        "query": "none",
         "admin": "none",
     },
     "deploy": {
@@ -47,6 +60,7 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "invoke": "all",
         "deploy": "all",
         "payloads": "all",
+        "query": "all",
         "admin": "none",
     },
     "admin": {
@@ -56,6 +70,7 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "invoke": "all",
         "deploy": "all",
         "payloads": "all",
+        "query": "all",
         "admin": "all",
     },
 }

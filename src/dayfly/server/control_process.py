@@ -38,6 +38,7 @@ from dayfly.server.flows import FlowParts
 from dayfly.server.ground import Ground
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
+from dayfly.server.queries import QueryParts
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
@@ -88,6 +89,7 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
+        self._queries = QueryParts(place, ground.queries, self._plane, clock)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
         jobs = (*self._events.jobs, self._flows.engine.tidy)
         self._background = Background(*ground.jobs, self._calls.run, *jobs)
@@ -106,6 +108,7 @@ class ControlProcess:
         await asyncio.gather(self._logs.open(), self._records.open())
         await self._plane.start()
         await self._flows.open()
+        await self._queries.open()
         await self._events.start()
         self._background.start()
         await self._ground.tokens.open()
@@ -138,6 +141,7 @@ class ControlProcess:
     async def _close(self) -> None:
         await self._background.stop()
         await self._flows.engine.close()
+        await self._queries.saved.drain()
         self._queue.close()
         await self._ground.prepare.close()
         await asyncio.gather(self._logs.close(), self._records.close())
@@ -171,6 +175,8 @@ class ControlProcess:
             info=info,
             queue=self._queue,
             records=self._records,
+            query=self._queries.runner,
+            saved_queries=self._queries.saved,
             build_log=self._ground.prepare.build_log,
             direct=self._calls,
         )

@@ -26,6 +26,7 @@ from dayfly.server.ground import Ground
 from dayfly.server.wiring import Place
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.kubernetes.functions import KubernetesStore
+from dayfly.storage.kubernetes.queries import KubernetesQueries
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
@@ -53,6 +54,7 @@ async def cluster_ground(pod: Pod, place: Place, api: Connection, objects: Objec
         routes=KubernetesRoutes(api, pod.namespace),
         triggers=KubernetesTriggers(api, pod.namespace),
         flows=KubernetesFlows(api),
+        queries=KubernetesQueries(api, pod.namespace),
         provider=KubernetesProvider(lambda: Connection(from_service_account()), await _site(pod, api), key),
         blobs=blobs,
         bundles=bundles,
