@@ -115,7 +115,7 @@ def test_an_answer_ends_at_its_size_and_an_export_is_refused(tmp_path: Path, fil
         small = msgspec.structs.replace(EXPORT, answer_bytes=2**20)
         for form in ("csv", "ndjson", "xlsx", "parquet"):
             with pytest.raises(InvalidRequest, match="more than 1 MiB"):
-                await runner.run(many, form, small, namespace=TEAM, inventory={})  # type: ignore[arg-type]
+                await runner.run(many, form, small, namespace=TEAM, inventory={})
         with pytest.raises(InvalidRequest, match="more than 10 rows"):
             await runner.run(many, "csv", msgspec.structs.replace(EXPORT, rows=10), namespace=TEAM, inventory={})
 
