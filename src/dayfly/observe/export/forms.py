@@ -21,9 +21,9 @@ MEDIA_TYPES: dict[QueryFormat, str] = {
 def preload(form: str) -> None:
     """Load the library that a form needs. Raises ImportError without the extra `export`."""
     if form == "xlsx":
-        import xlsxwriter  # noqa: F401
+        import xlsxwriter  # noqa: F401 - only whether it is there
     if form == "parquet":
-        import pyarrow.parquet  # noqa: F401
+        import pyarrow.parquet  # noqa: F401 - only whether it is there
 
 
 def open_writer(form: str, path: Path, columns: Sequence[str], most: int, stack: ExitStack, *, raw: bool) -> Writer:
