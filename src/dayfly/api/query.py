@@ -45,7 +45,7 @@ class ExportQuery(msgspec.Struct, frozen=True):
 
 
 @routes.route(
-    "POST", "/v1/query", access="query", scope="visible", summary="Ask in SQL", request=QueryRequest,
+    "POST", "/v1/query", access="look", scope="visible", summary="Ask in SQL", request=QueryRequest,
     response=QueryAnswer,
 )  # fmt: skip
 async def query(services: Services, request: Request) -> Response:
@@ -58,7 +58,7 @@ async def query(services: Services, request: Request) -> Response:
 
 
 @routes.route(
-    "GET", "/v1/query/tables", access="query", scope="visible", summary="List the tables that can be asked",
+    "GET", "/v1/query/tables", access="look", scope="visible", summary="List the tables that can be asked",
     response=list[TableInfo],
 )  # fmt: skip
 async def tables(_services: Services, request: Request) -> Response:
@@ -67,7 +67,7 @@ async def tables(_services: Services, request: Request) -> Response:
 
 
 @routes.route(
-    "GET", "/v1/query/export", access="query", scope="visible", summary="Export what a query finds",
+    "GET", "/v1/query/export", access="look", scope="visible", summary="Export what a query finds",
     query=ExportQuery, media_type="application/octet-stream",
 )  # fmt: skip
 async def export(services: Services, request: Request) -> Response:

@@ -18,13 +18,13 @@ QUERY = QUERIES + "/{query}"
 routes = Routes()
 
 
-@routes.route("GET", QUERIES, access="query", scope="visible", summary="List saved queries", response=list[SavedQuery])
+@routes.route("GET", QUERIES, access="look", scope="visible", summary="List saved queries", response=list[SavedQuery])
 async def list_queries(services: Services, request: Request) -> Response:
     """Return those of the credential's namespace, or of the installation, and those that came with Dayfly."""
     return json_answer(services.saved_queries.listed(principal_of(request).namespace))
 
 
-@routes.route("GET", QUERY, access="query", scope="visible", summary="Describe a saved query", response=SavedQuery)
+@routes.route("GET", QUERY, access="look", scope="visible", summary="Describe a saved query", response=SavedQuery)
 async def get_query(services: Services, request: Request) -> Response:
     """Return the query."""
     return json_answer(services.saved_queries.get(principal_of(request).namespace, _name(request)))
@@ -49,7 +49,7 @@ async def remove_query(services: Services, request: Request) -> Response:
 
 
 @routes.route(
-    "GET", QUERY + "/export", access="query", scope="visible", summary="Export what a saved query finds",
+    "GET", QUERY + "/export", access="look", scope="visible", summary="Export what a saved query finds",
     query=ExportQuery, media_type="application/octet-stream",
 )  # fmt: skip
 async def export_query(services: Services, request: Request) -> Response:

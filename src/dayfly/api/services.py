@@ -15,6 +15,7 @@ import msgspec
 from dayfly import __version__
 from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
 from dayfly.api.flowing import Flows, Runs
+from dayfly.api.past import History, NoHistory
 from dayfly.api.queue import NoQueue, Queue
 from dayfly.api.records import NoRecords, Records
 from dayfly.api.routing import Routes
@@ -252,5 +253,6 @@ class Services:
     records: Records = dataclasses.field(default_factory=NoRecords)
     query: Queries = dataclasses.field(default_factory=NoQueries)
     saved_queries: SavedQueries = dataclasses.field(default_factory=NoSavedQueries)
+    history: History = dataclasses.field(default_factory=NoHistory)
     build_log: BuildLog | None = None
     direct: DirectCalls | None = None

@@ -10,11 +10,11 @@ import msgspec
 
 from dayfly.model.names import NamespaceName
 
-Access = Literal["public", "signed", "known", "invoke", "deploy", "payloads", "query", "admin"]
+Access = Literal["public", "signed", "known", "invoke", "look", "deploy", "payloads", "admin"]
 """public: anybody. signed: whoever signed the body, which the route itself checks; no credential opens it. known: who
-has a credential. invoke: who may call functions. deploy: functions and what belongs to them; looking at them takes less
-than changing them. payloads: what calls were sent, which takes more than looking. query: questions about what
-is and was, which only read however they are asked. admin: who may hand out tokens."""
+has a credential. invoke: who may call functions. look: who may ask about functions and what belongs to them, in
+queries that are too long for a GET too. deploy: functions and what belongs to them; looking at them takes less
+than changing them. payloads: what calls were sent, which takes more than looking. admin: who may hand out tokens."""
 Role = Literal["query", "view", "invoke", "deploy", "admin"]
 OPEN: frozenset[Access] = frozenset({"public", "signed"})
 """Those that are asked for no credential."""
@@ -28,9 +28,9 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "none",
+        "look": "all",
         "deploy": "none",
         "payloads": "none",
-        "query": "all",
         "admin": "none",
     },
     "view": {
@@ -38,9 +38,9 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "none",
+        "look": "all",
         "deploy": "read",
         "payloads": "none",
-        "query": "all",
         "admin": "none",
     },
     "invoke": {
@@ -48,9 +48,9 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "all",
+        "look": "none",
         "deploy": "none",
         "payloads": "none",
-        "query": "none",
         "admin": "none",
     },
     "deploy": {
@@ -58,9 +58,9 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "all",
+        "look": "all",
         "deploy": "all",
         "payloads": "all",
-        "query": "all",
         "admin": "none",
     },
     "admin": {
@@ -68,9 +68,9 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "all",
+        "look": "all",
         "deploy": "all",
         "payloads": "all",
-        "query": "all",
         "admin": "all",
     },
 }
