@@ -40,8 +40,8 @@ from dayfly.server.ground import Ground
 from dayfly.server.history import HistoryParts
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
-from dayfly.server.queries import QueryParts
 from dayfly.server.platform_acts import tell_of_platform
+from dayfly.server.queries import QueryParts
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
