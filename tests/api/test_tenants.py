@@ -41,6 +41,7 @@ from dayfly.model.log import LogLine
 from dayfly.model.names import NamespaceName, ReplicaId, parse_namespace
 from dayfly.model.namespace import NamespaceChange, Quota
 from dayfly.model.payload import CallPayload
+from dayfly.model.query import QueryRequest, SavedQuerySpec
 from dayfly.model.replay import ReplayOrder
 from dayfly.model.route import GrantRequest, HostGrant, RouteSpec, Target
 from dayfly.model.status import RollbackRequest, ScaleRequest
@@ -78,6 +79,8 @@ BODIES: dict[Any, dict[str, Any]] = {
     GrantRequest: {"namespace": MINE},
     FlowRequest: {"steps": [{"do": "call", "name": "hello", "function": "hello"}]},
     Judgement: {"approve": True},
+    QueryRequest: {"sql": "SELECT * FROM functions, revisions, replicas, triggers"},
+    SavedQuerySpec: {"sql": "SELECT 1", "note": "mine"},
     Rerun: {"from": "ask"},
     AlertMessage: {"alerts": [{"status": "firing", "labels": {"function_name": f"hello.{OTHER}"}}]},
 }
@@ -108,6 +111,7 @@ def asks(route: Route, method: str, token: str) -> Iterator[Ask]:
         path = path.replace("{digest}", DIGEST).replace("{token}", token).replace("{host}", HOST)
         path = path.replace("{icon}", "figlet.svg").replace("{call}", "call-of-other")
         path = path.replace("{run}", "run-of-other").replace("{event}", "paid").replace("{step}", "ask")
+        path = path.replace("{query}", "counts")
         query = [f"namespace={OTHER}"] if "query" in names else []
         if "query name" in names:
             query.append(f"name=hello.{OTHER}")
@@ -148,6 +152,11 @@ def trigger(namespace: NamespaceName) -> TriggerSpec:
     return TriggerSpec(name="hello", namespace=namespace, function="hello", source=EventSource(), filter=f"'{text}'")
 
 
+def counts(namespace: NamespaceName) -> SavedQuerySpec:
+    """Return a query to be saved."""
+    return SavedQuerySpec(sql="SELECT * FROM functions, triggers", note=MARK if namespace == OTHER else "mine")
+
+
 async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
     """Make both tenants, with the same names in both; return a credential of each role in the first."""
     await stage.namespaces.create(MINE, NamespaceChange(quota=Quota(functions=5)))
@@ -177,6 +186,8 @@ async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
         await stage.routes.put(spec)
         await plant_flow(stage, namespace)
         await stage.triggers.put(trigger(namespace))
+        await stage.services.saved_queries.put(namespace, "counts", counts(namespace))
+    await stage.services.saved_queries.put(None, "counts", counts(OTHER))
     return {
         role: {"authorization": f"Bearer {(await stage.tokens.issue(MINE, TokenRequest(role=role))).token}"}
         for role in ROLES
@@ -215,6 +226,8 @@ def belongings(stage: Stage) -> bytes:
             stage.services.flows.in_namespace(OTHER),
             [(run, stage.run_log._logs[run.id]) for run in stage.run_log._runs.values() if run.namespace == OTHER],
             stage.triggers.in_namespace(OTHER),
+            [each for each in stage.services.saved_queries.listed(OTHER) if not each.ready_made],
+            [each for each in stage.services.saved_queries.listed(None) if not each.ready_made],
             [str(function) for function, _ in stage.fired.firings if OTHER in function],
             [made for made in stage.direct.made if OTHER in made[0]],
         ]
@@ -274,6 +287,7 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                     await stage.deploy("hello", namespace=namespace)
                     await plant_flow(stage, namespace)
                     await stage.triggers.put(trigger(namespace))
+                await stage.services.saved_queries.put(None, "counts", counts(OTHER))
             assert not statuses & {401, 403}, (route.method, route.path)
             works = {200, 201, 202, 204, 307}
             # No canary is under way that could be promoted, nobody has the bundle, and both namespaces are there, full.
@@ -281,7 +295,7 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                 "POST /promote": 409, "HEAD /bundles/{digest}": 404, "DELETE /{token}": 404,
                 "POST /system/namespace/": 409, "POST /v1/namespaces/{namespace}": 409,
                 "DELETE /v1/namespaces/{namespace}": 409, "DELETE /system/namespace/{namespace}": 400,
-                "POST /rerun": 409,
+                "POST /rerun": 409, "GET /v1/query/export": 400,
             }  # fmt: skip
             ends = [
                 status
@@ -302,7 +316,7 @@ def test_in_its_own_namespace_a_token_may_what_its_role_may(play: Play, app: str
             path = route.path.replace("{namespace}", MINE).replace("{name}", "hello").replace("{digest}", BUNDLE)
             path = path.replace("{token}", "abcdefghijkl").replace("{host}", HOST)
             path = path.replace("{call}", "call-of-mine").replace("{run}", "run-of-mine")
-            path = path.replace("{event}", "paid").replace("{step}", "ask")
+            path = path.replace("{event}", "paid").replace("{step}", "ask").replace("{query}", "counts")
             answer = await stage.ask(
                 route.method,
                 f"{path}?name=hello",

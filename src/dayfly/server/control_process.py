@@ -44,6 +44,7 @@ from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
 from dayfly.server.machine import MachineView
 from dayfly.server.platform_acts import tell_of_platform
+from dayfly.server.queries import QueryParts
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
@@ -95,6 +96,7 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
+        self._queries = QueryParts(place, ground.queries, self._plane, clock)
         tell_of_platform(self._audit, self._plane, self._events.triggers)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
         self._history = HistoryParts(place, self._meter, clock, lambda: self._services)
@@ -129,6 +131,7 @@ class ControlProcess:
         await asyncio.gather(*(each.open() for each in kept))
         await self._plane.start()
         await self._flows.open()
+        await self._queries.open()
         await self._events.start()
         await self._ground.tokens.open()
         self._background.start()
@@ -161,6 +164,7 @@ class ControlProcess:
     async def _close(self) -> None:
         await self._background.stop()
         await self._flows.engine.close()
+        await self._queries.saved.drain()
         self._queue.close()
         await self._ground.prepare.close()
         kept = (self._logs, self._records, self._audit, self._history)
@@ -195,6 +199,8 @@ class ControlProcess:
             info=info,
             queue=self._queue,
             records=self._records,
+            query=self._queries.runner,
+            saved_queries=self._queries.saved,
             audit=self._audit,
             history=self._history.past,
             machine=MachineView(self._history.machine, self._ground.provider, self._plane, self._plane.namespaces),

@@ -19,6 +19,7 @@ from dayfly.server.background import Job
 from dayfly.server.preparation import Preparation
 from dayfly.storage.flows import FlowStore
 from dayfly.storage.port import StateStore
+from dayfly.storage.queries import QueryStore
 from dayfly.storage.routes import RouteStore
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.tenancy import TenancyStore
@@ -35,6 +36,7 @@ class Ground:
     routes: RouteStore
     triggers: TriggerStore
     flows: FlowStore
+    queries: QueryStore
     provider: Provider
     blobs: Blobs
     bundles: Prepare
