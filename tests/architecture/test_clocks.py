@@ -29,6 +29,7 @@ MAY_READ = {
     "providers/local/logs.py": "stamps of log lines",
     "runtimes/python/output.py": "stamps of log lines",
     "server/cluster/install/examining.py": "how long a certificate is still good",
+    "server/traces.py": "stamps of log lines",
     "storage/blobs.py": "how long ago a file was written",
     "storage/certificate.py": "from when to when a certificate is good",
 }
