@@ -63,7 +63,7 @@ export const SOURCES: Record<SourceKind, { label: string; about: string; fields:
   },
   s3: {
     label: "S3 bucket", about: "Objects that come into a bucket or go.",
-    fields: [text("endpoint", "Endpoint", "https://HOST", true), text("bucket", "Bucket", "", true), text("prefix", "Prefix"), text("suffix", "Suffix", ".jpg"), list("events", "Events", "created"), text("region", "Region", "us-east-1"), text("interval", "Looked at every", "30s"), start, secret("access key and secret key")],
+    fields: [text("endpoint", "Endpoint", "the scheme and the host, as its URL begins", true), text("bucket", "Bucket", "", true), text("prefix", "Prefix"), text("suffix", "Suffix", ".jpg"), list("events", "Events", "created"), text("region", "Region", "us-east-1"), text("interval", "Looked at every", "30s"), start, secret("access key and secret key")],
   },
   files: {
     label: "Folder", about: "Files that somebody puts into a folder of the machine; the administrator's alone.",
