@@ -21,6 +21,8 @@ import uvloop
 from dayfly.api.services import InstanceInfo, Services
 from dayfly.control.clock import Clock, SystemClock
 from dayfly.control.plane import ControlPlane
+from dayfly.control.triggers import Triggers
+from dayfly.events.flows.flows import Flows
 from dayfly.model.errors import DayflyError
 from dayfly.observe.audit import AuditLog
 from dayfly.observe.logs import LogStore
@@ -109,6 +111,16 @@ class ControlProcess:
     def plane(self) -> ControlPlane:
         """The control plane itself."""
         return self._plane
+
+    @property
+    def triggers(self) -> Triggers:
+        """The triggers."""
+        return self._events.triggers
+
+    @property
+    def flows(self) -> Flows:
+        """The flows."""
+        return self._flows.flows
 
     async def start(self) -> None:
         """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
