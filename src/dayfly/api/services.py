@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from dayfly import __version__
+from dayfly.api.alerting import Alerts
 from dayfly.api.flowing import Flows, Runs
 from dayfly.api.queue import NoQueue, Queue
 from dayfly.api.records import NoRecords, Records
@@ -245,6 +246,7 @@ class Services:
     builder: Builder
     flows: Flows
     runs: Runs
+    alerts: Alerts
     info: InstanceInfo
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)

@@ -107,6 +107,7 @@ class ControlPlane:
             provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
             record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
         )  # fmt: skip
+        self.exits = self._reconciler.exits
         self._apart = ReplicasApart(store, self._reconciler, preparer, self.secrets, self._quotas, self._link, clock)
         self._reconciler.on_word = self._apart.on_word
         self._quotas.on_change = self._reconciler.look_again

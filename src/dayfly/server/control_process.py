@@ -29,6 +29,7 @@ from dayfly.queue.direct import GatewayCalls
 from dayfly.queue.occupant import QueuedCalls
 from dayfly.queue.remote import RemoteQueue
 from dayfly.runtimes.jail import calls
+from dayfly.server.alerts import AlertParts
 from dayfly.server.app_server import AppServer, listen
 from dayfly.server.apps import Apps, build_apps
 from dayfly.server.background import Background
@@ -88,8 +89,9 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
+        self._alerts = AlertParts(place, ground, self._plane, self._records, self._queue, clock)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
-        jobs = (*self._events.jobs, self._flows.engine.tidy)
+        jobs = (*self._events.jobs, self._flows.engine.tidy, self._alerts.alerts.run)
         self._background = Background(*ground.jobs, self._calls.run, *jobs)
         self._plane.namespaces.house(QueuedCalls(self._queue))
         self._plane.namespaces.house(self._records)
@@ -107,6 +109,7 @@ class ControlProcess:
         await self._plane.start()
         await self._flows.open()
         await self._events.start()
+        await self._alerts.alerts.open()
         self._background.start()
         await self._ground.tokens.open()
         apps = self._apps()
@@ -168,6 +171,7 @@ class ControlProcess:
             builder=self._builder,
             flows=self._flows.flows,
             runs=self._flows.runs,
+            alerts=self._alerts.alerts,
             info=info,
             queue=self._queue,
             records=self._records,
