@@ -48,6 +48,8 @@ class PoolValues(msgspec.Struct, frozen=True, kw_only=True):
     node_selector: dict[str, str] = {}
     tolerations: tuple[Object, ...] = ()
     priority_class: str = ""
+    account: str = ""
+    """The service account, which needs no rights; empty for the namespace's own."""
     agent_port: int = AGENT_PORT
     function_port: int = FUNCTION_PORT
     command: tuple[str, ...] = ("python", "-P", "-m", "dayfly.providers.pod")
@@ -58,6 +60,7 @@ def pod_template(values: PoolValues) -> Object:
     return {
         "metadata": {"labels": marks.selector(values.installation, marks.POOL) | {marks.NETWORK: "none"}},
         "spec": {
+            **({"serviceAccountName": values.account} if values.account else {}),
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": pod_security(USER),
@@ -90,6 +93,28 @@ def deployment(values: PoolValues) -> Object:
             "template": pod_template(values),
         },
     }
+
+
+def installed(made: Object, installation: str, image: str) -> PoolValues:
+    """Return the values that a pool's Deployment was made from, so that other pods are made alike.
+
+    `image` is the one for those, as the pool's may be of an older version yet. Raises KeyError, IndexError, ValueError
+    for what is none of ours.
+    """
+    spec = made["spec"]["template"]["spec"]
+    container = next(each for each in spec["containers"] if each["name"] == CONTAINER)
+    limits, requests = container["resources"]["limits"], container["resources"]["requests"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    return PoolValues(
+        installation=installation, image=image, name=made["metadata"]["name"], size=made["spec"]["replicas"],
+        memory=limits["memory"], memory_request=requests["memory"], cpu=limits.get("cpu", ""),
+        cpu_request=requests["cpu"], disk=spec["volumes"][0]["emptyDir"]["sizeLimit"],
+        pull_policy=container["imagePullPolicy"],
+        pull_secrets=tuple(each["name"] for each in spec.get("imagePullSecrets", ())),
+        node_selector=spec.get("nodeSelector", {}), tolerations=tuple(spec.get("tolerations", ())),
+        priority_class=spec.get("priorityClassName", ""), account=spec.get("serviceAccountName", ""),
+        agent_port=ports["agent"], function_port=ports["http"], command=tuple(container["command"]),
+    )  # fmt: skip
 
 
 def own_pod(values: PoolValues, order: StartOrder) -> Object:
@@ -160,9 +185,9 @@ def _container(values: PoolValues) -> Object:
         ],
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
         "readinessProbe": {"httpGet": probe | {"path": "/ready"}, "periodSeconds": 1, "timeoutSeconds": 5},
+        "startupProbe": {"httpGet": probe | {"path": "/health"}, "periodSeconds": 1, "failureThreshold": 60},
         "livenessProbe": {
             "httpGet": probe | {"path": "/health"},
-            "initialDelaySeconds": 10,
             "periodSeconds": 10,
             "timeoutSeconds": 5,
             "failureThreshold": 6,

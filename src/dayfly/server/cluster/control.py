@@ -98,9 +98,9 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         await process.start()
         wishing = Wishing(Wishes(api), process.plane)
         background = Background(wishing.run, wishing.tell)
-        passage = ControlEnd(place.run(""), pod.text(names.LINK_TOKEN), pod.server_tls())
+        passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), pod.server_tls())
         async with _queue(place, told):
-            await passage.start(_ANYWHERE, names.LINK_PORT)
+            await passage.start(_ANYWHERE, names.PASSAGE_PORT)
             await _mark(api, pod, "true")
             health.ready = True
             background.start()

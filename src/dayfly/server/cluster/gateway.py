@@ -36,7 +36,7 @@ async def _run(pod: Pod, place: Place) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     host, inner = pod.variable("DAYFLY_CONTROL_HOST"), place.run(_INNER)
-    way = Way(host=host, port=names.LINK_PORT, name=host, token=pod.text(names.LINK_TOKEN), gateway=pod.name)
+    way = Way(host=host, port=names.PASSAGE_PORT, name=host, token=pod.text(names.PASSAGE_TOKEN), gateway=pod.name)
     passage = GatewayEnd(way, pod.client_tls(), place.run(""), inner)
     certificates = certificates_of(place.settings)
     tls = certificates.open() if certificates is not None else None

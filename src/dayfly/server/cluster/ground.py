@@ -15,9 +15,9 @@ from dayfly.model.names import NamespaceName
 from dayfly.model.quantities import parse_memory
 from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.docker.engine import Engine
+from dayfly.providers.kubernetes import pool
 from dayfly.providers.kubernetes.choice import Room
 from dayfly.providers.kubernetes.house import Site
-from dayfly.providers.kubernetes.pool import OVERHEAD_BYTES, PoolValues
 from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.queue.objects import Objects
 from dayfly.server.cluster import names
@@ -91,15 +91,13 @@ async def _site(pod: Pod, api: Connection) -> Site:
     """Return where functions run, as the pool that was installed says. Raises ConfigError, StoreUnavailable."""
     namespace = pod.variable("DAYFLY_FUNCTIONS_NAMESPACE")
     try:
-        pool = await api.get(DEPLOYMENT, names.POOL, namespace)
+        made = await api.get(DEPLOYMENT, pool.NAME, namespace)
         ours = await api.get(POD, pod.name, pod.namespace)
-        container = pool["spec"]["template"]["spec"]["containers"][0]
-        memory = parse_memory(container["resources"]["limits"]["memory"])
-        image = ours["spec"]["containers"][0]["image"]
-    except (NotFound, KeyError, IndexError) as error:
+        values = pool.installed(made, pod.namespace, ours["spec"]["containers"][0]["image"])
+        memory = parse_memory(values.memory)
+    except (NotFound, KeyError, IndexError, StopIteration) as error:
         raise ConfigError(
             f"the pool in the namespace {namespace} is not there, or not one of ours: {error}",
             hint="run dayfly install",
         ) from error
-    values = PoolValues(installation=pod.namespace, image=image, name=names.POOL, command=tuple(container["command"]))
-    return Site(namespace=namespace, pool=values, room=Room(memory_bytes=memory - OVERHEAD_BYTES))
+    return Site(namespace=namespace, pool=values, room=Room(memory_bytes=memory - pool.OVERHEAD_BYTES))

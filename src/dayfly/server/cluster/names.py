@@ -2,7 +2,7 @@
 
 A process finds its settings in variables, and what is secret in files below CREDENTIALS, one for each key of the
 Secret; it gets those keys only that it needs. Its root file system is read-only; /tmp and DATA are its own, and as
-lasting as its pod.
+lasting as its pod. What runs functions has names of its own: see `providers.kubernetes.pool` and `.marks`.
 
 | variable | whose | what |
 |---|---|---|
@@ -11,7 +11,6 @@ lasting as its pod.
 | DAYFLY_CONTROL_HOST | gateway | the Service behind which the control plane is that holds the Lease |
 | DAYFLY_QUEUE_HOST, DAYFLY_QUEUE_NODES | control | the queue's Service, and how many servers are behind it |
 | DAYFLY_DATA_DIR | control, gateway | DATA |
-| DAYFLY_CONTROL_KEY | pool | the control plane's public key, of the ConfigMap POOL |
 | DAYFLY_TLS_CERT, DAYFLY_TLS_KEY | gateway | the certificate that callers see, where one was given |
 """
 
@@ -27,19 +26,10 @@ GATEWAY: Final = "dayfly-gateway"
 CONSOLE: Final = "dayfly-console"
 QUEUE: Final = "dayfly-queue"
 QUEUE_CONFIG: Final = "dayfly-queue"
-POOL: Final = "dayfly-pool"
-"""The pool's Deployment, and the ConfigMap beside it in which the control plane publishes its public key."""
-CONTROL_KEY: Final = "control-key"
-"""The key of that ConfigMap."""
 ADMIN_SECRET: Final = "dayfly-admin"  # noqa: S105 - the name of an object
 INTERNAL_SECRET: Final = "dayfly-internal"  # noqa: S105 - the name of an object
 LEASE: Final = "dayfly-control"
 
-INSTALLATION_LABEL: Final = "dayfly.dev/installation"
-"""On every pod that runs functions, or waits to: the namespace of the installation that it is of."""
-ROLE_LABEL: Final = "dayfly.dev/role"
-NETWORK_LABEL: Final = "dayfly.dev/network"
-"""The function's own word: `proxy` or `host` for those that may reach further than the gateways."""
 LEADER_LABEL: Final = "dayfly.dev/leader"
 """On the pod of the control plane that holds the Lease, with the value `true`; its Service looks for it."""
 
@@ -47,7 +37,7 @@ GATEWAY_PORT: Final = 8080
 """Functions, routes and the API; HTTPS when a certificate was given."""
 CONSOLE_PORT: Final = 8081
 METRICS_PORT: Final = 8082
-LINK_PORT: Final = 9083
+PASSAGE_PORT: Final = 9083
 """The control plane's, where gateways come in for everything: TLS, with the certificate of INTERNAL_SECRET."""
 HEALTH_PORT: Final = 9090
 """Plain HTTP: /live while the process works, /ready when it serves or stands by for the one that does."""
@@ -63,7 +53,7 @@ CERTIFICATE: Final = "/etc/dayfly/tls"
 
 ADMIN_USER: Final = "username"
 ADMIN_PASSWORD: Final = "password"  # noqa: S105 - a key of ADMIN_SECRET
-LINK_TOKEN: Final = "link-token"  # noqa: S105 - a key of INTERNAL_SECRET
+PASSAGE_TOKEN: Final = "link-token"  # noqa: S105 - a key of INTERNAL_SECRET
 TOKEN_KEY: Final = "token-key"  # noqa: S105 - a key of INTERNAL_SECRET
 QUEUE_PASSWORD: Final = "queue-password"  # noqa: S105 - a key of INTERNAL_SECRET
 QUEUE_SYSTEM_PASSWORD: Final = "queue-system-password"  # noqa: S105 - a key of INTERNAL_SECRET

@@ -51,6 +51,17 @@ def test_a_pod_of_the_pool_holds_no_secret_and_cannot_be_written_to() -> None:
     assert pool.pod_template(VALUES)["metadata"]["labels"][marks.NETWORK] == "none"
 
 
+def test_what_a_pool_was_made_from_is_read_from_it() -> None:
+    much = PoolValues(
+        installation="i", image="runtime:1", name="other", size=7, memory="2Gi", memory_request="1Gi", cpu="2",
+        cpu_request="1", disk="5Gi", pull_policy="Never", pull_secrets=("a", "b"), node_selector={"disk": "ssd"},
+        tolerations=({"key": "faas"},), priority_class="high", account="nobody", agent_port=1, function_port=2,
+        command=("x", "y"),
+    )  # fmt: skip
+    for values in (VALUES, much):
+        assert pool.installed(pool.deployment(values), "i", "runtime:1") == values
+
+
 @settings(deadline=None, max_examples=30)
 @given(ORDERS)
 def test_an_images_objects_agree_with_each_other_and_tell_no_secret(wanted: StartOrder) -> None:

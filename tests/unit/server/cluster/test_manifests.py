@@ -16,6 +16,7 @@ from tests.unit.server.cluster import forbidden
 from tests.unit.server.cluster.making import SETS, find, made, templates, values
 
 from dayfly.model.quantities import parse_memory
+from dayfly.providers.kubernetes import pool
 from dayfly.queue.binary import find_server
 from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.choices import Node
@@ -207,3 +208,16 @@ def test_values_reach_the_pods() -> None:
         assert pod["containers"][0]["image"] == wanted.image.reference
     assert "limits" in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]
     assert "cpu" not in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]["limits"]
+
+
+def test_the_pool_is_made_where_its_pods_are_known() -> None:
+    """What runs in it finds its folders, ports and key as the provider gives them to pods that it makes itself."""
+    nodes = made("much")
+    deployment = find(nodes, "Deployment", pool.NAME)
+    read = pool.installed(deployment, "faas", values("much").image.reference)
+    assert (read.size, read.pull_secrets, read.account) == (8, ("one", "two"), pool.NAME)
+    assert read.node_selector == values("much").node_selector
+    ours, theirs = deployment["spec"]["template"]["spec"], pool.pod_template(read)["spec"]
+    assert {name: ours[name] for name in theirs} == theirs
+    account = find(nodes, "ServiceAccount", pool.NAME)
+    assert account["automountServiceAccountToken"] is False

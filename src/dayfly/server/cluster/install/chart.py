@@ -30,7 +30,7 @@ from dayfly.server.cluster.names import (
     GATEWAY,
     INTERNAL_SECRET,
     KEY,
-    LINK_TOKEN,
+    PASSAGE_TOKEN,
     QUEUE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
     SUPPORTED_MINORS,
@@ -128,7 +128,7 @@ def _credentials() -> Credentials:
     given, kept = "(b64enc $.Values.auth.password)", f'(index $admin "{ADMIN_PASSWORD}")'
     return Credentials(
         password=Expression.of(f'coalesce {given} {kept} (printf "w%s" (randAlphaNum 40) | b64enc)'),
-        link_token=random(LINK_TOKEN),
+        link_token=random(PASSAGE_TOKEN),
         token_key=Expression.of(f'coalesce (index $internal "{TOKEN_KEY}") (randBytes 32)'),
         queue_password=random(QUEUE_PASSWORD),
         queue_system_password=random(QUEUE_SYSTEM_PASSWORD),

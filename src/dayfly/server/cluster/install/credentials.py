@@ -12,7 +12,7 @@ from dayfly.server.cluster.names import (
     CERT,
     CONTROL,
     KEY,
-    LINK_TOKEN,
+    PASSAGE_TOKEN,
     QUEUE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
     TOKEN_KEY,
@@ -44,7 +44,7 @@ def make_credentials(
     given = _encoded(password.encode()) if password else admin.get(ADMIN_PASSWORD)
     return Credentials(
         password=given or _encoded(_random()),
-        link_token=internal.get(LINK_TOKEN) or _encoded(_random()),
+        link_token=internal.get(PASSAGE_TOKEN) or _encoded(_random()),
         token_key=internal.get(TOKEN_KEY) or _encoded(secrets.token_bytes(32)),
         queue_password=internal.get(QUEUE_PASSWORD) or _encoded(_random()),
         queue_system_password=internal.get(QUEUE_SYSTEM_PASSWORD) or _encoded(_random()),

@@ -16,11 +16,12 @@ from dayfly import __version__
 from dayfly.cluster.kinds import OURS
 from dayfly.cluster.schema import crds
 from dayfly.model.errors import ConfigError, DayflyError
+from dayfly.providers.kubernetes import pool
 from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.applying import check_versions
 from dayfly.server.cluster.install.kubectl import Kubectl
 from dayfly.server.cluster.install.pods import VERSION
-from dayfly.server.cluster.names import ADMIN_SECRET, CERT, CONTROL, GATEWAY, INTERNAL_SECRET, LEASE, POOL, QUEUE
+from dayfly.server.cluster.names import ADMIN_SECRET, CERT, CONTROL, GATEWAY, INTERNAL_SECRET, LEASE, QUEUE
 from dayfly.storage.certificate import expiry
 
 Mark = Literal["ok", "odd", "bad", "unknown"]
@@ -57,7 +58,7 @@ class Examination:
             "Lease": self._lease,
             "Gateways": lambda: self._workload("Gateways", "deployment", GATEWAY, self._namespace),
             "Queue": lambda: self._workload("Queue", "statefulset", QUEUE, self._namespace),
-            "Pool": lambda: self._workload("Pool", "deployment", POOL, self._functions),
+            "Pool": lambda: self._workload("Pool", "deployment", pool.NAME, self._functions),
             "Rights": self._rights,
             "You": self._you,
             "Certificate": self._certificate,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from dayfly.providers.kubernetes import pool
 from dayfly.server.cluster.install import network, permissions, queue, workloads
 from dayfly.server.cluster.install.choices import Node, each, settled, when
 from dayfly.server.cluster.install.pods import INSTANCE, RESTRICTED, labels_of, meta
@@ -19,8 +20,7 @@ from dayfly.server.cluster.names import (
     GATEWAY,
     INTERNAL_SECRET,
     KEY,
-    LINK_TOKEN,
-    POOL,
+    PASSAGE_TOKEN,
     QUEUE,
     QUEUE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
@@ -78,7 +78,7 @@ def groups(values: Values, credentials: Credentials, crds: Sequence[Mapping[str,
 def _for_functions(values: Values) -> Iterator[Node]:
     """Yield what belongs into the namespace of functions' pods."""
     namespace = values.functions.namespace
-    yield _account(values, POOL, namespace)
+    yield _account(values, pool.NAME, namespace)
     yield permissions.role("Role", meta(values, CONTROL, "control", namespace), permissions.for_pods())
     yield permissions.binding(
         "RoleBinding", meta(values, CONTROL, "control", namespace), "Role", CONTROL, CONTROL, values.namespace
@@ -138,7 +138,7 @@ def _secrets(values: Values, credentials: Credentials) -> Iterator[Node]:
         values,
         INTERNAL_SECRET,
         {
-            LINK_TOKEN: credentials.link_token,
+            PASSAGE_TOKEN: credentials.link_token,
             TOKEN_KEY: credentials.token_key,
             QUEUE_PASSWORD: credentials.queue_password,
             QUEUE_SYSTEM_PASSWORD: credentials.queue_system_password,

@@ -7,6 +7,7 @@ address at which clouds hand out their machines' credentials.
 
 from collections.abc import Iterator, Sequence
 
+from dayfly.providers.kubernetes import marks
 from dayfly.server.cluster.install.choices import Node, each, is_equal, is_set, when
 from dayfly.server.cluster.install.pods import meta, selector_of
 from dayfly.server.cluster.install.values import Values
@@ -15,13 +16,11 @@ from dayfly.server.cluster.names import (
     CONTROL,
     GATEWAY,
     GATEWAY_PORT,
-    INSTALLATION_LABEL,
     LEADER_LABEL,
-    LINK_PORT,
     METRICS_PORT,
     NATS_CLUSTER_PORT,
     NATS_PORT,
-    NETWORK_LABEL,
+    PASSAGE_PORT,
 )
 
 _METADATA = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"]
@@ -30,7 +29,8 @@ _PRIVATE_6 = ["fc00::/7", "fe80::/10", "::1/128"]
 _OUTWARDS = ("proxy", "host")
 """Words by which a function may reach further than the gateways; docs/sandbox.md."""
 _NAMESPACE = "kubernetes.io/metadata.name"
-CONTROL_PORTS = {"link": LINK_PORT}
+CONTROL_PORTS = {"link": PASSAGE_PORT}
+"""What gateways reach the control plane by, and its name."""
 
 
 def services(values: Values) -> Iterator[Node]:
@@ -54,7 +54,7 @@ def ways_in(values: Values) -> Iterator[Node]:
 def policies(values: Values) -> Iterator[Node]:
     """Yield the NetworkPolicies of our namespace."""
     everybody = _pods(selector_of(values))
-    functions = _in_namespace(values.functions.namespace, {INSTALLATION_LABEL: values.namespace})
+    functions = _in_namespace(values.functions.namespace, {marks.INSTALLATION: values.namespace})
     control, gateway, queue = (_pods(selector_of(values, name)) for name in ("control", "gateway", "queue"))
     yield _policy(values, "dayfly-closed", selector_of(values), [], [_to_dns(values)])
     yield _policy(
@@ -103,13 +103,13 @@ def for_functions(values: Values) -> Iterator[Node]:
         {"namespaceSelector": {"matchLabels": ours}, "podSelector": {"matchLabels": selector_of(values, name)}}
         for name in ("gateway", "control")
     ]
-    every = {INSTALLATION_LABEL: values.namespace}
+    every = {marks.INSTALLATION: values.namespace}
     egress = [_to_dns(values), {"to": callers[:1], "ports": _ports(GATEWAY_PORT)}]
     yield _policy(values, "dayfly-functions", every, [{"from": callers}], egress, namespace)
     public = [{"to": [_outside("0.0.0.0/0", _PRIVATE), _outside("::/0", _PRIVATE_6)]}]
     for network in _OUTWARDS:
         policy = _policy(
-            values, f"dayfly-functions-{network}", {**every, NETWORK_LABEL: network}, [], public, namespace, ["Egress"]
+            values, f"dayfly-functions-{network}", {**every, marks.NETWORK: network}, [], public, namespace, ["Egress"]
         )
         yield when(is_equal(values.functions.egress, "public"), policy)
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from dayfly.providers.kubernetes import pool
 from dayfly.server.cluster.install.choices import Node
-from dayfly.server.cluster.names import LEASE, POOL
+from dayfly.server.cluster.names import LEASE
 
 _READ = ("get", "list", "watch")
 GROUP = "dayfly.dev"
@@ -108,7 +109,7 @@ def for_pods() -> tuple[Rule, ...]:
             group="",
             resources=("configmaps",),
             verbs=("get", "update", "patch"),
-            names=(POOL,),
+            names=(pool.NAME,),
             why="the same, where it is there already",
         ),
     )

@@ -76,8 +76,7 @@ def meta(values: Values, name: str, component: str = "", namespace: str | None =
 
 def template(values: Values, part: Part) -> Node:
     """Return the template of a workload's pods."""
-    selector = selector_of(values, part.component)
-    spread = [_spread(selector, "kubernetes.io/hostname"), _spread(selector, "topology.kubernetes.io/zone")]
+    spread = spreading(selector_of(values, part.component))
     spec = {
         "serviceAccountName": part.account,
         "automountServiceAccountToken": part.asks_the_api,
@@ -85,15 +84,27 @@ def template(values: Values, part: Part) -> Node:
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": part.grace_s,
         **({"topologySpreadConstraints": spread} if part.is_spread else {}),
+        **placing(values),
+        "containers": [_container(values, part)],
+        "volumes": _volumes(part),
+    }
+    return {"metadata": {"labels": {**labels_of(values, part.component), **part.labels}}, "spec": spec}
+
+
+def placing(values: Values) -> dict[str, Node]:
+    """Return what every pod of the installation says of nodes, and of where images come from."""
+    return {
         "nodeSelector": when(is_set(values.node_selector), values.node_selector),
         "tolerations": when(is_set(values.tolerations), values.tolerations),
         "imagePullSecrets": when(
             is_set(values.image.pull_secrets), [each(values.image.pull_secrets, lambda name: {"name": name})]
         ),
-        "containers": [_container(values, part)],
-        "volumes": _volumes(part),
     }
-    return {"metadata": {"labels": {**labels_of(values, part.component), **part.labels}}, "spec": spec}
+
+
+def spreading(selector: dict[str, str]) -> list[Node]:
+    """Return how pods of these labels are spread over nodes and zones, where there are several."""
+    return [_spread(selector, "kubernetes.io/hostname"), _spread(selector, "topology.kubernetes.io/zone")]
 
 
 def _container(values: Values, part: Part) -> Node:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import msgspec
 
 from dayfly.model.errors import NotFound
+from dayfly.providers.kubernetes import marks, pool
 from dayfly.server.cluster.install.applying import Say
 from dayfly.server.cluster.install.kubectl import Kubectl
 from dayfly.server.cluster.install.permissions import GROUP
 from dayfly.server.cluster.install.pods import DAYFLY, INSTANCE, PART_OF
-from dayfly.server.cluster.names import CONTROL, FUNCTIONS_NAMESPACE, INSTALLATION_LABEL, POOL
+from dayfly.server.cluster.names import CONTROL, FUNCTIONS_NAMESPACE
 
 _OURS = (
     "deployments.apps,statefulsets.apps,services,configmaps,secrets,serviceaccounts,networkpolicies.networking.k8s.io,"
@@ -92,10 +93,10 @@ def remove(kubectl: Kubectl, there: There, what: What, say: Say = lambda _: None
     kubectl.delete(
         "deployments.apps,pods,secrets,configmaps",
         "-l",
-        f"{INSTALLATION_LABEL}={there.namespace}",
+        f"{marks.INSTALLATION}={there.namespace}",
         namespace=there.pods,
     )
-    kubectl.delete("configmap", POOL, namespace=there.pods)
+    kubectl.delete("configmap", pool.NAME, namespace=there.pods)
     kubectl.delete(_LEASES, CONTROL, namespace=there.namespace)
     kubectl.delete(_CLUSTER_WIDE, *selector)
     if what.data:

@@ -2,16 +2,22 @@
 
 from collections.abc import Iterator
 
-from dayfly.providers.pod.wire import AGENT_PORT, FUNCTION_PORT
+from dayfly.providers.kubernetes import pool as pods_of_functions
+from dayfly.providers.kubernetes.pool import PoolValues
 from dayfly.server.cluster.install.choices import Node, as_text, is_set, when
+from dayfly.server.cluster.install.network import CONTROL_PORTS
 from dayfly.server.cluster.install.pods import (
     Part,
     disruption,
     keys_of,
+    labels_of,
     meta,
     of_the_pod,
+    placing,
     probe,
+    resources,
     selector_of,
+    spreading,
     template,
     variable,
 )
@@ -25,23 +31,17 @@ from dayfly.server.cluster.names import (
     CERTIFICATE,
     CONSOLE_PORT,
     CONTROL,
-    CONTROL_KEY,
     DATA,
     GATEWAY,
     GATEWAY_PORT,
     HEALTH_PORT,
-    INSTALLATION_LABEL,
     INTERNAL_SECRET,
     KEY,
-    LINK_PORT,
-    LINK_TOKEN,
     METRICS_PORT,
-    NETWORK_LABEL,
-    POOL,
+    PASSAGE_TOKEN,
     QUEUE,
     QUEUE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
-    ROLE_LABEL,
     TOKEN_KEY,
 )
 
@@ -64,7 +64,7 @@ def control(values: Values) -> Part:
         "name": ADMIN_SECRET,
         "items": [{"key": key, "path": f"admin-{key}"} for key in (ADMIN_USER, ADMIN_PASSWORD)],
     }
-    keys = (LINK_TOKEN, TOKEN_KEY, QUEUE_PASSWORD, QUEUE_SYSTEM_PASSWORD, CA, CERT, KEY)
+    keys = (PASSAGE_TOKEN, TOKEN_KEY, QUEUE_PASSWORD, QUEUE_SYSTEM_PASSWORD, CA, CERT, KEY)
     internal = {"name": INTERNAL_SECRET, "items": [{"key": key, "path": key} for key in keys]}
     return Part(
         component="control",
@@ -78,7 +78,7 @@ def control(values: Values) -> Part:
             variable("DAYFLY_QUEUE_NODES", as_text(values.queue.nodes)),
             variable("DAYFLY_DATA_DIR", DATA),
         ],
-        ports={"link": LINK_PORT, "health": HEALTH_PORT},
+        ports={**CONTROL_PORTS, "health": HEALTH_PORT},
         probes={
             "startupProbe": probe("/live", "health", period_s=2, failures=60),
             "livenessProbe": probe("/live", "health", period_s=10, failures=3),
@@ -112,7 +112,7 @@ def gateway(values: Values) -> Part:
             "livenessProbe": {"tcpSocket": {"port": "http"}, "periodSeconds": 10, "failureThreshold": 3},
             "readinessProbe": probe("/readyz", "http", period_s=2, failures=2, scheme=scheme),
         },
-        credentials=keys_of(INTERNAL_SECRET, LINK_TOKEN, CA),
+        credentials=keys_of(INTERNAL_SECRET, PASSAGE_TOKEN, CA),
         mounts=[when(is_set(values.tls.secret), {"name": "tls", "mountPath": CERTIFICATE, "readOnly": True})],
         volumes=[when(is_set(values.tls.secret), certificate)],
         grace_s=_GRACE_S,
@@ -120,34 +120,24 @@ def gateway(values: Values) -> Part:
 
 
 def pool(values: Values) -> Node:
-    """Return the pool: pods that wait to become a replica of any function."""
-    waiting = {INSTALLATION_LABEL: values.namespace, ROLE_LABEL: "pool"}
-    public = {"configMapKeyRef": {"name": POOL, "key": CONTROL_KEY}}
-    part = Part(
-        component="pool",
-        container="function",
-        account=POOL,
-        command=[*_PYTHON, "dayfly.providers.pod"],
-        resources=values.pool.resources,
-        env=[
-            *_itself(),
-            {"name": "DAYFLY_CONTROL_KEY", "valueFrom": public},
-            variable("DAYFLY_FOLDER", DATA),
-            variable("DAYFLY_TERMINATION_LOG", "/dev/termination-log"),
-        ],
-        ports={"function": FUNCTION_PORT, "agent": AGENT_PORT},
-        probes={
-            "startupProbe": probe("/", "agent", period_s=1, failures=60),
-            "livenessProbe": probe("/", "agent", period_s=10, failures=3),
-            "readinessProbe": probe("/ready", "agent", period_s=5, failures=2),
-        },
-        labels={**waiting, NETWORK_LABEL: "none"},
-        grace_s=330,
+    """Return the pool: pods that wait to become a replica of any function, and what an installation says of them."""
+    made = pods_of_functions.deployment(
+        PoolValues(
+            installation=values.namespace,
+            image=values.image.reference,
+            size=values.pool.size,
+            pull_policy=values.image.pull_policy,
+            account=pods_of_functions.NAME,
+            command=(*_PYTHON, "dayfly.providers.pod"),
+        )
     )
-    made = _deployment(values, POOL, values.pool.size, part, values.functions.namespace)
-    # One that is claimed has another role from then on, so that its ReplicaSet lets go of it and starts another.
-    made["spec"]["selector"] = {"matchLabels": waiting}
-    return made
+    waiting = made["spec"]["selector"]["matchLabels"]
+    template = made["spec"]["template"]
+    template["metadata"]["labels"] = {**labels_of(values, "pool"), **template["metadata"]["labels"]}
+    template["spec"] |= {**placing(values), "topologySpreadConstraints": spreading(waiting)}
+    template["spec"]["containers"][0]["resources"] = resources(values.pool.resources)
+    metadata = meta(values, pods_of_functions.NAME, "pool", values.functions.namespace)
+    return {**made, "metadata": {**metadata, "labels": {**metadata["labels"], **made["metadata"]["labels"]}}}
 
 
 def _itself() -> list[Node]:
@@ -155,11 +145,11 @@ def _itself() -> list[Node]:
     return [of_the_pod(f"DAYFLY_POD_{name}", path) for name, path in fields.items()]
 
 
-def _deployment(values: Values, name: str, replicas: int, part: Part, namespace: str | None = None) -> dict[str, Node]:
+def _deployment(values: Values, name: str, replicas: int, part: Part) -> dict[str, Node]:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": meta(values, name, part.component, namespace),
+        "metadata": meta(values, name, part.component),
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 3,
