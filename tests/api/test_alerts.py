@@ -284,6 +284,6 @@ def test_alerts_go_with_their_namespace(play: Play) -> None:
         await stage.namespaces.remove(stage.team, force=True)
         assert stage.alerts.vault.kept == {}
         for kind in ("receiver", "silence", "rule", "told"):
-            assert [key for key in await stage.alerts.store.kept(kind) if key[0] == "team"] == []  # type: ignore[arg-type] # they are such kinds
+            assert [key for key in await stage.alerts.store.kept(kind) if key[0] == "team"] == []
 
     play(story)

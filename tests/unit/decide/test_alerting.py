@@ -41,7 +41,7 @@ def look(known: Any, value: float | None, now_ms: int, terms: Terms, **options: 
 def states(terms: Terms, figures: list[float | None], every_ms: int = 1_000) -> list[str]:
     """Return the states that an alert has with a row of figures; empty where there is none."""
     known: dict[str, Instance] = {}
-    found = []
+    found: list[str] = []
     for number, figure in enumerate(figures):
         known = look(known, figure, NOW + number * every_ms, terms)
         found.append(known["a"].state if "a" in known else "")
