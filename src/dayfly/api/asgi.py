@@ -78,13 +78,13 @@ class ListenerApp:
             if found.route is not None:
                 await permit(request, found.route, principal)
                 response = await found.route.handler(self._services, request)
-                _tell(request, principal, response.status_code)
+                _tell(request, found, principal, response.status_code)
                 return response
             if found.at_path and request.method == "OPTIONS":
                 return Response(status_code=204, headers={"Allow": found.allow})
             raise _lost(request, found)
         except DayflyError as error:
-            _tell(request, principal, error.status)
+            _tell(request, found, principal, error.status)
             if error.status >= 500:
                 _log.error("request failed method=%s path=%s reason=%s", request.method, ascii(request.url.path), error)
             return refuse(error, request, form)
@@ -96,8 +96,9 @@ class ListenerApp:
             return refuse(InternalError("The platform failed; its log says why"), request, form)
 
 
-def _tell(request: Request, principal: Principal | None, status: int) -> None:
-    if principal is not None and request.method not in _SAFE:
+def _tell(request: Request, found: Found, principal: Principal | None, status: int) -> None:
+    looks = found.route is not None and found.route.access == "look"
+    if principal is not None and request.method not in _SAFE and not looks:
         where, path = principal.namespace or "all namespaces", ascii(request.url.path[:200])
         _audit.info(
             "change principal=%r role=%s of=%r method=%s path=%s status=%d",

@@ -21,8 +21,8 @@ from dayfly.api.services import Services
 from dayfly.model.access import OPEN, Access
 
 Method = Literal["GET", "POST", "PUT", "DELETE", "HEAD"]
-ErrorForm = Literal["problem", "plain"]
-"""problem: problem+json. plain: one line of text, as OpenFaaS's clients print it."""
+ErrorForm = Literal["problem", "plain", "prometheus"]
+"""problem: problem+json. plain: one line of text, as OpenFaaS's clients print it. prometheus: as Prometheus' API."""
 Handler = Callable[[Services, Request], Awaitable[Response]]
 
 

@@ -15,6 +15,7 @@ import msgspec
 from dayfly import __version__
 from dayfly.api.alerting import Alerts
 from dayfly.api.flowing import Flows, Runs
+from dayfly.api.past import History, NoHistory
 from dayfly.api.queue import NoQueue, Queue
 from dayfly.api.records import NoRecords, Records
 from dayfly.api.routing import Routes
@@ -251,5 +252,6 @@ class Services:
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)
     records: Records = dataclasses.field(default_factory=NoRecords)
+    history: History = dataclasses.field(default_factory=NoHistory)
     build_log: BuildLog | None = None
     direct: DirectCalls | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from dayfly.decide.alerting import Instance, Labels, Terms
+from dayfly.decide.alerting import MOST, Instance, Labels, Terms
 from dayfly.model.alert import WATCHED, AlertKind, AlertRule
 
 DEFAULTS = (
@@ -82,6 +82,8 @@ def _subject(kind: AlertKind, labels: Mapping[str, str]) -> str:
 
 
 def _figure(kind: AlertKind, value: float) -> str:
+    if abs(value) == MOST:
+        return "beyond what is measured"
     if kind in ("error_rate", "budget", "disk"):
         return f"{value * 100:.4g} %"
     if kind == "latency":

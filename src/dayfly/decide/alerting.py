@@ -14,6 +14,8 @@ nothing has lasted for longer than it shows.
 """
 
 import hashlib
+import math
+import sys
 from collections.abc import Mapping
 
 import msgspec
@@ -25,6 +27,7 @@ KEPT_MS = 15 * 60_000
 """For how long an alert is shown that is resolved."""
 UNHEARD_MS = 24 * 3_600_000
 """After how long an alert of others is over that they told of no more; an Alertmanager repeats itself sooner."""
+MOST = sys.float_info.max
 MAX_INSTANCES = 1_000
 """Alerts of one rule; an expression may have as many elements as there are functions."""
 Labels = Mapping[str, str]
@@ -93,6 +96,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     summary: str = ""
     heard_unix_ms: int = 0
     """When another last told of it."""
+
+
+def finite(value: float) -> float | None:
+    """Return a figure as JSON can hold it; None for one that is no number, which no threshold is compared with."""
+    return None if math.isnan(value) else max(-MOST, min(MOST, value))
 
 
 Instances = Mapping[str, Instance]

@@ -47,6 +47,8 @@ class AlertParts:
         settings = place.settings
         vault = _Vault(plane.secrets, ground.secrets, ground.home, clock)
         book = Book(ground.watch, vault, plane.namespaces.check_open, clock)
+        if history is not None:
+            book.check_expression = history.check
         sources = Sources(
             functions=plane.functions,
             namespaces=plane.namespaces.names,

@@ -22,6 +22,7 @@ from dayfly.api.services import InstanceInfo, Services
 from dayfly.control.clock import Clock, SystemClock
 from dayfly.control.plane import ControlPlane
 from dayfly.model.errors import DayflyError
+from dayfly.observe.alerts.past import PastHistory
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.observe.records import RecordStore
@@ -31,12 +32,13 @@ from dayfly.queue.remote import RemoteQueue
 from dayfly.runtimes.jail import calls
 from dayfly.server.alerts import AlertParts
 from dayfly.server.app_server import AppServer, listen
-from dayfly.server.apps import Apps, build_apps
+from dayfly.server.apps import build_apps
 from dayfly.server.background import Background
 from dayfly.server.crew import END
 from dayfly.server.events import Events
 from dayfly.server.flows import FlowParts
 from dayfly.server.ground import Ground
+from dayfly.server.history import HistoryParts
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
 from dayfly.server.reporting import Reporter, log_to_stderr
@@ -89,12 +91,17 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
-        self._alerts = AlertParts(place, ground, self._plane, self._records, self._queue, clock)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
-        jobs = (*self._events.jobs, self._flows.engine.tidy, self._alerts.alerts.run)
+        self._history = HistoryParts(place, self._meter, clock, lambda: self._services)
+        past = PastHistory(self._history.past)
+        self._alerts = AlertParts(place, ground, self._plane, self._records, self._queue, clock, past)
+        jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs, self._alerts.alerts.run)
         self._background = Background(*ground.jobs, self._calls.run, *jobs)
         self._plane.namespaces.house(QueuedCalls(self._queue))
         self._plane.namespaces.house(self._records)
+        if self._history.is_kept:
+            self._plane.namespaces.house(self._history.store)
+        self._services = self._make_services()
         self._servers: list[AppServer] = []
         self._serving: list[asyncio.Task[None]] = []
 
@@ -105,14 +112,14 @@ class ControlProcess:
 
     async def start(self) -> None:
         """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
-        await asyncio.gather(self._logs.open(), self._records.open())
+        await asyncio.gather(self._logs.open(), self._records.open(), self._history.open())
         await self._plane.start()
         await self._flows.open()
         await self._events.start()
         await self._alerts.alerts.open()
-        self._background.start()
         await self._ground.tokens.open()
-        apps = self._apps()
+        self._background.start()
+        apps = build_apps(self._services, self._ground.credentials, metrics_open=self._place.settings.metrics_open)
         for name, app in (("api", apps.public), ("console", apps.console), ("metrics", apps.metrics)):
             server = AppServer(app)
             listener = listen(self._place.run(f"{name}.sock"))
@@ -143,9 +150,9 @@ class ControlProcess:
         await self._flows.engine.close()
         self._queue.close()
         await self._ground.prepare.close()
-        await asyncio.gather(self._logs.close(), self._records.close())
+        await asyncio.gather(self._logs.close(), self._records.close(), self._history.close())
 
-    def _apps(self) -> Apps:
+    def _make_services(self) -> Services:
         info = InstanceInfo(
             provider=self._ground.provider.name,
             gateway_url=self._place.gateway_url,
@@ -154,7 +161,7 @@ class ControlProcess:
             sandbox=self._ground.sandbox,
             engine=self._ground.engine,
         )
-        services = Services(
+        return Services(
             plane=self._plane,
             secrets=self._plane.secrets,
             namespaces=self._plane.namespaces,
@@ -175,10 +182,10 @@ class ControlProcess:
             info=info,
             queue=self._queue,
             records=self._records,
+            history=self._history.past,
             build_log=self._ground.prepare.build_log,
             direct=self._calls,
         )
-        return build_apps(services, self._ground.credentials, metrics_open=self._place.settings.metrics_open)
 
 
 async def _run(place: Place, generation: int, reporter: Reporter) -> None:

@@ -57,6 +57,8 @@ class Book:
         self.receivers: dict[WatchKey, KeptReceiver] = {}
         self.on_change: list[Callable[[], None]] = []
         """Told after each change."""
+        self.check_expression: Callable[[str, str], None] = lambda _expr, _namespace: None
+        """Asked to refuse an expression that cannot be asked. Raises InvalidRequest."""
         self.check_receiver: Callable[[Receiver], None] = lambda _receiver: None
         """Asked to refuse a receiver that cannot be served here. Raises NotSupported, Forbidden."""
 
@@ -71,6 +73,8 @@ class Book:
     async def put_rule(self, rule: AlertRule) -> tuple[KeptRule, Done]:
         """Let the rule be this. Raises InvalidSpec, NotFound (no such namespace), LimitExceeded, StoreUnavailable."""
         rule.check()
+        if rule.kind == "promql":
+            self.check_expression(rule.expr, rule.namespace)
         return await self._in_turn(self._put_rule(rule))
 
     async def _put_rule(self, rule: AlertRule) -> tuple[KeptRule, Done]:

@@ -38,6 +38,10 @@ class Element(msgspec.Struct, frozen=True):
 class History(Protocol):
     """Answers expressions of PromQL."""
 
+    def check(self, expr: str, namespace: str = "") -> None:
+        """Refuse an expression that cannot be asked. Raises InvalidRequest."""
+        ...
+
     async def instant(self, expr: str, namespace: str = "") -> list[Element]:
         """Return the vector that an expression is now, made of the namespace's series alone if one is given.
 

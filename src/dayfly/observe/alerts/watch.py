@@ -18,6 +18,7 @@ from dayfly.decide.alerting import (
     Terms,
     end,
     fingerprint,
+    finite,
     forgotten,
     heard,
     step,
@@ -155,8 +156,9 @@ class Watch:
         before = self.found.get(rule.key, Found(rule)).alerts
         by_name: dict[str, Reading] = {}
         for each in readings.found:
-            labels = labels_of(rule, each.labels)
-            by_name[fingerprint(rule.namespace, labels)] = Reading(labels, each.value)
+            labels, value = labels_of(rule, each.labels), finite(each.value)
+            if value is not None or Terms.of(rule).threshold is None:
+                by_name[fingerprint(rule.namespace, labels)] = Reading(labels, value or 0.0)
         self._put(rule.key, rule, step(Terms.of(rule), before, by_name, now, complete=readings.is_complete, held=held))
 
     def _end(self, key: WatchKey, held: frozenset[str]) -> None:
