@@ -24,7 +24,6 @@ from dayfly.api.functions import DeployRequest
 from dayfly.api.routes import Route
 from dayfly.api.scope import Place
 from dayfly.api.triggers import TriggerRequest
-from dayfly.decide.alert_hearing import instances_of
 from dayfly.dialects.openfaas.wire import (
     AlertMessage,
     DeleteFunctionRequest,
@@ -220,7 +219,7 @@ async def plant_alerts(stage: Stage, owner: str) -> None:
         found = msgspec.structs.replace(await book.silence(owner, asked, mark), id=SILENCE)
         book.silences[owner, SILENCE] = found
     told = TheirMessage(alerts=(TheirAlert("firing", {"alertname": mark}, {"summary": mark}),))
-    await stage.alerts.alerts.hear(owner, instances_of(told, owner, stage.clock.unix_ms()))
+    await stage.alerts.alerts.hear(owner, told)
 
 
 def belongings(stage: Stage) -> bytes:

@@ -1,10 +1,9 @@
 """What the HTTP handlers of alerts stand on."""
 
-from collections.abc import Iterable
 from typing import Literal, Protocol
 
-from dayfly.decide.alerting import Instance
 from dayfly.model.alert import Alert, AlertRule, RuleStatus, Silence, SilenceRequest
+from dayfly.model.alertmanager import TheirMessage
 from dayfly.model.receiver import Receiver, ReceiverStatus
 
 Done = Literal["created", "updated"]
@@ -68,6 +67,9 @@ class Alerts(Protocol):
         """Send a receiver something; return what is to be told of it. Raises NotFound, Unavailable."""
         ...
 
-    async def hear(self, namespace: str, told: Iterable[Instance]) -> int:
-        """Take in what an Alertmanager tells; return how many alerts were taken. Raises LimitExceeded."""
+    async def hear(self, namespace: str, message: TheirMessage) -> int:
+        """Take in what an Alertmanager tells; return how many alerts were taken.
+
+        Raises InvalidRequest, LimitExceeded for too many.
+        """
         ...

@@ -4,8 +4,6 @@ None of the paths names a namespace. A credential for one namespace is about tha
 in the query says which; without it, writing is about the installation's own, and reading about everything.
 """
 
-import time
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +13,6 @@ from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
 from dayfly.api.scope import principal_of
 from dayfly.api.services import Services
-from dayfly.decide.alert_hearing import instances_of
 from dayfly.model.alert import Alert, AlertKind, AlertRule, RuleStatus, Silence, SilenceRequest
 from dayfly.model.alertmanager import Heard, TheirMessage
 from dayfly.model.errors import Forbidden, InvalidRequest
@@ -112,9 +109,7 @@ async def end_silence(services: Services, request: Request) -> Response:
 async def incoming(services: Services, request: Request) -> Response:
     """Show these alerts, and tell receivers of them, until they are resolved or not told of for a day."""
     message = await read_json(request, TheirMessage)
-    namespace = write_owner(request)
-    told = instances_of(message, namespace, time.time_ns() // 1_000_000)
-    return json_answer(Heard(await services.alerts.hear(namespace, told)))
+    return json_answer(Heard(await services.alerts.hear(write_owner(request), message)))
 
 
 def read_owner(request: Request) -> str | None:

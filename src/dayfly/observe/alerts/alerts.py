@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Literal
 
-from dayfly.decide.alerting import Instance
+from dayfly.decide.alert_hearing import instances_of
 from dayfly.model.alert import Alert, AlertRule, RuleStatus, Silence, SilenceRequest
+from dayfly.model.alertmanager import TheirMessage
 from dayfly.model.errors import NotFound, Unavailable
 from dayfly.model.names import NamespaceName
 from dayfly.model.notice import Letter
@@ -156,9 +156,12 @@ class Alerts:
         counts.sent, counts.sent_unix_ms = counts.sent + 1, self._clock.unix_ms()
         return counts.trouble
 
-    async def hear(self, namespace: str, told: Iterable[Instance]) -> int:
-        """Take in what an Alertmanager tells; return how many alerts were taken. Raises LimitExceeded."""
-        taken = await self._watch.hear(namespace, told)
+    async def hear(self, namespace: str, message: TheirMessage) -> int:
+        """Take in what an Alertmanager tells; return how many alerts were taken.
+
+        Raises InvalidRequest, LimitExceeded for too many.
+        """
+        taken = await self._watch.hear(namespace, instances_of(message, namespace, self._clock.unix_ms()))
         self._woken.set()
         return taken
 
