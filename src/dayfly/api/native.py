@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from dayfly.api import (
     alert_receivers,
     alerts,
+    audit,
     budgets,
     builder,
     bundles,
@@ -62,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
     *info.native,
     *namespaces.routes,
     *tokens.routes,
+    *audit.routes,
     *functions.routes,
     *rollouts.routes,
     *secrets.routes,

@@ -5,6 +5,7 @@ several addresses has taken the mail for the others: that is told, and not tried
 """
 
 import asyncio
+import base64
 import re
 import smtplib
 import socket
@@ -21,6 +22,7 @@ from dayfly.observe.alerts.text import one_line
 from dayfly.observe.alerts.way import NotSent, Way
 
 TIMEOUT_S = 20.0
+_TAKEN = 235
 _NAME = "dayfly.localdomain"
 """What we call ourselves to servers; asking the resolver for a name may take long, and tells strangers ours."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -65,7 +67,7 @@ def _deliver(
             if target.security == "starttls":
                 server.starttls(context=way.tls)
             if target.username:
-                server.login(target.username, password)
+                _log_in(server, target.username, password)
             refused = server.send_message(message, target.sender, list(target.to))
     except smtplib.SMTPAuthenticationError as error:
         raise NotSent(f"{place} does not take the user name and password ({error.smtp_code})") from None
@@ -78,6 +80,18 @@ def _deliver(
     except (smtplib.SMTPException, OSError, ssl.SSLError) as error:
         raise NotSent(f"{place}: {one_line(str(error))}") from None
     return f"{place} refuses {', '.join(sorted(refused))}" if refused else ""
+
+
+def _log_in(server: smtplib.SMTP, username: str, password: str) -> None:
+    """Log in; the library's way knows no letters beyond ASCII, where RFC 4616 has UTF-8."""
+    if (username + password).isascii():
+        server.login(username, password)
+        return
+    server.ehlo_or_helo_if_needed()
+    token = base64.b64encode(f"\0{username}\0{password}".encode()).decode("ascii")
+    code, text = server.docmd("AUTH", f"PLAIN {token}")
+    if code != _TAKEN:
+        raise smtplib.SMTPAuthenticationError(code, text)
 
 
 class _Pinned(smtplib.SMTP):
