@@ -260,7 +260,7 @@ def test_without_apprise_one_sentence_says_what_to_install(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254", "100.100.100.200",
+    ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "[::]", "169.254.169.254", "100.100.100.200",
      "0x7f000001", "2130706433", "127.1", "017700000001", "[64:ff9b::7f00:1]", "10.0.0.1", "192.168.1.1"],
 )  # fmt: skip
 def test_a_namespaces_receiver_reaches_nothing_of_this_machine(host: str) -> None:
@@ -274,8 +274,8 @@ def test_a_namespaces_receiver_reaches_nothing_of_this_machine(host: str) -> Non
         ):
             with pytest.raises(NotSent):
                 send(target, secret, namespace="team")
+        told = EmailTarget(host=host.strip("[]"), port=mail_port, security="none", sender=TO[0], to=TO)
         with pytest.raises(NotSent):
-            told = EmailTarget(host=host.strip("[]"), port=mail_port, security="none", sender=TO[0], to=TO)
             send(told, namespace="team")
         assert (posts.taken, mailbox.taken) == ([], [])
         send(WebhookTarget(url=f"http://127.0.0.1:{port}/"))
