@@ -83,8 +83,7 @@ class ControlPlane:
         ceilings: Ceilings = Ceilings(),  # noqa: B008 - it is frozen
         max_body_bytes: int = 0,
     ) -> None:
-        self._store = store
-        self._provider = provider
+        self._store, self._provider = store, provider
         self._meter = meter
         self._clock = clock
         self._gateway_url = gateway_url
