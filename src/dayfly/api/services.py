@@ -14,6 +14,7 @@ import msgspec
 
 from dayfly import __version__
 from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
+from dayfly.api.alerting import Alerts
 from dayfly.api.audit_port import Audit, NoAudit
 from dayfly.api.flowing import Flows, Runs
 from dayfly.api.past import History, NoHistory
@@ -260,6 +261,7 @@ class Services:
     builder: Builder
     flows: Flows
     runs: Runs
+    alerts: Alerts
     info: InstanceInfo
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)
