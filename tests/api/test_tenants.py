@@ -198,8 +198,8 @@ async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
         await plant_flow(stage, namespace)
         await stage.triggers.put(trigger(namespace))
         await stage.services.saved_queries.put(namespace, "counts", counts(namespace))
-    await stage.services.saved_queries.put(None, "counts", counts(OTHER))
         await plant_alerts(stage, namespace)
+    await stage.services.saved_queries.put(None, "counts", counts(OTHER))
     return {
         role: {"authorization": f"Bearer {(await stage.tokens.issue(MINE, TokenRequest(role=role))).token}"}
         for role in ROLES

@@ -13,8 +13,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from dayfly import __version__
-from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
 from dayfly.api.alerting import Alerts
+from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
 from dayfly.api.audit_port import Audit, NoAudit
 from dayfly.api.flowing import Flows, Runs
 from dayfly.api.past import History, NoHistory

@@ -146,7 +146,7 @@ class RecordStore:
 
     async def summed(self, query: RollupSums) -> list[Rollup]:
         """Return sums of roll-ups. Raises StoreUnavailable."""
-        await self._flushed()
+        await self.flush()
         return await asyncio.to_thread(self._file.summed, query)
 
     async def of_id(self, call_id: str) -> list[Invocation]:
