@@ -114,11 +114,9 @@ class Exchange:
         head = self.head
         self.upstream = upstream
         upstream.begin(self, head.method)
-        if not head.length:
-            self.written = upstream.write(self.request_head())
-        else:
-            self.written = upstream.write_parts(self.request_head(), self._encoded(self.early, self.complete))
-        if self.written:
+        first = self._encoded(self.early, self.complete) if head.length else b""
+        if upstream.write_parts(self.request_head(), first):
+            self.written = True
             if not self.complete:
                 self._let_body_come(upstream)
         else:
