@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dayfly.api import (
+    audit,
     budgets,
     builder,
     bundles,
@@ -60,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     *info.native,
     *namespaces.routes,
     *tokens.routes,
+    *audit.routes,
     *functions.routes,
     *rollouts.routes,
     *secrets.routes,

@@ -21,7 +21,10 @@ import uvloop
 from dayfly.api.services import InstanceInfo, Services
 from dayfly.control.clock import Clock, SystemClock
 from dayfly.control.plane import ControlPlane
+from dayfly.control.triggers import Triggers
+from dayfly.events.flows.flows import Flows
 from dayfly.model.errors import DayflyError
+from dayfly.observe.audit import AuditLog
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.observe.records import RecordStore
@@ -39,6 +42,7 @@ from dayfly.server.ground import Ground
 from dayfly.server.history import HistoryParts
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
+from dayfly.server.platform_acts import tell_of_platform
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
@@ -56,6 +60,7 @@ class ControlProcess:
         self._ground = ground
         self._logs = LogStore(place.data("records") / "logs.db")
         self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
+        self._audit = AuditLog(place.data("records") / "audit.db", settings.audit, clock)
         self._meter = Meter(self._records.take)
         self._plane = ControlPlane(
             store=ground.state,
@@ -89,6 +94,7 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
+        tell_of_platform(self._audit, self._plane, self._events.triggers)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
         self._history = HistoryParts(place, self._meter, clock, lambda: self._services)
         jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs)
@@ -106,9 +112,20 @@ class ControlProcess:
         """The control plane itself."""
         return self._plane
 
+    @property
+    def triggers(self) -> Triggers:
+        """The triggers."""
+        return self._events.triggers
+
+    @property
+    def flows(self) -> Flows:
+        """The flows."""
+        return self._flows.flows
+
     async def start(self) -> None:
         """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
-        await asyncio.gather(self._logs.open(), self._records.open(), self._history.open())
+        kept = (self._logs, self._records, self._audit, self._history)
+        await asyncio.gather(*(each.open() for each in kept))
         await self._plane.start()
         await self._flows.open()
         await self._events.start()
@@ -145,7 +162,8 @@ class ControlProcess:
         await self._flows.engine.close()
         self._queue.close()
         await self._ground.prepare.close()
-        await asyncio.gather(self._logs.close(), self._records.close(), self._history.close())
+        kept = (self._logs, self._records, self._audit, self._history)
+        await asyncio.gather(*(each.close() for each in kept))
 
     def _make_services(self) -> Services:
         info = InstanceInfo(
@@ -176,6 +194,7 @@ class ControlProcess:
             info=info,
             queue=self._queue,
             records=self._records,
+            audit=self._audit,
             history=self._history.past,
             build_log=self._ground.prepare.build_log,
             direct=self._calls,

@@ -24,12 +24,15 @@ from dayfly.control.clock import SystemClock
 from dayfly.model.errors import DayflyError
 from dayfly.queue.objects import Objects
 from dayfly.queue.server import ACCESS
-from dayfly.server.background import Background
+from dayfly.server.background import Background, Job
 from dayfly.server.cluster import names
-from dayfly.server.cluster.ground import cluster_ground
+from dayfly.server.cluster.archives import Archives
+from dayfly.server.cluster.ground import cluster_ground, stores_of
 from dayfly.server.cluster.health import Health
+from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.passage.control_end import ControlEnd
 from dayfly.server.cluster.place import Pod
+from dayfly.server.cluster.watched import Parts, Stores, jobs
 from dayfly.server.cluster.wishing import Wishing
 from dayfly.server.control_process import ControlProcess, keep_to_ourselves
 from dayfly.server.crew import END
@@ -94,10 +97,10 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
     objects, clock = Objects(place.run(ACCESS)), SystemClock()
     connecting = asyncio.create_task(objects.run())
     try:
-        process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock), clock)
+        stores = stores_of(api, pod.namespace)
+        process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock, stores), clock)
         await process.start()
-        wishing = Wishing(Wishes(api), process.plane)
-        background = Background(wishing.run, wishing.tell)
+        background = Background(*await _followers(api, stores, process, place.settings.queue.callback_allow))
         passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), pod.server_tls())
         async with _queue(place, told):
             await passage.start(_ANYWHERE, names.PASSAGE_PORT)
@@ -115,6 +118,18 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
     finally:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
+
+
+async def _followers(
+    api: Connection, stores: Stores, process: ControlProcess, allow: tuple[str, ...]
+) -> tuple[Job, ...]:
+    """Return what does as the cluster's objects say. Raises StoreUnavailable."""
+    plane = process.plane
+    opening = Opening(plane.namespaces, stores.tenancy)
+    await opening.open_all(function.key.namespace for function in plane.functions())
+    wishing = Wishing(Wishes(api), plane, opening, Archives(allow))
+    parts = Parts(namespaces=plane.namespaces, routes=plane.routes, triggers=process.triggers, flows=process.flows)
+    return wishing.run, wishing.tell, *jobs(api, stores, parts, opening)
 
 
 async def _mark(api: Connection, pod: Pod, value: str | None) -> None:
