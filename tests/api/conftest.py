@@ -207,8 +207,9 @@ class MemoryPlane:
             raise NotFound(f"there is no function {key}")
         return self.functions[key]
 
-    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
-        return [status for key, status in sorted(self.functions.items()) if key.namespace == namespace]
+    async def statuses(self, namespace: NamespaceName, *, at_rest: bool = True) -> list[FunctionStatus]:
+        found = [status for key, status in sorted(self.functions.items()) if key.namespace == namespace]
+        return [each for each in found if at_rest or each.invocations or each.replicas or each.desired_replicas]
 
     def newest(self, key: FunctionKey) -> Revision:
         if key not in self.history:

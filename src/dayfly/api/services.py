@@ -70,8 +70,11 @@ class Plane(Protocol):
         """Return the function with exact counts. Raises NotFound."""
         ...
 
-    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
-        """Return the namespace's functions ordered by name; none for an unknown namespace."""
+    async def statuses(self, namespace: NamespaceName, *, at_rest: bool = True) -> list[FunctionStatus]:
+        """Return the namespace's functions ordered by name; none for an unknown namespace.
+
+        Without those `at_rest`, which never ran and have no replica, if so asked.
+        """
         ...
 
     def newest(self, key: FunctionKey) -> Revision:

@@ -31,7 +31,7 @@ from dayfly.control.secrets import Secrets
 from dayfly.control.sequence import Sequence
 from dayfly.control.spending import Spending
 from dayfly.control.spent import Spent
-from dayfly.control.statuses import status_of
+from dayfly.control.statuses import has_work, status_of
 from dayfly.control.totals import Totals
 from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
@@ -230,13 +230,14 @@ class ControlPlane:
         await self.refresh_load()
         return self._status(self._reconciler.machine(key), await self._spent.look())
 
-    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
-        """Return what is true of the namespace's functions now, ordered by name."""
+    async def statuses(self, namespace: NamespaceName, *, at_rest: bool = True) -> list[FunctionStatus]:
+        """Return what is true of the namespace's functions now, ordered by name; all, or without those at rest."""
         await self.refresh_load()
-        stats = await self._spent.look()
-        machines = self._reconciler.machines
-        keys = sorted(key for key, machine in machines.items() if key.namespace == namespace and not machine.removed)
-        return [self._status(machines[key], stats) for key in keys]
+        stats, ran = await self._spent.look(), self._meter.invocations
+        machines, exits, now = self._reconciler.machines, self._reconciler.exits, self._clock.now()
+        keys = [key for key, machine in machines.items() if key.namespace == namespace and not machine.removed]
+        keys = [key for key in keys if at_rest or ran(key) or key in exits or has_work(machines[key], now)]
+        return [self._status(machines[key], stats) for key in sorted(keys)]
 
     async def revisions(self, key: FunctionKey) -> list[RevisionStatus]:
         """Return the function's revisions, the highest number first. Raises NotFound, StoreUnavailable."""

@@ -45,7 +45,7 @@ def status_of(
         state=state_of(machine, now),
         reason=track.trouble.account if track.trouble is not None else room.reason(machine),
         fault=track.trouble.reason if track.trouble is not None else "",
-        desired_replicas=max(machine.scale.wanted, machine.share(track, now)),
+        desired_replicas=_desired(machine, now),
         ready_replicas=machine.ready,
         invocations=invocations,
         created_unix_ms=function.created_unix_ms,
@@ -62,6 +62,15 @@ def status_of(
         outcome=function.outcome,
         budgets=budgets,
     )
+
+
+def has_work(machine: Lifecycle, now: float) -> bool:
+    """Whether the function has or wants replicas."""
+    return bool(machine.replicas) or _desired(machine, now) > 0
+
+
+def _desired(machine: Lifecycle, now: float) -> int:
+    return max(machine.scale.wanted, machine.share(machine.tracks[-1], now))
 
 
 def state_of(machine: Lifecycle, now: float) -> FunctionState:
