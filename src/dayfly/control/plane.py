@@ -233,11 +233,10 @@ class ControlPlane:
     async def statuses(self, namespace: NamespaceName, *, at_rest: bool = True) -> list[FunctionStatus]:
         """Return what is true of the namespace's functions now, ordered by name; all, or without those at rest."""
         await self.refresh_load()
-        stats, ran = await self._spent.look(), self._meter.invocations
-        machines, exits, now = self._reconciler.machines, self._reconciler.exits, self._clock.now()
-        keys = [key for key, machine in machines.items() if key.namespace == namespace and not machine.removed]
-        keys = [key for key in keys if at_rest or ran(key) or key in exits or has_work(machines[key], now)]
-        return [self._status(machines[key], stats) for key in sorted(keys)]
+        stats, ran, now = await self._spent.look(), self._meter.invocations, self._clock.now()
+        all_, exits = self._reconciler.machines, self._reconciler.exits
+        keys = sorted(key for key, machine in all_.items() if key.namespace == namespace and not machine.removed)
+        return [self._status(all_[k], stats) for k in keys if at_rest or ran(k) or k in exits or has_work(all_[k], now)]
 
     async def revisions(self, key: FunctionKey) -> list[RevisionStatus]:
         """Return the function's revisions, the highest number first. Raises NotFound, StoreUnavailable."""
