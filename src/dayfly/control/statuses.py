@@ -5,7 +5,7 @@ It speaks of the newest revision that stands, the candidate's while there is one
 far it got; `ready_replicas` counts everything that serves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from dayfly.control.clock import Clock
@@ -15,7 +15,7 @@ from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.replicas import READY, STARTING, Replica
 from dayfly.decide.track import Track
 from dayfly.model.budget import BudgetStatus
-from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, ReplicaId
+from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, NamespaceName, ReplicaId
 from dayfly.model.replica import ReplicaStats
 from dayfly.model.rollout import RolloutStatus
 from dayfly.model.sandbox import Tier
@@ -45,7 +45,7 @@ def status_of(
         state=state_of(machine, now),
         reason=track.trouble.account if track.trouble is not None else room.reason(machine),
         fault=track.trouble.reason if track.trouble is not None else "",
-        desired_replicas=_desired(machine, now),
+        desired_replicas=max(machine.scale.wanted, machine.share(track, now)),
         ready_replicas=machine.ready,
         invocations=invocations,
         created_unix_ms=function.created_unix_ms,
@@ -64,13 +64,17 @@ def status_of(
     )
 
 
-def has_work(machine: Lifecycle, now: float) -> bool:
-    """Whether the function has or wants replicas."""
-    return bool(machine.replicas) or _desired(machine, now) > 0
-
-
-def _desired(machine: Lifecycle, now: float) -> int:
-    return max(machine.scale.wanted, machine.share(machine.tracks[-1], now))
+def those_of(
+    machines: Mapping[FunctionKey, Lifecycle], namespace: NamespaceName, calls: Callable[[FunctionKey], int] | None
+) -> list[Lifecycle]:
+    """Return the namespace's functions ordered by name; with `calls` only those that have any, or replicas."""
+    return [
+        machine
+        for key, machine in sorted(machines.items())
+        if key.namespace == namespace
+        and not machine.removed
+        and (calls is None or machine.replicas or machine.scale.wanted or calls(key))
+    ]
 
 
 def state_of(machine: Lifecycle, now: float) -> FunctionState:

@@ -365,25 +365,6 @@ def test_absurd_numbers_are_refused(play: Play, replicas: int) -> None:
     play(story)
 
 
-def test_functions_at_rest_can_be_left_out(play: Play) -> None:
-    async def names(rig: Rig, *, at_rest: bool) -> list[str]:
-        return [status.spec.name for status in await rig.plane.statuses(KEY.namespace, at_rest=at_rest)]
-
-    async def story(rig: Rig) -> None:
-        gateway = await rig.gateway()
-        await rig.plane.deploy(spec_of(), mode="create")
-        await rig.until(lambda: gateway.endpoints(HELLO))
-        assert await names(rig, at_rest=False) == ["hello"]
-        await rig.plane.scale(KEY, 0)
-        await rig.until(lambda: not gateway.endpoints(HELLO))
-        for replica in list(rig.provider.replicas):
-            rig.provider.end(replica, "stopped")
-        assert await names(rig, at_rest=False) == []
-        assert await names(rig, at_rest=True) == ["hello"]
-
-    play(story)
-
-
 def test_namespaces_hold_functions_apart(play: Play) -> None:
     async def story(rig: Rig) -> None:
         await rig.plane.deploy(spec_of(), mode="create")
