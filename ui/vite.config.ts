@@ -1,4 +1,5 @@
-// One page, one script, one style sheet, under fixed names: the platform serves exactly these, and no cache keeps them.
+// One page, one script, one style sheet, and the scripts that are fetched only where they are needed; all under fixed
+// names, of which the platform serves exactly these.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 
@@ -8,12 +9,13 @@ export default defineConfig({
     outDir: process.env.DAYFLY_UI_OUT ?? "../src/dayfly/web/static",
     emptyOutDir: true,
     target: "es2022",
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     cssCodeSplit: false,
     assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1000,
     rollupOptions: {
       input: "console.html",
-      output: { entryFileNames: "console.js", assetFileNames: "console[extname]", codeSplitting: false },
+      output: { entryFileNames: "console.js", chunkFileNames: "console-[name].js", assetFileNames: "console[extname]" },
     },
   },
 });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from dayfly.server.apps import CONSOLE_ROUTES, METRICS_ROUTES, PUBLIC_ROUTES
 if TYPE_CHECKING:
     from tests.api.conftest import Play, Stage
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get")
 ROUTES = {"public": PUBLIC_ROUTES, "console": CONSOLE_ROUTES, "metrics": METRICS_ROUTES}
 PUBLIC_LINES = {
@@ -20,8 +22,8 @@ PUBLIC_LINES = {
                ("GET", "/store/functions.json"), ("GET", "/store/icons/{icon}"), ("GET", "/store/templates.json"),
                ("GET", "/store/templates.git/info/refs"), ("POST", "/store/templates.git/git-upload-pack"),
                ("GET", "/publickey")},
-    "console": {("GET", "/"), ("GET", "/console.css"), ("GET", "/console.js"), ("GET", "/healthz"),
-                ("GET", "/v1/openapi.json")},
+    "console": {("GET", "/"), ("GET", "/console.css"), ("GET", "/healthz"), ("GET", "/v1/openapi.json"),
+                *(("GET", f"/{script.name}") for script in (ROOT / "src/dayfly/web/static").glob("*.js"))},
     "metrics": {("GET", "/healthz")},
 }  # fmt: skip
 

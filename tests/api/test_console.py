@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.api.conftest import Play, Stage
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 HEADERS = {
     (
         b"content-security-policy",
@@ -64,7 +67,8 @@ def test_the_page_is_whole_and_keeps_to_its_policy(play: Play) -> None:
             assert (await stage.ask("GET", path, app="console", headers={})).status == 200
         assert re.findall(r'(?:src|href|action)="(?!/|data:,")', text) == []
         assert re.findall(r"<script(?![^>]*src=)|<style|\sstyle=|\son[a-z]+=|javascript:", text) == []
-        script = (await stage.ask("GET", "/console.js", app="console", headers={})).body.decode()
+        script = "".join(each.read_text() for each in (ROOT / "src/dayfly/web/static").glob("*.js"))
+        assert (await stage.ask("GET", "/console.js", app="console", headers={})).body.decode() in script
         assert (
             re.findall(r"outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|importScripts", script)
             == []
@@ -72,6 +76,17 @@ def test_the_page_is_whole_and_keeps_to_its_policy(play: Play) -> None:
         addresses = set(re.findall(r"https?://[^\"'`)\s]*", script))
         foreign = {each for each in addresses if not each.startswith(("http://www.w3.org/", "https://svelte.dev/e/"))}
         assert foreign == set(), "names of XML namespaces and of the framework's errors are no addresses to go to"
+
+    play(story)
+
+
+def test_a_file_comes_packed_for_who_unpacks_it(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        plain = await stage.ask("GET", "/console.js", app="console", headers={})
+        packed = await stage.ask("GET", "/console.js", app="console", headers={"Accept-Encoding": "br, gzip"})
+        assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
+        assert gzip.decompress(packed.body) == plain.body
+        assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
 
     play(story)
 

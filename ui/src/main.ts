@@ -4,5 +4,6 @@ import App from "./App.svelte";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/parts.css";
+import "./style/figures.css";
 
 mount(App, { target: document.body });

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from dayfly.api.auditing import audited, refused
 from dayfly.api.credentials import Credentials
 from dayfly.api.guard import admit, permit
 from dayfly.api.problems import refuse
@@ -21,6 +22,7 @@ from dayfly.model.errors import DayflyError, InternalError, MethodNotAllowed, No
 
 _METHODS = {*get_args(Method), "OPTIONS", "PATCH", "TRACE"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_REFUSED = {401, 403, 429}
 _log = logging.getLogger("dayfly.api")
 _audit = logging.getLogger("dayfly.audit")
 
@@ -70,21 +72,37 @@ class ListenerApp:
             return
         await response(scope, receive, send_with_headers)
 
-    async def _answer(self, request: Request, found: Found) -> Response:
-        form: ErrorForm = found.at_path[0].errors if found.at_path else "problem"
+    async def _let_in(self, request: Request, found: Found) -> Principal | None:
+        """Return who asks, None where anybody may. Raises as the guard does; who is refused is told of."""
         principal: Principal | None = None
         try:
             principal = await admit(request, found, self._credentials)
             if found.route is not None:
                 await permit(request, found.route, principal)
-                response = await found.route.handler(self._services, request)
-                _tell(request, principal, response.status_code)
+        except DayflyError as error:
+            if error.status in _REFUSED:
+                await refused(self._services, request, found.route, principal, error)
+            _tell(request, found, principal, error.status)
+            raise
+        return principal
+
+    async def _answer(self, request: Request, found: Found) -> Response:
+        form: ErrorForm = found.at_path[0].errors if found.at_path else "problem"
+        principal: Principal | None = None
+        try:
+            principal = await self._let_in(request, found)
+            if found.route is not None:
+                if found.route.is_change:
+                    response = await audited(self._services, request, found.route, principal)
+                else:
+                    response = await found.route.handler(self._services, request)
+                _tell(request, found, principal, response.status_code)
                 return response
             if found.at_path and request.method == "OPTIONS":
                 return Response(status_code=204, headers={"Allow": found.allow})
             raise _lost(request, found)
         except DayflyError as error:
-            _tell(request, principal, error.status)
+            _tell(request, found, principal, error.status)
             if error.status >= 500:
                 _log.error("request failed method=%s path=%s reason=%s", request.method, ascii(request.url.path), error)
             return refuse(error, request, form)
@@ -96,8 +114,9 @@ class ListenerApp:
             return refuse(InternalError("The platform failed; its log says why"), request, form)
 
 
-def _tell(request: Request, principal: Principal | None, status: int) -> None:
-    if principal is not None and request.method not in _SAFE:
+def _tell(request: Request, found: Found, principal: Principal | None, status: int) -> None:
+    looks = found.route is not None and found.route.access == "look"
+    if principal is not None and request.method not in _SAFE and not looks:
         where, path = principal.namespace or "all namespaces", ascii(request.url.path[:200])
         _audit.info(
             "change principal=%r role=%s of=%r method=%s path=%s status=%d",

@@ -29,7 +29,7 @@ ADMIN = Principal(ADMIN_USER, "admin", None)
 LOCAL = Principal("local", "admin", None)
 """The account that started the platform: whoever can read its token could read all it has."""
 MIN_PASSWORD = 8
-_MAX_HEADER = 4096
+_MAX_HEADER, _MAX_NAME = 4096, 60
 _MAX_HASHES_WAITING = 8
 _log = logging.getLogger("dayfly.api")
 
@@ -142,6 +142,13 @@ class Credentials:
         record = AdminRecord.of(ADMIN_USER, password)
         admin_file.save(path, record)
         return record
+
+
+def named_in(authorization: str) -> str:
+    """Return the name that a refused Basic credential gave, for whoever tells of it; empty for others."""
+    scheme, _, value = authorization[:_MAX_HEADER].strip().partition(" ")
+    user = _split_basic(value.strip())[0] if scheme.lower() == "basic" else b""
+    return user.decode("utf-8", "replace")[:_MAX_NAME]
 
 
 def _split_basic(value: str) -> tuple[bytes, bytes]:

@@ -50,6 +50,12 @@ async def read_body(request: Request, limit_bytes: int, *, hint: str = _CODE) ->
     return body
 
 
+def noted_body(request: Request) -> bytes:
+    """Return the body as far as it was read as a document; empty otherwise, for whoever tells of requests."""
+    body: bytes = request.scope.get(_BODY, b"")
+    return body
+
+
 def decode_json(data: bytes, kind: type[T]) -> T:
     """Return the JSON document as a `kind`. Raises InvalidRequest with the path of what is wrong."""
     if not data.strip():

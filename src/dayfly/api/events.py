@@ -52,7 +52,7 @@ async def publish(services: Services, request: Request) -> Response:
 
 @hooks.route(
     "POST", "/hooks/{namespace}/{name}", access="signed", scope="open", summary="Deliver a webhook", request=bytes,
-    media_type="text/plain", statuses=(200, 202),
+    media_type="text/plain", statuses=(200, 202), is_call=True,
 )  # fmt: skip
 async def receive(services: Services, request: Request) -> Response:
     """Take what was signed with the trigger's secret; 202 once the call is in the queue, 404 for no such webhook."""

@@ -5,7 +5,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,12 +14,17 @@ from dayfly.api.info import visible
 from dayfly.api.routes import Routes
 from dayfly.api.scope import IN_PATH, namespace_of, principal_of
 from dayfly.api.services import Services
-from dayfly.model.names import NamespaceName
+from dayfly.model.names import FunctionKey, NamespaceName
+from dayfly.model.namespace import NamespaceStatus
+from dayfly.model.status import FunctionStatus
 from dayfly.observe import metrics as prometheus
 from dayfly.observe.budget_metrics import of_budgets
+from dayfly.observe.family import Family
 from dayfly.observe.flow_metrics import of_flows
+from dayfly.observe.meter import Figures
 from dayfly.observe.queue_metrics import of_queue
 from dayfly.observe.trigger_metrics import of_triggers
+from dayfly.queue.questions import Figures as QueueFigures
 
 routes = Routes()
 for_anybody = Routes()
@@ -62,29 +67,67 @@ def _installation(services: Services) -> prometheus.Installation:
     )
 
 
+async def everything(services: Services, figures: Callable[[FunctionKey], Figures]) -> list[Family]:
+    """Return all figures of functions that were ever called or have replicas, and of all else, for the history.
+
+    What was counted is read in the same turn of the loop as it is returned.
+    """
+    names = services.namespaces.names()
+    statuses, queue = await _asked(services, names)
+    told = [each for each in statuses if each.invocations or each.replicas or each.desired_replicas or each.exits]
+    return prometheus.families(
+        services.meter,
+        told,
+        _tenants(services, names),
+        rollouts=services.plane.rollouts,
+        installation=_installation(services),
+        figures=figures,
+        further=_further(services, names, told, queue, figures, is_whole=True),
+    )
+
+
 async def _answer(
     services: Services, namespaces: Iterable[NamespaceName], installation: prometheus.Installation | None
 ) -> Response:
     names = list(namespaces)
-    statuses, queue = await asyncio.gather(
-        asyncio.gather(*(services.plane.statuses(name) for name in names)), services.queue.figures()
-    )
-    functions = list(itertools.chain.from_iterable(statuses))
-    flows = [figures for name in names for figures in services.flows.figures(name)]
-    keys = {str(status.spec.key) for status in functions}
-    # One may have been removed while the gateways were asked.
-    tenants = [services.namespaces.status(name) for name in names if name in services.namespaces.names()]
+    functions, queue = await _asked(services, names)
+    figures = services.meter.figures
     text = prometheus.render(
         services.meter,
         functions,
-        tenants,
+        _tenants(services, names),
         rollouts=services.plane.rollouts,
         installation=installation,
-        further=itertools.chain(
-            of_queue(queue, keys, is_whole=installation is not None),
-            of_triggers(each for name in names for each in services.triggers.in_namespace(name)),
-            of_flows(flows),
-            of_budgets(services.meter, functions, tenants),
-        ),
+        further=_further(services, names, functions, queue, figures, is_whole=installation is not None),
     )
     return Response(text, headers={"Content-Type": prometheus.CONTENT_TYPE})
+
+
+async def _asked(services: Services, names: list[NamespaceName]) -> tuple[list[FunctionStatus], QueueFigures]:
+    statuses, queue = await asyncio.gather(
+        asyncio.gather(*(services.plane.statuses(name) for name in names)), services.queue.figures()
+    )
+    return list(itertools.chain.from_iterable(statuses)), queue
+
+
+def _tenants(services: Services, names: list[NamespaceName]) -> list[NamespaceStatus]:
+    # One may have been removed while the gateways were asked.
+    return [services.namespaces.status(name) for name in names if name in services.namespaces.names()]
+
+
+def _further(
+    services: Services,
+    names: list[NamespaceName],
+    functions: list[FunctionStatus],
+    queue: QueueFigures,
+    figures: Callable[[FunctionKey], Figures],
+    *,
+    is_whole: bool,
+) -> Iterator[Family]:
+    flows = [each for name in names for each in services.flows.figures(name)]
+    return itertools.chain(
+        of_queue(queue, {str(status.spec.key) for status in functions}, is_whole=is_whole),
+        of_triggers(each for name in names for each in services.triggers.in_namespace(name)),
+        of_flows(flows),
+        of_budgets(figures, functions, _tenants(services, names)),
+    )

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dayfly.api import (
+    audit,
     budgets,
     builder,
     bundles,
@@ -14,6 +15,7 @@ from dayfly.api import (
     flow_runs,
     flows,
     functions,
+    history,
     info,
     logs,
     metrics,
@@ -59,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     *info.native,
     *namespaces.routes,
     *tokens.routes,
+    *audit.routes,
     *functions.routes,
     *rollouts.routes,
     *secrets.routes,
@@ -69,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
     *events.routes,
     *logs.routes,
     *metrics.native,
+    *history.routes,
     *usage.routes,
     *budgets.routes,
     *bundles.routes,

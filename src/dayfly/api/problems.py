@@ -15,6 +15,10 @@ from dayfly.model.errors import DayflyError, MethodNotAllowed, Unauthenticated
 from dayfly.model.status import Problem
 
 PROBLEM_JSON = "application/problem+json"
+_PROMETHEUS_KINDS = {
+    400: "bad_data", 401: "unauthorized", 403: "forbidden", 404: "not_found", 422: "execution", 429: "unavailable",
+    503: "unavailable",
+}  # fmt: skip
 CHALLENGE = 'Basic realm="Restricted"'
 
 
@@ -24,6 +28,11 @@ def refuse(error: DayflyError, request: Request, form: ErrorForm) -> Response:
     if form == "plain":
         headers["Content-Type"] = "text/plain; charset=utf-8"
         return Response(_line(error), error.status, headers)
+    if form == "prometheus":
+        headers["Content-Type"] = "application/json"
+        kind = _PROMETHEUS_KINDS.get(error.status, "internal")
+        told = {"status": "error", "errorType": kind, "error": _printable(_sentence(error))}
+        return Response(msgspec.json.encode(told), error.status, headers)
     headers["Content-Type"] = PROBLEM_JSON
     return Response(msgspec.json.encode(to_problem(error, request)), error.status, headers)
 
@@ -59,8 +68,11 @@ def _headers(error: DayflyError, request: Request) -> dict[str, str]:
 def _line(error: DayflyError) -> str:
     if isinstance(error, Unauthenticated):
         return "invalid credentials"
-    text = f"{error.message} ({error.hint})" if error.hint else error.message
-    return _printable(text) + "\n"
+    return _printable(_sentence(error)) + "\n"
+
+
+def _sentence(error: DayflyError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 def _printable(text: str) -> str:

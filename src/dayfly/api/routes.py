@@ -21,9 +21,10 @@ from dayfly.api.services import Services
 from dayfly.model.access import OPEN, Access
 
 Method = Literal["GET", "POST", "PUT", "DELETE", "HEAD"]
-ErrorForm = Literal["problem", "plain"]
-"""problem: problem+json. plain: one line of text, as OpenFaaS's clients print it."""
+ErrorForm = Literal["problem", "plain", "prometheus"]
+"""problem: problem+json. plain: one line of text, as OpenFaaS's clients print it. prometheus: as Prometheus' API."""
 Handler = Callable[[Services, Request], Awaitable[Response]]
+_READING = ("GET", "HEAD")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -49,6 +50,8 @@ class Route:
     errors: ErrorForm = "problem"
     streams: bool = False
     """Whether the answer may never end; such a route answers no HEAD."""
+    is_call: bool = False
+    """Whether it changes nothing that should be, whatever its method: a question, or a call of a function."""
     heeds: bool = False
     """Whether a public route refuses a credential that is wrong: nobody needs one, but who sends one is told."""
 
@@ -61,6 +64,11 @@ class Route:
             raise ValueError(f"{self.method} {self.path}: a route needs a scope, open only without credential")
         if isinstance(self.scope, Place) and not {*self.scope.parameters} <= {*self.parameters}:
             raise ValueError(f"{self.method} {self.path}: its path has none of {self.scope.parameters}")
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it is told of in the audit log. Who may only look, or call, changes nothing that should be."""
+        return self.method not in _READING and self.access not in ("public", "look", "invoke") and not self.is_call
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -91,6 +99,7 @@ class Routes:
         statuses: tuple[int, ...] = (200,),
         streams: bool = False,
         heeds: bool = False,
+        is_call: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Return a decorator that adds the handler.
 
@@ -103,7 +112,7 @@ class Routes:
                     method=method, path=path, access=access, scope=scope, summary=summary, handler=handler,
                     request=request, takes=takes, query=query, response=response, media_type=media_type,
                     statuses=statuses,
-                    errors=self._errors, streams=streams, heeds=heeds,
+                    errors=self._errors, streams=streams, heeds=heeds, is_call=is_call,
                 )
             )  # fmt: skip
             return handler

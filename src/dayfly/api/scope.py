@@ -108,6 +108,12 @@ def function_in(request: Request, name: str) -> FunctionKey:
     return FunctionKey(namespace_of(request), parse_function_name(name.rpartition(".")[0] if "." in name else name))
 
 
+def noted_namespace(request: Request) -> str:
+    """Return the namespace that was judged; empty where the request is about none, for whoever tells of requests."""
+    namespace: str = request.scope.get(_NAMESPACE, "")
+    return namespace
+
+
 def own_namespace(principal: Principal) -> NamespaceName:
     """Return the namespace that is meant where none is named."""
     return principal.namespace or DEFAULT_NAMESPACE

@@ -13,7 +13,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from dayfly import __version__
+from dayfly.api.audit_port import Audit, NoAudit
 from dayfly.api.flowing import Flows, Runs
+from dayfly.api.past import History, NoHistory
 from dayfly.api.queue import NoQueue, Queue
 from dayfly.api.records import NoRecords, Records
 from dayfly.api.routing import Routes
@@ -249,5 +251,7 @@ class Services:
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)
     records: Records = dataclasses.field(default_factory=NoRecords)
+    audit: Audit = dataclasses.field(default_factory=NoAudit)
+    history: History = dataclasses.field(default_factory=NoHistory)
     build_log: BuildLog | None = None
     direct: DirectCalls | None = None

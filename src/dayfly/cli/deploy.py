@@ -94,6 +94,8 @@ def command(
       dayfly deploy hello --canary 10 --canary-window 10m
       dayfly deploy -f examples/stack.yaml --skip-missing
     """
+    from dayfly.client.stack_triggers import in_order
+
     check_update(update=update, replace=replace)
     source = msgspec.convert(_part(given, Source), Source)
     changes = msgspec.convert(_part(given, Changes), Changes)
@@ -109,7 +111,7 @@ def command(
     with connect(gateway, stack=stack_gateway, timeout_s=parse_duration(timeout)) as client:
         # All of them are judged before the first is sent: a mistake in one should not leave half a stack deployed.
         specs = [_changed(one, changes, namespace or one.namespace or client.namespace) for one in functions]
-        specs = [_verified(one, verify_key) for one in specs] if verify_key else specs
+        specs = in_order(_verified(one, verify_key) if verify_key else one for one in specs)
         done = each(specs, lambda one: _deploy(client, one, how), name=lambda one: one.spec.name, failed="to deploy")
     if output != "table":
         data = done[0] if source.is_one and done else done

@@ -11,10 +11,12 @@ from dayfly.client.yaml_text import Tree
 from dayfly.model.errors import InvalidRequest, NotFound
 from dayfly.model.function import FunctionSpec
 from dayfly.model.trigger import TriggerSpec, TriggerStatus
+from dayfly.model.trigger_source import FunctionSource
 
 if TYPE_CHECKING:
     from dayfly.client.asynchronous import AsyncClient
     from dayfly.client.blocking import Client
+    from dayfly.client.stack_function import StackFunction
 
 
 def stack_triggers(fields: Fields, function: str) -> tuple[TriggerSpec, ...]:
@@ -33,6 +35,29 @@ def stack_triggers(fields: Fields, function: str) -> tuple[TriggerSpec, ...]:
             raise section.refusal("name", f"{spec.name} is the name of another trigger of the function")
         found[spec.name] = spec
     return tuple(found.values())
+
+
+def in_order(functions: "Iterable[StackFunction]") -> "list[StackFunction]":
+    """Return the functions in their order, but for those whose ends the triggers of another wait for: before it.
+
+    Where two wait for each other, one of them still comes first.
+    """
+    known = {one.spec.name: one for one in functions}
+    placed: dict[str, StackFunction] = {}
+    begun: set[str] = set()
+
+    def place(one: "StackFunction") -> None:
+        if one.spec.name in begun:
+            return
+        begun.add(one.spec.name)
+        for trigger in one.triggers or ():
+            if isinstance(trigger.source, FunctionSource) and trigger.source.name in known:
+                place(known[trigger.source.name])
+        placed[one.spec.name] = one
+
+    for one in known.values():
+        place(one)
+    return list(placed.values())
 
 
 def _source(fields: Fields | None) -> dict[str, Tree]:

@@ -101,6 +101,7 @@ class ControlPlane:
         self.namespaces = Namespaces(tenancy, self._quotas, clock)
         self.bundles = Bundles(blobs, tenancy)
         self._rollouts = Rollouts(store, self._changes, clock, logs, machines)
+        self.on_rollout = self._rollouts.on_decided
         self.secrets = Secrets(secrets, self._changes, self.namespaces.check_open, clock)
         self._preparer = preparer
         self._reconciler = Reconciler(

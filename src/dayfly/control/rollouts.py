@@ -7,7 +7,7 @@ is written then is what is true by then, so that the two kinds cannot undo each 
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from dayfly.control.clock import Clock, Timer
@@ -41,6 +41,8 @@ class Rollouts:
         logs: LogSink,
         machines: Mapping[FunctionKey, Lifecycle],
     ) -> None:
+        self.on_decided: list[Callable[[FunctionKey, Outcome], None]] = []
+        """Told of each rollout that ended by itself."""
         self.ended: Counter[tuple[FunctionKey, Verdict]] = Counter()
         """Rollouts that ended since the control plane started."""
         self._store = store
@@ -55,6 +57,8 @@ class Rollouts:
         key = machine.function.key
         if machine.date(self._clock.unix_ms()) and machine.function.outcome is not None:
             self._tell(key, machine.function.outcome)
+            for tell in self.on_decided:
+                tell(key, machine.function.outcome)
         self._changes.begin(key, self._write(key))
 
     def stop(self) -> None:

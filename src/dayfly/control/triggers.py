@@ -44,6 +44,8 @@ class Triggers:
     ) -> None:
         self.on_change: list[Callable[[], None]] = []
         """Told after each change."""
+        self.on_forsaken: list[Callable[[NamespaceName, str], None]] = []
+        """Told of each trigger that goes because its function did."""
         self.standing: Callable[[Key], TriggerStanding] = lambda _key: TriggerStanding()
         """Asked how a trigger does."""
         self.has_flow: Callable[[Key], bool] = lambda _key: False
@@ -116,6 +118,8 @@ class Triggers:
 
     def begin_to_remove(self, namespace: NamespaceName, name: str) -> None:
         """Have a trigger removed whose function has gone; nobody waits for it."""
+        for tell in self.on_forsaken:
+            tell(namespace, name)
         self._changes.begin(_ALL, self._remove(namespace, name))
 
     def users(self, namespace: NamespaceName, secret: str) -> list[str]:

@@ -10,9 +10,10 @@ import msgspec
 
 from dayfly.model.names import NamespaceName
 
-Access = Literal["public", "signed", "known", "invoke", "deploy", "payloads", "admin"]
+Access = Literal["public", "signed", "known", "invoke", "look", "deploy", "payloads", "admin"]
 """public: anybody. signed: whoever signed the body, which the route itself checks; no credential opens it. known: who
-has a credential. invoke: who may call functions. deploy: functions and what belongs to them; looking at them takes less
+has a credential. invoke: who may call functions. look: who may look at functions and what belongs to them, for a
+question that is too long for a GET. deploy: functions and what belongs to them; looking at them takes less
 than changing them. payloads: what calls were sent, which takes more than looking. admin: who may hand out tokens."""
 Role = Literal["view", "invoke", "deploy", "admin"]
 OPEN: frozenset[Access] = frozenset({"public", "signed"})
@@ -27,6 +28,7 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "none",
+        "look": "all",
         "deploy": "read",
         "payloads": "none",
         "admin": "none",
@@ -36,6 +38,7 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "all",
+        "look": "none",
         "deploy": "none",
         "payloads": "none",
         "admin": "none",
@@ -45,6 +48,7 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "all",
+        "look": "all",
         "deploy": "all",
         "payloads": "all",
         "admin": "none",
@@ -54,6 +58,7 @@ RIGHTS: dict[Role, dict[Access, _Extent]] = {
         "signed": "none",
         "known": "all",
         "invoke": "all",
+        "look": "all",
         "deploy": "all",
         "payloads": "all",
         "admin": "all",

@@ -1,15 +1,18 @@
 """Figures of budgets for Prometheus, and of the calls that a guard cut: what alerts are made of."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from dayfly.model.names import FunctionKey
 from dayfly.model.namespace import NamespaceStatus
 from dayfly.model.status import FunctionStatus
-from dayfly.observe.meter import Meter
-from dayfly.observe.metrics import Family
+from dayfly.observe.family import Family
+from dayfly.observe.meter import Figures
 
 
 def of_budgets(
-    meter: Meter, functions: Iterable[FunctionStatus], namespaces: Iterable[NamespaceStatus]
+    figures: Callable[[FunctionKey], Figures],
+    functions: Iterable[FunctionStatus],
+    namespaces: Iterable[NamespaceStatus],
 ) -> Iterator[Family]:
     """Yield how far each allowance is used, 1 being all of it, and how many calls were refused."""
     functions = list(functions)
@@ -30,7 +33,7 @@ def of_budgets(
     yield Family(
         "dayfly_calls_refused_total", "counter", "Calls refused because they were too deep, or a budget was used up.",
         tuple(
-            ("", {"function_name": str(status.spec.key)}, meter.figures(status.spec.key).refused)
+            ("", {"function_name": str(status.spec.key)}, figures(status.spec.key).refused)
             for status in functions
         ),
     )  # fmt: skip

@@ -6,7 +6,7 @@ Series exist for flows that are there, and for nothing else.
 from collections.abc import Collection, Iterator
 
 from dayfly.model.flow_status import FlowFigures
-from dayfly.observe.metrics import Family
+from dayfly.observe.family import Family
 
 
 def of_flows(figures: Collection[FlowFigures]) -> Iterator[Family]:

@@ -79,6 +79,8 @@ class Meter:
         self._ever: dict[str, int] = {}
         self._begun: dict[str, int] = {}
         self._sides: dict[str, dict[int, RevisionLoad]] = {}
+        self._marks: Mapping[tuple[str, str, str], FunctionLoad] = {}
+        self._missed: dict[str, Figures] = {}
 
     def merge(self, gateway: str, boot: str, load: Load) -> None:
         """Take in a gateway's report; one life of a gateway is told from the next by `boot`."""
@@ -88,6 +90,8 @@ class Meter:
                 for name in life.loads:
                     self._bury(life, name)
             life = self._lives[gateway] = _Life(boot, load.functions if load.again else ())
+            if load.again:
+                self._catch_up(gateway, boot, load)
         life.connected = True
         self._tell(gateway, boot, load)
         for report in load.functions:
@@ -143,6 +147,28 @@ class Meter:
                 total = total.plus(life.figures(name))
         return total
 
+    def figures_ever(self, key: FunctionKey) -> Figures:
+        """What was counted since this meter was made, and before that since the marks that `remember` was given.
+
+        For whoever keeps the marks and what was counted together: over all lives of the control plane, each call is in
+        it once.
+        """
+        missed = self._missed.get(str(key))
+        return self.figures(key) if missed is None else self.figures(key).plus(missed)
+
+    @property
+    def marks(self) -> dict[tuple[str, str, str], FunctionLoad]:
+        """How far gateways were counted, by gateway, boot and function: their last reports."""
+        return {
+            (gateway, life.boot, name): load
+            for gateway, life in self._lives.items()
+            for name, load in life.loads.items()
+        }
+
+    def remember(self, marks: Mapping[tuple[str, str, str], FunctionLoad]) -> None:
+        """Begin with the marks of an earlier life of the control plane, before any gateway has reported."""
+        self._marks = marks
+
     def totals(self) -> dict[str, int]:
         """Calls ever finished by `name.namespace`, and beside them what `restore` needs to go on exactly."""
         kept = dict(self._ever)
@@ -175,6 +201,14 @@ class Meter:
             if side.calls:
                 known = sides.get(side.revision)
                 sides[side.revision] = side if known is None else _combined(known, side, 1)
+
+    def _catch_up(self, gateway: str, boot: str, load: Load) -> None:
+        """Note what the gateway counted while no control plane was there to take it in, and just before."""
+        for report in load.functions:
+            found, mark = Figures.of(report), self._marks.get((gateway, boot, report.function))
+            if mark is not None and mark.started <= report.started:
+                found = found.minus(Figures.of(mark))
+            self._missed[report.function] = self._missed.get(report.function, Figures()).plus(found)
 
     def _bury(self, life: "_Life", name: str) -> None:
         self._former[name] = self._former.get(name, Figures()).plus(life.figures(name))

@@ -5,8 +5,7 @@ Series exist for functions that are deployed, and for nothing else: what callers
 OpenFaaS has one that does not; the library adds the figures of the process itself.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -21,27 +20,10 @@ from dayfly.model.rollout import Verdict
 from dayfly.model.sandbox import TIERS, Sandbox
 from dayfly.model.status import FunctionStatus
 from dayfly.model.table import LATENCY_BUCKETS_S
+from dayfly.observe.family import Family, Sample, number
 from dayfly.observe.meter import Figures, Meter
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-Sample = tuple[str, dict[str, str], float]
-"""What to add to the family's name, labels, value."""
-
-
-class Family(msgspec.Struct, frozen=True):
-    """One metric with all its samples."""
-
-    name: str
-    kind: str
-    text: str
-    samples: tuple[Sample, ...]
-
-    def lines(self) -> Iterator[str]:
-        """The family as Prometheus' text format 0.0.4 writes it."""
-        yield f"# HELP {self.name} {self.text}\n# TYPE {self.name} {self.kind}\n"
-        for suffix, labels, value in self.samples:
-            inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-            yield f"{self.name}{suffix}{{{inner}}} {_number(value)}\n"
 
 
 class MeteredFunction(msgspec.Struct, frozen=True):
@@ -79,8 +61,32 @@ def render(
     `rollouts` says how many ended, and how, since the control plane started. With an `installation` there are its own
     figures too, and this process's.
     """
-    functions = [_metered(meter, status) for status in statuses]
-    families = [
+    found = families(
+        meter,
+        statuses,
+        namespaces,
+        rollouts=rollouts,
+        installation=installation,
+        further=further,
+        figures=meter.figures,
+    )
+    text = "".join(line for family in found for line in family.lines())
+    return text.encode() + (generate_latest(_PROCESS) if installation is not None else b"")
+
+
+def families(
+    meter: Meter,
+    statuses: Iterable[FunctionStatus],
+    namespaces: Iterable[NamespaceStatus],
+    *,
+    rollouts: Mapping[tuple[FunctionKey, Verdict], int],
+    figures: Callable[[FunctionKey], Figures],
+    installation: Installation | None = None,
+    further: Iterable[Family] = (),
+) -> list[Family]:
+    """Return the same as data, without this process's own; `figures` says what was counted of a function."""
+    functions = [_metered(meter, status, figures) for status in statuses]
+    found = [
         *_openfaas(functions),
         *_ours(functions),
         *_rollouts(functions, rollouts),
@@ -88,9 +94,8 @@ def render(
         *further,
     ]
     if installation is not None:
-        families += _of_installation(installation)
-    text = "".join(line for family in families for line in family.lines())
-    return text.encode() + (generate_latest(_PROCESS) if installation is not None else b"")
+        found += _of_installation(installation)
+    return found
 
 
 def _of_installation(found: Installation) -> Iterator[Family]:
@@ -246,27 +251,14 @@ def _histogram(function: MeteredFunction) -> Iterator[Sample]:
         below = 0
         for bound, calls in zip((*LATENCY_BUCKETS_S, float("inf")), figures.buckets, strict=True):
             below += calls
-            yield "_bucket", {**label, "le": _number(bound)}, below
+            yield "_bucket", {**label, "le": number(bound)}, below
         yield "_sum", label, figures.seconds
         yield "_count", label, figures.calls
 
 
-def _metered(meter: Meter, status: FunctionStatus) -> MeteredFunction:
+def _metered(meter: Meter, status: FunctionStatus, figures: Callable[[FunctionKey], Figures]) -> MeteredFunction:
     key: FunctionKey = status.spec.key
-    return MeteredFunction(
-        {"function_name": str(key)}, status, meter.figures(key), meter.inflight(key), meter.waiting(key)
-    )
-
-
-def _number(value: float) -> str:
-    """Return a number as Go writes it, which is how other programs expect to find a bucket: `1`, not `1.0`."""
-    if math.isinf(value):
-        return "+Inf"
-    return str(int(value)) if value == int(value) else repr(value)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return MeteredFunction({"function_name": str(key)}, status, figures(key), meter.inflight(key), meter.waiting(key))
 
 
 def _process_registry() -> CollectorRegistry:

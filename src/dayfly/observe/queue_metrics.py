@@ -6,7 +6,7 @@ Totals begin with the queue's process, as all counters do.
 from collections.abc import Callable, Collection, Iterator
 
 from dayfly.model.queued import QueueFigures
-from dayfly.observe.metrics import Family
+from dayfly.observe.family import Family
 from dayfly.queue.questions import Figures
 
 QUEUE = "faas-request"

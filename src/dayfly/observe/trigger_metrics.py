@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from dayfly.model.trigger import TriggerStatus
-from dayfly.observe.metrics import Family
+from dayfly.observe.family import Family
 
 OUTCOMES = ("delivered", "filtered", "failed")
 

@@ -24,6 +24,7 @@ from dayfly.control.plane import ControlPlane
 from dayfly.control.triggers import Triggers
 from dayfly.events.flows.flows import Flows
 from dayfly.model.errors import DayflyError
+from dayfly.observe.audit import AuditLog
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.observe.records import RecordStore
@@ -32,14 +33,16 @@ from dayfly.queue.occupant import QueuedCalls
 from dayfly.queue.remote import RemoteQueue
 from dayfly.runtimes.jail import calls
 from dayfly.server.app_server import AppServer, listen
-from dayfly.server.apps import Apps, build_apps
+from dayfly.server.apps import build_apps
 from dayfly.server.background import Background
 from dayfly.server.crew import END
 from dayfly.server.events import Events
 from dayfly.server.flows import FlowParts
 from dayfly.server.ground import Ground
+from dayfly.server.history import HistoryParts
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
+from dayfly.server.platform_acts import tell_of_platform
 from dayfly.server.reporting import Reporter, log_to_stderr
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
@@ -57,6 +60,7 @@ class ControlProcess:
         self._ground = ground
         self._logs = LogStore(place.data("records") / "logs.db")
         self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
+        self._audit = AuditLog(place.data("records") / "audit.db", settings.audit, clock)
         self._meter = Meter(self._records.take)
         self._plane = ControlPlane(
             store=ground.state,
@@ -90,11 +94,16 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
+        tell_of_platform(self._audit, self._plane, self._events.triggers)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
-        jobs = (*self._events.jobs, self._flows.engine.tidy)
+        self._history = HistoryParts(place, self._meter, clock, lambda: self._services)
+        jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs)
         self._background = Background(*ground.jobs, self._calls.run, *jobs)
         self._plane.namespaces.house(QueuedCalls(self._queue))
         self._plane.namespaces.house(self._records)
+        if self._history.is_kept:
+            self._plane.namespaces.house(self._history.store)
+        self._services = self._make_services()
         self._servers: list[AppServer] = []
         self._serving: list[asyncio.Task[None]] = []
 
@@ -115,13 +124,14 @@ class ControlProcess:
 
     async def start(self) -> None:
         """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
-        await asyncio.gather(self._logs.open(), self._records.open())
+        kept = (self._logs, self._records, self._audit, self._history)
+        await asyncio.gather(*(each.open() for each in kept))
         await self._plane.start()
         await self._flows.open()
         await self._events.start()
-        self._background.start()
         await self._ground.tokens.open()
-        apps = self._apps()
+        self._background.start()
+        apps = build_apps(self._services, self._ground.credentials, metrics_open=self._place.settings.metrics_open)
         for name, app in (("api", apps.public), ("console", apps.console), ("metrics", apps.metrics)):
             server = AppServer(app)
             listener = listen(self._place.run(f"{name}.sock"))
@@ -152,9 +162,10 @@ class ControlProcess:
         await self._flows.engine.close()
         self._queue.close()
         await self._ground.prepare.close()
-        await asyncio.gather(self._logs.close(), self._records.close())
+        kept = (self._logs, self._records, self._audit, self._history)
+        await asyncio.gather(*(each.close() for each in kept))
 
-    def _apps(self) -> Apps:
+    def _make_services(self) -> Services:
         info = InstanceInfo(
             provider=self._ground.provider.name,
             gateway_url=self._place.gateway_url,
@@ -163,7 +174,7 @@ class ControlProcess:
             sandbox=self._ground.sandbox,
             engine=self._ground.engine,
         )
-        services = Services(
+        return Services(
             plane=self._plane,
             secrets=self._plane.secrets,
             namespaces=self._plane.namespaces,
@@ -183,10 +194,11 @@ class ControlProcess:
             info=info,
             queue=self._queue,
             records=self._records,
+            audit=self._audit,
+            history=self._history.past,
             build_log=self._ground.prepare.build_log,
             direct=self._calls,
         )
-        return build_apps(services, self._ground.credentials, metrics_open=self._place.settings.metrics_open)
 
 
 async def _run(place: Place, generation: int, reporter: Reporter) -> None:

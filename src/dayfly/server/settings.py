@@ -34,6 +34,9 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | | DAYFLY_TRIGGER_ALLOW | none: HOST:PORTs that namespaces' own triggers may connect to, separated by commas |
 | | DAYFLY_TRIGGER_FOLDERS | none: folders below which the administrator's triggers may take files |
 | | DAYFLY_RECORDS | which calls are recorded and for how long, such as keep=168h,size=512Mi, or off; docs/calls.md |
+| | DAYFLY_AUDIT | how long and how much of the audit log is kept, as keep=8760h,entries=1000000; docs/audit.md |
+| | DAYFLY_HISTORY | how much history is kept, such as size=512Mi,series=20000, or off; docs/history.md |
+| | DAYFLY_PROMETHEUS_URL | none: a Prometheus that is asked instead of our own history |
 | | DAYFLY_PRICES | none: what use costs, as call=0.0000002,cpu_second=0.00002,gib_second=0.000003,currency=EUR |
 | | DAYFLY_MAX_DEPTH | 32 calls of functions, one made by the other; docs/budgets.md |
 | | DAYFLY_LOG_LEVEL | info |
@@ -47,9 +50,11 @@ from pathlib import Path
 import msgspec
 
 from dayfly.http1.limits import Limits
+from dayfly.model.audit import AuditLimits, audit_limits
 from dayfly.model.cost import Prices
 from dayfly.model.depth import DEFAULT_MAX_DEPTH, HIGHEST
 from dayfly.model.errors import ConfigError
+from dayfly.model.history import HistoryLimits, history_limits, prometheus_url
 from dayfly.model.invocation import RecordLimits, record_limits
 from dayfly.model.reach import Reach
 from dayfly.model.replica import Ceilings
@@ -117,6 +122,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueLimits = QueueLimits()
     reach: Reach = Reach()
     records: RecordLimits = RecordLimits()
+    audit: AuditLimits = AuditLimits()
+    history: HistoryLimits = HistoryLimits()
+    prometheus_url: str = ""
     max_depth: int = DEFAULT_MAX_DEPTH
     prices: Prices = Prices()
 
@@ -153,6 +161,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             queue=source.queue("QUEUE_LIMITS"),
             reach=source.reach(),
             records=source.parsed("RECORDS", record_limits, RecordLimits()),
+            audit=source.parsed("AUDIT", audit_limits, AuditLimits()),
+            history=source.parsed("HISTORY", history_limits, HistoryLimits()),
+            prometheus_url=source.parsed("PROMETHEUS_URL", prometheus_url, ""),
             prices=source.parsed("PRICES", Prices.parse, Prices()),
             max_depth=source.number("MAX_DEPTH", None, DEFAULT_MAX_DEPTH, lowest=1, highest=HIGHEST),
             log_level=source.choice("LOG_LEVEL", _LEVELS, "info"),

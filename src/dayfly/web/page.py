@@ -2,14 +2,16 @@
 
 What functions answer is served elsewhere, so that it can never script this page (threat T4). The page keeps the
 credential in the tab's session storage and sends it as a header: a cookie would be sent to every port of the host.
+Charts and the editor are scripts of their own, which the page fetches where they are needed.
 """
 
+import gzip
 from importlib import resources
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfly.api.routes import Routes
+from dayfly.api.routes import Handler, Routes
 from dayfly.api.services import Services
 
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -27,33 +29,33 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 """On every answer of the console's listener."""
 
+_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+
 routes = Routes()
 
 
-def _file(name: str) -> bytes:
-    return resources.files("dayfly.web").joinpath("static", name).read_bytes()
+def _serve(name: str, data: bytes, media_type: str) -> Handler:
+    packed = gzip.compress(data, mtime=0)
+
+    async def answer(_services: Services, request: Request) -> Response:
+        headers = {"Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(packed, media_type=media_type, headers=headers | {"Content-Encoding": "gzip"})
+        return Response(data, media_type=media_type, headers=headers)
+
+    answer.__name__ = name.replace(".", "_").replace("-", "_")  # what operations are told apart by
+    return answer
 
 
-_PAGE, _STYLE, _SCRIPT = _file("console.html"), _file("console.css"), _file("console.js")
+def _add_all() -> None:
+    """Route what was built: the page, which holds no data of the installation, at `/`, and its files by their names."""
+    for file in sorted(resources.files("dayfly.web").joinpath("static").iterdir(), key=lambda each: each.name):
+        kind = file.name.rpartition(".")[2]
+        path = "/" if kind == "html" else f"/{file.name}"
+        about = {"html": "The console's page", "css": "The console's style", "js": "A script of the console"}[kind]
+        routes.route("GET", path, access="public", scope="open", summary=about, media_type=_TYPES[kind])(
+            _serve(file.name, file.read_bytes(), _TYPES[kind])
+        )
 
 
-@routes.route("GET", "/", access="public", scope="open", summary="The console's page", media_type="text/html")
-async def console_page(_services: Services, _request: Request) -> Response:
-    """Return the page; it holds no data of the installation."""
-    return Response(_PAGE, media_type="text/html")
-
-
-@routes.route(
-    "GET", "/console.css", access="public", scope="open", summary="The console's style", media_type="text/css"
-)
-async def style(_services: Services, _request: Request) -> Response:
-    """Return the style sheet."""
-    return Response(_STYLE, media_type="text/css")
-
-
-@routes.route(
-    "GET", "/console.js", access="public", scope="open", summary="The console's script", media_type="text/javascript"
-)
-async def script(_services: Services, _request: Request) -> Response:
-    """Return the script."""
-    return Response(_SCRIPT, media_type="text/javascript")
+_add_all()

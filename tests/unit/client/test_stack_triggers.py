@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dayfly.client.stack import load_stack
-from dayfly.client.stack_triggers import settle_triggers
+from dayfly.client.stack_triggers import in_order, settle_triggers
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.function import FunctionSpec
 from dayfly.model.trigger import TriggerSpec, TriggerStatus
@@ -80,3 +80,15 @@ def test_a_function_has_those_that_its_stack_file_names_and_others_are_left_alon
     assert sorted(kept.specs) == ["by-hand", "new", "newer", "others"]
     settle_triggers(kept, FunctionSpec(name="shop", namespace="team"), [])
     assert sorted(kept.specs) == ["by-hand", "others"]
+
+
+def test_a_function_comes_after_those_whose_ends_its_triggers_wait_for(tmp_path: Path) -> None:
+    def waiting(*names: str) -> str:
+        listed = ", ".join(f"{{name: on-{name}, source: {{kind: function, name: {name}}}}}" for name in names)
+        return f"{{lang: python, handler: ., triggers: [{listed}]}}"
+
+    stack = tmp_path / "stack.yaml"
+    waits = {"a": ["z"], "b": ["a", "elsewhere"], "c": [], "y": ["x"], "x": ["y"], "z": []}
+    stack.write_text("functions:\n" + "\n".join(f"  {name}: {waiting(*others)}" for name, others in waits.items()))
+    found = [one.spec.name for one in in_order(load_stack(stack).functions())]
+    assert found == ["z", "a", "b", "c", "y", "x"]

@@ -11,14 +11,17 @@ from dayfly.model.names import parse_namespace
 ACCESSES: tuple[Access, ...] = get_args(Access)
 READING, CHANGING = ("GET", "HEAD", "OPTIONS"), ("POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "")
 MAY: dict[Role, set[tuple[Access, str]]] = {
-    "view": {("public", "read"), ("public", "change"), ("known", "read"), ("known", "change"), ("deploy", "read")},
+    "view": {("public", "read"), ("public", "change"), ("known", "read"), ("known", "change"), ("deploy", "read"),
+             ("look", "read"), ("look", "change")},
     "invoke": {("public", "read"), ("public", "change"), ("known", "read"), ("known", "change"), ("invoke", "read"),
                ("invoke", "change")},
     "deploy": {("public", "read"), ("public", "change"), ("known", "read"), ("known", "change"), ("invoke", "read"),
-               ("invoke", "change"), ("deploy", "read"), ("deploy", "change"), ("payloads", "read"),
+               ("invoke", "change"), ("look", "read"), ("look", "change"), ("deploy", "read"), ("deploy", "change"),
+               ("payloads", "read"),
                ("payloads", "change")},
     "admin": {("public", "read"), ("public", "change"), ("known", "read"), ("known", "change"), ("invoke", "read"),
-              ("invoke", "change"), ("deploy", "read"), ("deploy", "change"), ("payloads", "read"),
+              ("invoke", "change"), ("look", "read"), ("look", "change"), ("deploy", "read"), ("deploy", "change"),
+               ("payloads", "read"),
               ("payloads", "change"), ("admin", "read"), ("admin", "change")},
 }  # fmt: skip
 

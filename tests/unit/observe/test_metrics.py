@@ -10,8 +10,9 @@ from dayfly.model.namespace import NamespaceStatus, Quota, Usage
 from dayfly.model.rollout import RolloutStatus, Verdict
 from dayfly.model.status import FunctionStatus, ReplicaStatus
 from dayfly.model.table import LATENCY_BUCKETS_S, FunctionLoad, Load
+from dayfly.observe.family import Family
 from dayfly.observe.meter import Meter
-from dayfly.observe.metrics import Family, Installation, render
+from dayfly.observe.metrics import Installation, render
 
 NAME = "hello.openfaas-fn"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

@@ -23,6 +23,37 @@ export interface Approval {
   prompt?: string;
 }
 
+/** An entry of the log. */
+export interface AuditEntry {
+  at?: number;
+  who: string;
+  role?: string;
+  address?: string;
+  action: string;
+  namespace?: string;
+  target?: string;
+  status?: number;
+  changes?: Array<Change>;
+  sequence: number;
+  hash: string;
+}
+
+/** An entry's place in the chain: noted elsewhere, it shows later that nothing up to it was altered or cut off. */
+export interface AuditHead {
+  sequence: number;
+  hash: string;
+}
+
+/** What checking the chain came to. */
+export interface AuditVerdict {
+  whole: boolean;
+  entries: number;
+  anchor: AuditHead;
+  head: AuditHead;
+  broken?: number;
+  reason?: string;
+}
+
 /** A name and a password; the secret holds one `NAME:PASSWORD` a line. */
 export interface BasicAuth {
   kind: "basic";
@@ -123,6 +154,13 @@ export interface Canary {
 export interface Catch {
   steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
   on?: Array<string>;
+}
+
+/** One member of what should be, before and after; null where there was none. */
+export interface Change {
+  path: string;
+  before?: unknown;
+  after?: unknown;
 }
 
 /** Take the steps of the first branch whose condition holds, else those of `otherwise`. */

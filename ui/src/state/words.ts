@@ -28,3 +28,10 @@ export function clock(unix_ms: number): string {
 export function count(number: number): string {
   return number.toLocaleString();
 }
+
+/** A moment of a chart, with the day where it is not today. */
+export function moment(unix_s: number): string {
+  const at = new Date(unix_s * 1000);
+  const day = at.toDateString() === new Date().toDateString() ? "" : `${at.toLocaleDateString(undefined, { month: "short", day: "numeric" })}, `;
+  return day + at.toLocaleTimeString(undefined, { hour12: false });
+}

@@ -1,0 +1,198 @@
+"""The audit log: an entry is on the disk before what it tells of is acknowledged, and nothing is changed without one.
+
+A change has two writes. Before it what is asked for is noted, flushed; where that cannot be done, as on a full disk,
+the change is refused. After it, and before it is acknowledged, the entry goes into the chain, and the note goes. So a
+platform that is killed in between leaves the note, which its next life puts into the chain as a change of which nobody
+knows how it ended. An ending that the disk does not take is kept in memory and written with the next entry; the change
+is not acknowledged then.
+
+It has a file of its own, flushed as the state is: on a cluster, where the state is elsewhere, it lies where records do.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from dayfly.decide.rates import Bucket, take
+from dayfly.model.audit import (
+    AuditDraft,
+    AuditEntry,
+    AuditHead,
+    AuditLimits,
+    AuditQuery,
+    AuditVerdict,
+    Begun,
+    Change,
+)
+from dayfly.model.errors import DayflyError, StoreUnavailable
+from dayfly.observe import audit_file
+from dayfly.storage.writer import Writer
+
+TRIM_EVERY_MS = 86_400_000
+REFUSALS_A_MINUTE = 60
+MAX_LATE = 1_000
+"""Entries that are held in memory while the disk takes none."""
+Result = TypeVar("Result")
+_log = logging.getLogger("dayfly.audit")
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> float:
+        """Seconds since some moment in the past; never goes back."""
+
+    def unix_ms(self) -> int:
+        """Milliseconds since 1970, as the machine believes."""
+
+
+class AuditLog:
+    """The log in the file at `path`; one process at a time may have it open."""
+
+    def __init__(self, path: Path, limits: AuditLimits, clock: Clock) -> None:
+        self._path = path
+        self._limits = limits
+        self._clock = clock
+        self._writer: Writer | None = None
+        self._refusals: Bucket | None = None
+        self._untold = 0
+        self._noting: set[asyncio.Task[None]] = set()
+        self._late: list[tuple[int | None, AuditDraft]] = []
+        self._trim_at_ms = 0
+
+    async def open(self) -> None:
+        """Open the file, and put into the chain what an earlier life left begun.
+
+        Where it cannot be opened, as it is damaged, calls are served all the same, and every change is refused.
+        """
+        writer = Writer(self._path, self._connect)
+        try:
+            await writer.open()
+        except StoreUnavailable as error:
+            _log.error("nothing can be changed until the audit log can be opened reason=%s", error)
+            return
+        self._writer = writer
+        try:
+            left = await writer.run(audit_file.take_up)
+        except StoreUnavailable as error:
+            _log.error("what an earlier life began is taken up later reason=%s", error)
+            return
+        if left:
+            _log.warning("changes were cut off, and nobody knows how they ended entries=%d", left)
+
+    async def close(self) -> None:
+        """Finish what is being written and close. Idempotent."""
+        await asyncio.gather(*self._noting)
+        if self._writer is not None:
+            await self._writer.close()
+
+    async def begin(self, draft: AuditDraft) -> Begun:
+        """Note what is asked for now. Raises StoreUnavailable: it must not be done then."""
+        draft = replace(draft, at=self._clock.unix_ms())
+        return Begun(await self._run(partial(audit_file.begin, draft=draft)), draft)
+
+    async def end(self, begun: Begun, status: int, changes: tuple[Change, ...] = ()) -> AuditEntry:
+        """Return the entry of what became of it, on the disk.
+
+        Raises StoreUnavailable; the entry is written later then, or stays a note if the platform is killed before.
+        """
+        number, draft = begun.number, replace(begun.draft, status=status, changes=changes)
+        try:
+            entry = await self._run(partial(audit_file.end, number=number, draft=draft))
+        except StoreUnavailable:
+            if len(self._late) < MAX_LATE:
+                self._late.append((number, draft))
+            raise
+        _tell(entry)
+        return entry
+
+    async def note(self, draft: AuditDraft) -> None:
+        """Write what nobody waits for: what the platform did by itself, and who was refused.
+
+        What the disk does not take now is written later.
+        """
+        begun = Begun(None, replace(draft, at=self._clock.unix_ms()))
+        with contextlib.suppress(StoreUnavailable):  # `end` keeps it, and the writer has told the log why.
+            await self.end(begun, draft.status, draft.changes)
+
+    def note_soon(self, draft: AuditDraft) -> None:
+        """Have `note` write it; `close` waits for it."""
+        task = asyncio.create_task(self.note(draft))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def refused(self, draft: AuditDraft) -> None:
+        """Write that somebody was refused: of very many in a short time only how many, so that none fills the disk."""
+        taken = take(REFUSALS_A_MINUTE, 60.0, self._refusals, self._clock.now())
+        self._refusals = taken.bucket
+        if not taken.allowed:
+            self._untold += 1
+            return
+        told, self._untold = self._untold, 0
+        changes = (Change(path="refused before this without an entry", after=told),) if told else ()
+        await self.note(replace(draft, changes=changes))
+
+    async def find(self, query: AuditQuery) -> list[AuditEntry]:
+        """Return the entries wanted, the newest first. Raises StoreUnavailable."""
+        return await self._run(partial(audit_file.find, query=query), is_reading=True)
+
+    async def verify(self, noted: AuditHead | None = None) -> AuditVerdict:
+        """Check the chain, and that it holds a head that somebody noted. Raises StoreUnavailable."""
+        return await self._run(partial(audit_file.verify, noted=noted), is_reading=True)
+
+    async def _run(self, operation: Callable[[sqlite3.Connection], Result], *, is_reading: bool = False) -> Result:
+        if self._writer is None:
+            raise StoreUnavailable(
+                f"the audit log {self._path} is not open, and nothing is changed without it",
+                hint="The platform's log says why; docs/audit.md says what to do",
+            )
+        if not is_reading:
+            await self._catch_up(self._writer)
+        return await self._writer.run(operation)
+
+    async def _catch_up(self, writer: Writer) -> None:
+        """Write what could not be written before, and let go what is too old. Raises StoreUnavailable."""
+        while self._late:
+            late = self._late.pop(0)
+            try:
+                _tell(await writer.run(partial(audit_file.end, number=late[0], draft=late[1])))
+            except StoreUnavailable:
+                self._late.insert(0, late)
+                raise
+        now_ms = self._clock.unix_ms()
+        if now_ms >= self._trim_at_ms:
+            self._trim_at_ms = now_ms + TRIM_EVERY_MS
+            try:
+                gone = await writer.run(partial(audit_file.trim, limits=self._limits, now_ms=now_ms))
+            except DayflyError as error:
+                _log.warning("old entries stay for now reason=%s", error)
+            else:
+                if gone:
+                    _log.info("entries went by their age entries=%d", gone)
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=1.0)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.executescript(audit_file.SCHEMA)
+        return connection
+
+
+def _tell(entry: AuditEntry) -> None:
+    """Log the entry's head: where the log goes elsewhere, it is noted there."""
+    _log.info(
+        "entry sequence=%d hash=%s who=%r role=%s namespace=%s action=%s target=%s status=%d address=%s",
+        entry.sequence, entry.hash, entry.who, entry.role or "-", entry.namespace or "-", entry.action,
+        ascii(entry.target[:200]), entry.status, entry.address or "-",
+    )  # fmt: skip

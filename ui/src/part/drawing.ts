@@ -1,0 +1,100 @@
+// The drawing of a chart, on uPlot: a script of its own, fetched when the first chart is shown.
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+
+export interface DrawnLine {
+  label: string;
+  values: (number | null)[];
+}
+
+export interface Wishes {
+  format: (value: number) => string;
+  least: number;
+  height: number;
+  /** Somebody dragged over the time between these, in Unix seconds. */
+  zoom: (from_s: number, to_s: number) => void;
+  /** The pointer is at this place of the times; null once it has left. */
+  point: (place: number | null) => void;
+}
+
+export interface Drawing {
+  show(times: number[], lines: DrawnLine[]): void;
+  /** Put the cursor at one of the times. */
+  mark(place: number): void;
+  end(): void;
+}
+
+const FONT = "12px system-ui, sans-serif";
+
+/** Draw into an element, whose `.probe` children say in which colours: those of the lines, then axis and grid. */
+export function draw(parent: HTMLElement, wishes: Wishes): Drawing {
+  let plot: uPlot | null = null;
+  let shape = "";
+  const resized = new ResizeObserver(() => plot?.setSize({ width: parent.clientWidth, height: wishes.height }));
+  resized.observe(parent);
+
+  function made(data: uPlot.AlignedData, lines: DrawnLine[]): uPlot {
+    const colours = [...parent.querySelectorAll(".probe")].map((probe) => getComputedStyle(probe).color);
+    const [axis, grid] = colours.splice(-2);
+    const axes = { stroke: axis ?? "gray", font: FONT, grid: { stroke: grid ?? "gray", width: 1 }, ticks: { show: false } };
+    return new uPlot(
+      {
+        width: parent.clientWidth,
+        height: wishes.height,
+        legend: { show: false },
+        cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
+        scales: { y: { range: (_plot, _low, high) => [0, Math.max(wishes.least, (high || 1) * 1.1)] } },
+        axes: [
+          { ...axes, space: 90 },
+          { ...axes, size: 64, values: (_plot, ticks) => ticks.map(wishes.format) },
+        ],
+        series: [
+          {},
+          ...lines.map(({ label }, number) => {
+            const stroke = colours[number % colours.length] ?? "gray";
+            return { label, stroke, width: 2, spanGaps: false, points: { show: false }, ...(lines.length === 1 ? { fill: faint(stroke) } : {}) };
+          }),
+        ],
+        hooks: {
+          setSelect: [
+            (self) => {
+              if (self.select.width < 5) return;
+              const from_s = self.posToVal(self.select.left, "x");
+              const to_s = self.posToVal(self.select.left + self.select.width, "x");
+              self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+              wishes.zoom(from_s, to_s);
+            },
+          ],
+          setCursor: [(self) => wishes.point(self.cursor.left !== undefined && self.cursor.left >= 0 ? (self.cursor.idx ?? null) : null)],
+        },
+      },
+      data,
+      parent,
+    );
+  }
+
+  return {
+    show(times, lines) {
+      const data: uPlot.AlignedData = [times, ...lines.map(({ values }) => values)];
+      const now = JSON.stringify([lines.map(({ label }) => label), getComputedStyle(parent).color]);
+      if (plot && now === shape) plot.setData(data);
+      else {
+        plot?.destroy();
+        shape = now;
+        plot = made(data, lines);
+      }
+    },
+    mark(place) {
+      const at = plot?.data[0][place];
+      if (plot && at !== undefined) plot.setCursor({ left: plot.valToPos(at, "x"), top: 10 });
+    },
+    end() {
+      resized.disconnect();
+      plot?.destroy();
+    },
+  };
+}
+
+function faint(colour: string): string {
+  return colour.startsWith("rgb(") ? colour.replace("rgb(", "rgba(").replace(")", ", 0.1)") : "transparent";
+}
