@@ -21,7 +21,7 @@ from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.applying import check_versions
 from dayfly.server.cluster.install.kubectl import Kubectl
 from dayfly.server.cluster.install.pods import VERSION
-from dayfly.server.cluster.names import ADMIN_SECRET, CERT, CONTROL, GATEWAY, INTERNAL_SECRET, LEASE, QUEUE
+from dayfly.server.cluster.names import ADMIN_SECRET, CERT, CONTROL, GATEWAY, INTERNAL_SECRET, LEASE, OBSERVER, QUEUE
 from dayfly.storage.certificate import expiry, issued
 
 Mark = Literal["ok", "odd", "bad", "unknown"]
@@ -62,6 +62,7 @@ class Examination:
             "Rights": self._rights,
             "You": self._you,
             "Certificate": self._certificate,
+            "Records": self._records,
             "Old APIs": self._deprecated,
         }
         return [finding for part, look in parts.items() for finding in self._asked(part, look)]
@@ -191,6 +192,15 @@ class Examination:
         mark: Mark = "bad" if left <= timedelta(0) else "odd" if left < _SOON else "ok"
         told = f"{name}: {max(0, (self._now - since).days)} days old, good until {until:%Y-%m-%d}"
         return Finding("Certificate", mark, told + ("" if mark == "ok" else remedy))
+
+    def _records(self) -> Iterator[Finding]:
+        if self._kubectl.find_object("persistentvolumeclaim", OBSERVER, self._namespace) is not None:
+            yield Finding("Records", "ok", f"calls, logs, figures, spending and runs are on the volume {OBSERVER}")
+        else:
+            told = (
+                "calls, logs, figures, spending and runs end with the control plane's pod; observer.storage keeps them"
+            )
+            yield Finding("Records", "ok", told)
 
     def _deprecated(self) -> Iterator[Finding]:
         used = deprecated(self._kubectl.run("get", "--raw", "/metrics"))
