@@ -4,6 +4,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dayfly.api import (
+    alert_receivers,
+    alerts,
     audit,
     budgets,
     builder,
@@ -18,6 +20,7 @@ from dayfly.api import (
     history,
     info,
     logs,
+    machine,
     metrics,
     namespaces,
     openapi,
@@ -70,9 +73,12 @@ ROUTES: tuple[Route, ...] = (
     *flow_runs.routes,
     *triggers.routes,
     *events.routes,
+    *alerts.routes,
+    *alert_receivers.routes,
     *logs.routes,
     *metrics.native,
     *history.routes,
+    *machine.routes,
     *usage.routes,
     *budgets.routes,
     *bundles.routes,
