@@ -21,6 +21,8 @@ from dayfly.api.asgi import ListenerApp
 from dayfly.api.credentials import Credentials
 from dayfly.api.services import DeployMode, InstanceInfo, Services
 from dayfly.build.builder import Builder
+from dayfly.build.context import File
+from dayfly.build.pack import pack
 from dayfly.control.built_images import BuiltImages
 from dayfly.control.clock import ManualClock
 from dayfly.control.images import Images
@@ -329,6 +331,13 @@ class MemoryBundles:
 
     async def has(self, namespace: NamespaceName, digest: BundleDigest) -> bool:
         return digest == BUNDLE or (namespace, digest) in self.kept
+
+    async def read(self, namespace: NamespaceName, digest: BundleDigest) -> bytes:
+        if digest == BUNDLE:
+            return pack({"handler.py": File(b"")})[0]
+        if (namespace, digest) not in self.kept:
+            raise NotFound(f"the bundle {digest} is not here")
+        return self.kept[namespace, digest]
 
 
 class MemoryQueue:

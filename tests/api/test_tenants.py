@@ -49,6 +49,7 @@ from dayfly.model.query import QueryRequest, SavedQuerySpec
 from dayfly.model.receiver import Receiver, WebhookTarget
 from dayfly.model.replay import ReplayOrder
 from dayfly.model.route import GrantRequest, HostGrant, RouteSpec, Target
+from dayfly.model.source import SourceChange
 from dayfly.model.status import RollbackRequest, ScaleRequest
 from dayfly.model.token import TokenRequest
 from dayfly.model.trigger import TriggerSpec
@@ -69,6 +70,7 @@ SILENCE = "silence-of-other"
 BODIES: dict[Any, dict[str, Any]] = {
     DeployRequest: {"bundle": BUNDLE},
     ScaleRequest: {"replicas": 0},
+    SourceChange: {"files": [{"path": "handler.py", "text": "x = 1"}]},
     RollbackRequest: {},
     BudgetChange: {"budget": ["calls=1/day"]},
     DeadLetters: {"ids": ["call-of-other"]},
@@ -170,6 +172,7 @@ def counts(namespace: NamespaceName) -> SavedQuerySpec:
 
 async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
     """Make both tenants, with the same names in both; return a credential of each role in the first."""
+    stage.services.glances.end()  # so that a list that is followed ends after its first event
     await stage.namespaces.create(MINE, NamespaceChange(quota=Quota(functions=5)))
     await stage.namespaces.create(OTHER, NamespaceChange(labels={"mark": MARK}, annotations={MARK: "1"}))
     for namespace in (MINE, OTHER):

@@ -6,6 +6,7 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src" / "dayfly"
 MAY_READ = {
     "api/budgets.py": "which day and month it is, and what `since=36h` means",
+    "api/glances.py": "which minutes a spark line shows",
     "api/logs.py": "what `since=10m` means is a time on the clock that stamped the lines",
     "cli/loop/function.py": "how long ago a file was saved",
     "cli/metrics.py": "what `--since 1h` means",

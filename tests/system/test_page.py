@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,12 +103,21 @@ def invoke(page: Page, body: str = "", *, path: str = "/", kind: str = "Text") -
     return page.get_by_role("region", name="Answer")
 
 
+def write(page: Page, path: str, text: str) -> None:
+    """Have the editor hold this text in this file, as if it was pasted."""
+    editor = page.get_by_role("textbox", name=path, exact=True)
+    editor.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+    expect(editor).to_contain_text(text.strip().splitlines()[-1].strip())
+
+
 def shot(page: Page, name: str) -> None:
     if SHOTS:
         SHOTS.mkdir(exist_ok=True)
         page.mouse.move(0, 0)
         page.wait_for_timeout(300)  # colours change within a tenth of a second, and a picture is no assertion
-        Image.open(io.BytesIO(page.screenshot())).quantize(64).save(SHOTS / f"{name}.png", optimize=True)
+        Image.open(io.BytesIO(page.screenshot())).quantize(128).save(SHOTS / f"{name}.png", optimize=True)
 
 
 def test_who_may_not_come_in_is_told_so_and_who_may_does(window: Watched, console: str) -> None:
@@ -325,6 +335,205 @@ def test_a_function_is_scaled_and_removed(page: Page, installed: Platform) -> No
     assert "short-lived" not in installed.ok("list")
 
 
+def test_the_list_is_live(page: Page, installed: Platform) -> None:
+    """Calls, errors and new functions come into it by themselves, and what is sorted stays sorted."""
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="hostile", exact=True))
+    assert installed.ask("GET", "/function/hostile/html").status == 200
+    assert installed.ask("GET", "/function/hostile/nothing").status == 500
+    expect(row.get_by_role("img", name=re.compile("calls in the last 30 minutes"))).to_be_visible()
+    expect(row).to_contain_text(re.compile(r"[1-9][0-9.]* %"))
+    page.get_by_role("button", name="Name").click()
+    expect(page.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "descending")
+    installed.ok("store", "deploy", "figlet", "--name", "aaa-late")
+    expect(page.get_by_role("rowheader").last).to_contain_text("aaa-late")
+    page.get_by_label("Search by name").fill("late")
+    expect(page.get_by_role("rowheader")).to_have_count(1)
+    page.get_by_label("Search by name").fill("")
+    page.get_by_label("Namespace").select_option("openfaas-fn")
+    installed.ok("remove", "aaa-late")
+    expect(page.get_by_role("link", name="aaa-late", exact=True)).to_have_count(0)
+    page.get_by_label("Namespace").select_option("all")
+    expect(page.get_by_role("link", name="echo", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Name").click()
+
+
+HOSTILE_TEXT = "</script><img src=x onerror=window.pwned=1>"
+
+
+def test_a_function_is_written_edited_compared_and_rolled_back(page: Page) -> None:
+    page.get_by_role("link", name="Deploy new function").first.click()
+    page.get_by_role("link", name="From code").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("written")
+    write(page, "handler.py", "def handle(event, context):\n    return 'first'\n")
+    shot(page, "write")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    page.get_by_role("heading", name="written", level=1).wait_for()
+    expect(invoke(page).get_by_label("Body of the answer")).to_have_text("first")
+
+    page.get_by_role("link", name="Code", exact=True).click()
+    page.get_by_role("button", name="handler_test.py", exact=True).click()
+    page.get_by_role("button", name="Remove handler_test.py").click()
+    page.get_by_label("New file").fill("note<b>.txt")
+    page.get_by_role("button", name="Add", exact=True).click()
+    write(page, "note<b>.txt", HOSTILE_TEXT)
+    page.get_by_role("button", name="handler.py", exact=False).first.click()
+    write(page, "handler.py", f"def handle(event, context):\n    # {HOSTILE_TEXT}\n    return 'second'\n")
+    shot(page, "code")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("Revision 2", exact=True)).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("link", name="Invoke", exact=True).click()
+    expect(invoke(page).get_by_label("Body of the answer")).to_have_text("second")
+
+    page.get_by_role("link", name="Revisions").click()
+    page.get_by_role("button", name="What changed in revision 2").click()
+    changes = page.get_by_role("region", name="handler.py, changed")
+    expect(changes.locator(".cm-deletedChunk")).to_contain_text("return 'first'")
+    expect(changes.locator(".cm-content")).to_contain_text(HOSTILE_TEXT)
+    expect(page.get_by_role("region", name="note<b>.txt, added")).to_contain_text(HOSTILE_TEXT)
+    expect(page.get_by_role("region", name="handler_test.py, removed")).to_be_visible()
+    shot(page, "changes")
+    page.get_by_role("button", name="Roll back to revision 1").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back", exact=True).click()
+    expect(page.get_by_role("row", name=re.compile("^1 serves"))).to_be_visible()
+    page.get_by_role("link", name="Invoke", exact=True).click()
+    expect(invoke(page).get_by_label("Body of the answer")).to_have_text("first")
+
+
+def test_a_canary_gets_its_share_and_takes_over(page: Page, installed: Platform) -> None:
+    open_function(page, "echo")
+    page.get_by_role("link", name="Code", exact=True).click()
+    write(page, "handler.py", ECHO + "\n# better\n")
+    page.get_by_label("as a canary").check()
+    page.get_by_label("% of the calls").fill("20")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    region = page.get_by_role("region", name=re.compile("^Canary"))
+    expect(region.get_by_role("img")).to_have_attribute("aria-label", re.compile("gets 20 % of the calls"))
+    page.get_by_label("Share of the calls").fill("60")
+    page.get_by_role("button", name="Apply").click()
+    expect(region.get_by_role("img")).to_have_attribute("aria-label", re.compile("gets 60 % of the calls"))
+    for _ in range(10):
+        assert installed.ask("POST", "/function/echo", b"x").status == 200
+    expect(region.get_by_role("cell", name=re.compile("^[1-9]")).first).to_be_visible()
+    shot(page, "canary")
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("somebody promoted it by hand")).to_be_visible()
+
+
+def test_settings_are_changed_and_a_refusal_stands_at_its_field(
+    page: Page, installed: Platform, window: Watched
+) -> None:
+    open_function(page, "written")
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Timeout").fill("soon")
+    page.get_by_role("button", name="Save and deploy").click()
+    expect(
+        page.get_by_role("region", name="Limits").get_by_role("alert").filter(has_text="span of time")
+    ).to_be_visible()
+    assert [error for error in window.errors if "400" not in error] == []
+    window.errors.clear()  # the browser says of each refusal that there was one
+    shot(page, "settings")
+    page.get_by_label("Timeout").fill("7s")
+    page.get_by_role("button", name="Add variable").click()
+    page.get_by_label("Variable 1: name").fill("WHO")
+    page.get_by_label("Variable 1: value").fill(HOSTILE_TEXT)
+    page.get_by_label("At most").fill("3")
+    expect(page.get_by_text("Changed: env, labels, timeout")).to_be_visible()
+    page.get_by_role("button", name="Save and deploy").click()
+    expect(page.get_by_text("Nothing is changed.")).to_be_visible()
+    spec = installed.describe("written")["spec"]
+    assert (spec["timeout"], spec["env"], spec["labels"]) == (
+        "7s", {"WHO": HOSTILE_TEXT}, {"com.openfaas.scale.max": "3"}
+    )  # fmt: skip
+
+    triggers = page.get_by_role("region", name="Triggers")
+    triggers.get_by_role("button", name="Add trigger").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("often")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(triggers).to_contain_text("cron · */5 * * * *")
+    triggers.get_by_role("button", name="Pause with often").click()
+    expect(triggers.get_by_role("button", name="Go on with often")).to_be_visible()
+    triggers.get_by_role("button", name="Remove trigger often").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(triggers).to_contain_text("Nothing calls it by itself.")
+    routes = page.get_by_role("region", name="Routes")
+    routes.get_by_role("button", name="Add route").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("front")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(routes).to_contain_text("/written")
+    eventually("the route works", lambda: installed.ask("GET", "/written").status == 200)
+
+
+def test_an_archive_is_opened_and_deployed(page: Page) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        code = f"def handle(event, context):\n    return {{'a': [1, {{'b': {HOSTILE_TEXT!r}}}]}}\n"
+        archive.writestr("packed/handler.py", code)
+        archive.writestr("packed/data/picture.bin", bytes(range(256)))
+    page.get_by_role("link", name="Deploy new function").first.click()
+    page.get_by_role("link", name="From an archive").click()
+    sent = {"name": "Packed Function.zip", "mimeType": "application/zip", "buffer": held.getvalue()}
+    page.get_by_label("Archive of the handler's folder").set_input_files(sent)  # type: ignore[arg-type] # a FilePayload
+    expect(page.get_by_text("data/picture.bin")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Name", exact=True)).to_have_value("packed-function")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    page.get_by_role("heading", name="packed-function", level=1).wait_for()
+    answer = invoke(page)
+    answer.get_by_label("As a tree").check()
+    tree = answer.get_by_role("region", name="Body of the answer")
+    tree.get_by_text("1: {1}").click()
+    expect(tree).to_contain_text(f'b: "{HOSTILE_TEXT}"')
+    tree.get_by_text("a: [2]").click()
+    expect(tree).not_to_contain_text(HOSTILE_TEXT)
+    answer.get_by_label("As a tree").uncheck()
+
+
+def test_a_build_that_fails_says_why(page: Page) -> None:
+    page.get_by_role("link", name="Deploy new function").first.click()
+    page.get_by_role("link", name="From code").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("never")
+    write(page, "handler.py", "import nothing_of_this_name\n")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("nothing_of_this_name")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    expect(page.get_by_role("textbox", name="handler.py")).to_contain_text("import nothing_of_this_name")
+
+
+def test_charts_show_what_was_measured(page: Page, installed: Platform) -> None:
+    open_function(page, "echo")
+    page.get_by_role("link", name="Charts").click()
+    memory = page.get_by_role("region", name="Memory", exact=True)
+    assert installed.ask("POST", "/function/echo", b"x").status == 200
+    expect(memory.get_by_role("listitem")).to_contain_text(re.compile("MiB"))
+    page.get_by_label("Time").select_option("last 15 minutes")
+    plot = memory.get_by_role("img")
+    plot.focus()
+    page.keyboard.press("End")
+    expect(memory.get_by_role("status")).to_contain_text("memory")
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.98, box["y"] + 60, steps=4)
+    page.mouse.up()
+    expect(page.get_by_label("Time").locator("option:checked")).to_have_text("a piece of it")
+    page.get_by_role("button", name="Back to now").click()
+    expect(page.get_by_label("Time").locator("option:checked")).to_have_text("last 15 minutes")
+    shot(page, "charts")
+    memory.get_by_role("button", name="Table of Memory").click()
+    expect(memory.get_by_role("table").get_by_role("row").nth(1)).to_be_visible()
+
+
+def test_old_lines_of_the_log_are_searched(page: Page, installed: Platform) -> None:
+    assert installed.ask("GET", "/function/echo/%3Cimg%20onerror=window.pwned=1%20src=x%3E").status == 200
+    open_function(page, "echo")
+    page.get_by_role("link", name="Logs").click()
+    page.get_by_label("Lines of").select_option("the last hour")
+    expect(page.get_by_role("log")).to_contain_text("<img onerror=window.pwned=1 src=x>")
+    page.get_by_label("Search the log").fill("ONERROR")
+    expect(page.get_by_text(re.compile("^1 of"))).to_be_visible()
+
+
 def test_an_image_is_deployed_by_its_name(page: Page, installed: Platform) -> None:
     page.get_by_role("link", name="Deploy new function").first.click()
     page.get_by_role("link", name="From an image").click()
@@ -365,14 +574,19 @@ def test_the_keyboard_is_enough(window: Watched, console: str) -> None:
 def test_everybody_can_use_it(page: Page, console: str, tmp_path: Path) -> None:
     """No serious violation of the rules that axe knows, in light and dark, on a screen and a phone."""
     source = axe(tmp_path)
-    places = ("#/functions", "#/functions/openfaas-fn/echo", "#/functions/openfaas-fn/echo/status",
-              "#/functions/openfaas-fn/echo/logs", "#/deploy", "#/deploy/image")  # fmt: skip
+    parts = ("", "/status", "/code", "/revisions", "/logs", "/charts", "/settings")
+    places = ("#/functions", *(f"#/functions/openfaas-fn/echo{part}" for part in parts), "#/deploy", "#/deploy/code",
+              "#/deploy/image", "#/deploy/archive")  # fmt: skip
     for theme, width in (("light", 1280), ("dark", 390)):
         page.set_viewport_size({"width": width, "height": 844})
         page.get_by_label("Colours").select_option(theme)
         for place in places:
             page.goto(f"{console}/{place}")
             page.wait_for_load_state("networkidle") if place == "#/deploy" else page.locator("h1").first.wait_for()
+            if place.endswith("/code"):
+                page.locator(".cm-content").wait_for()
+            if place.endswith("/settings"):
+                page.get_by_role("heading", name="Scaling").wait_for()
             page.evaluate(source)
             found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
             told = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found["violations"]

@@ -8,6 +8,7 @@ import dataclasses
 import platform
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from functools import partial
 from typing import Literal, Protocol
 
 import msgspec
@@ -17,10 +18,12 @@ from dayfly.api.alerting import Alerts
 from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
 from dayfly.api.audit_port import Audit, NoAudit
 from dayfly.api.flowing import Flows, Runs
+from dayfly.api.glances import Glances
 from dayfly.api.past import History, NoHistory
 from dayfly.api.queue import NoQueue, Queue
 from dayfly.api.records import NoRecords, Records
 from dayfly.api.routing import Routes
+from dayfly.api.seats import Seats
 from dayfly.api.sources import Builder, Bundles, Images
 from dayfly.api.triggering import Intake, Triggers
 from dayfly.model.access import Principal
@@ -273,3 +276,6 @@ class Services:
     machine: Machines | None = None
     build_log: BuildLog | None = None
     direct: DirectCalls | None = None
+    glances: Glances = dataclasses.field(default_factory=Glances)
+    seats: Seats = dataclasses.field(default_factory=partial(Seats, most=64, most_each=16))
+    """Of lists that are kept open."""

@@ -23,6 +23,10 @@ class Bundles(Protocol):
         """Whether the namespace has the bundle."""
         ...
 
+    async def read(self, namespace: NamespaceName, digest: BundleDigest) -> bytes:
+        """Return the namespace's bundle. Raises NotFound, StoreUnavailable."""
+        ...
+
 
 class Images(Protocol):
     """What images' names mean."""

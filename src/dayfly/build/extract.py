@@ -67,7 +67,7 @@ class _Tree:
             os.close(root)
 
     def _make(self, root: int, entry: Entry, content: Iterable[bytes]) -> None:
-        parts = _checked(entry.name)
+        parts = checked_path(entry.name)
         self._claim(parts, is_folder=entry.is_folder)
         folders = parts if entry.is_folder else parts[:-1]
         at = self._enter(root, folders)
@@ -119,7 +119,7 @@ def _write(folder: int, name: str, mode: int, content: Iterable[bytes]) -> None:
         os.fsync(fd)
 
 
-def _checked(name: str) -> Parts:
+def checked_path(name: str) -> Parts:
     """Return the path's parts. Raises InvalidRequest for one that leads elsewhere or hides something."""
     parts = tuple(part for part in name.removesuffix("/").split("/") if part != ".")
     if ".." in parts or "" in parts or "\\" in name:

@@ -61,9 +61,13 @@ def template_repository() -> Repository:
     return Repository(files)
 
 
+def template_folders() -> dict[str, Traversable]:
+    """Return the folders of our templates by their own names."""
+    return {each.name: each for each in _templates().iterdir() if (each / "template.yml").is_file()}
+
+
 def _names() -> dict[str, str]:
-    ours = {each.name: each.name for each in _templates().iterdir() if (each / "template.yml").is_file()}
-    return {**ours, **OPENFAAS_NAMES}
+    return {**{name: name for name in template_folders()}, **OPENFAAS_NAMES}
 
 
 def _files(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes, bool]]:

@@ -7,6 +7,7 @@ no upload and is told to nobody: whoever sends the bytes has them.
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from dayfly.model.errors import NotFound
 from dayfly.model.names import BundleDigest, NamespaceName
 from dayfly.storage.tenancy import TenancyStore
 
@@ -19,6 +20,9 @@ class Blobs(Protocol):
 
     def has(self, digest: BundleDigest) -> bool:
         """Whether the bundle is here."""
+
+    async def read(self, digest: BundleDigest) -> bytes:
+        """Return the bundle's bytes. Raises NotFound, StoreUnavailable."""
 
 
 class Bundles:
@@ -42,3 +46,9 @@ class Bundles:
     async def has(self, namespace: NamespaceName, digest: BundleDigest) -> bool:
         """Whether the namespace has the bundle. Raises StoreUnavailable."""
         return self._blobs.has(digest) and await self._store.has_bundle(namespace, digest)
+
+    async def read(self, namespace: NamespaceName, digest: BundleDigest) -> bytes:
+        """Return the namespace's bundle. Raises NotFound, as for one that only others have; StoreUnavailable."""
+        if not await self.has(namespace, digest):
+            raise NotFound(f"the bundle {digest} is not here")
+        return await self._blobs.read(digest)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from dayfly.api.glances import Glances
 from dayfly.api.services import InstanceInfo, Services
 from dayfly.control.clock import Clock, SystemClock
 from dayfly.control.plane import ControlPlane
@@ -65,6 +66,7 @@ class ControlProcess:
         self._place = place
         self._ground = ground
         self._logs = LogStore(place.data("records") / "logs.db")
+        self._glances = Glances()
         self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
         self._audit = AuditLog(place.data("records") / "audit.db", settings.audit, clock)
         self._queue = RemoteQueue(place.run("queue.sock"), place.nats.missing)
@@ -168,6 +170,7 @@ class ControlProcess:
 
     def _stop_serving(self) -> None:
         self._logs.end_followers()
+        self._glances.end()
         for server in self._servers:
             server.should_exit = True
 
@@ -203,6 +206,7 @@ class ControlProcess:
             logs=self._logs,
             meter=self._meter,
             bundles=self._plane.bundles,
+            glances=self._glances,
             images=make_images(self._plane.bundles, self._ground.tenancy, info.engine),
             builder=self._builder,
             flows=self._flows.flows,

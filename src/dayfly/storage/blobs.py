@@ -73,6 +73,15 @@ class FileBlobs:
             self._claims.make(digest)
         return here
 
+    async def read(self, digest: BundleDigest) -> bytes:
+        """Return the bundle's bytes. Raises NotFound, StoreUnavailable."""
+        try:
+            return await asyncio.to_thread(self.path(digest).read_bytes)
+        except FileNotFoundError:
+            raise NotFound(f"the bundle {digest} is not here any more") from None
+        except OSError as error:
+            raise disk_failed(f"the bundle {digest} could not be read", error) from error
+
     def unused(self, used: Container[BundleDigest]) -> list[BundleDigest]:
         """Return the bundles that are not `used` and were not uploaded within CLAIM_S, by this life or another."""
         before = time.time() - CLAIM_S

@@ -1,5 +1,5 @@
 import { read, request, send } from "./request";
-import type { DeployRequest, FunctionStatus, ScaleRequest } from "./schema";
+import type { Canary, DeployRequest, FunctionStatus, RevisionStatus, RollbackRequest, ScaleRequest } from "./schema";
 
 export const DEFAULT_NAMESPACE = "openfaas-fn";
 
@@ -25,8 +25,20 @@ export const listFunctions = (namespace: string): Promise<FunctionStatus[]> =>
 
 export const describeFunction = (key: Key): Promise<FunctionStatus> => read(pathOf(key));
 
-export const deployFunction = (key: Key, wanted: DeployRequest): Promise<FunctionStatus> =>
-  send("PUT", pathOf(key), wanted);
+/** Deploy a revision; with a canary it has to prove itself with a part of the calls first. */
+export function deployFunction(key: Key, wanted: DeployRequest, canary: Canary | null = null): Promise<FunctionStatus> {
+  const { weight, ...rest } = canary ?? { weight: 0 };
+  const named = Object.entries(rest).map(([name, value]): [string, string] => [`canary_${name}`, String(value)]);
+  const asked = canary ? `?${new URLSearchParams([["canary", String(weight)], ...named])}` : "";
+  return send("PUT", pathOf(key) + asked, wanted);
+}
+
+export const listRevisions = (key: Key): Promise<RevisionStatus[]> => read(`${pathOf(key)}/revisions`);
+
+export const rollBack = (key: Key, wanted: RollbackRequest): Promise<FunctionStatus> =>
+  send("POST", `${pathOf(key)}/rollback`, wanted);
+
+export const promote = (key: Key): Promise<FunctionStatus> => send("POST", `${pathOf(key)}/promote`, {});
 
 export const scaleFunction = (key: Key, wanted: ScaleRequest): Promise<FunctionStatus> =>
   send("POST", `${pathOf(key)}/scale`, wanted);

@@ -2,14 +2,18 @@ import { type Key, pathOf } from "./functions";
 import { request } from "./request";
 import type { LogLine } from "./schema";
 
-/** Hand over lines as they come, the newest `tail` of those kept first, until the signal or the platform ends it. */
-export async function followLogs(
-  key: Key,
-  tail: number,
-  take: (lines: LogLine[]) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const answer = await request(`${pathOf(key)}/logs?follow=true&tail=${tail}`, { signal });
+/** Which lines: the newest `tail` of those kept since then (`1h`; all without), and whether those to come as well. */
+export interface LogsAsked {
+  tail: number;
+  since?: string;
+  follow: boolean;
+}
+
+/** Hand over lines, the oldest first, until they, the signal or the platform ends it. */
+export async function readLogs(key: Key, asked: LogsAsked, take: (lines: LogLine[]) => void, signal: AbortSignal): Promise<void> {
+  const query = new URLSearchParams({ follow: String(asked.follow), tail: String(asked.tail) });
+  if (asked.since) query.set("since", asked.since);
+  const answer = await request(`${pathOf(key)}/logs?${query}`, { signal });
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   while (reader) {

@@ -214,6 +214,14 @@ export interface Change {
   after?: unknown;
 }
 
+/** What a file is to hold: a text, or any bytes. */
+export interface ChangedFile {
+  path: string;
+  text?: string;
+  base64?: string;
+  executable?: boolean | null;
+}
+
 /** Take the steps of the first branch whose condition holds, else those of `otherwise`. */
 export interface Choice {
   do: "choice";
@@ -582,6 +590,28 @@ export interface FunctionUsage {
   cpu_s: number;
   memory_bytes: number;
   replicas?: Array<ReplicaStatus>;
+}
+
+/** One line of the list of functions. */
+export interface Glance {
+  name: string;
+  namespace: string;
+  state: "building" | "failing" | "idle" | "ready" | "starting";
+  reason: string;
+  replicas: number;
+  desired_replicas: number;
+  calls_total: number;
+  error_rate: number | null;
+  spark: Array<number>;
+  updated_unix_ms: number;
+  canary?: boolean;
+}
+
+/** What is new in a list since the event before; the first event of an answer tells the whole of it. */
+export interface GlanceNews {
+  namespaces: Array<string>;
+  functions?: Array<Glance>;
+  gone?: Array<[string, string]>;
 }
 
 /** Whom a host is granted to. */
@@ -1320,6 +1350,29 @@ export interface SlackTarget {
   kind: "slack";
 }
 
+/** The code of one revision of a function. */
+export interface Source {
+  revision: number;
+  bundle: string;
+  files: Array<SourceFile>;
+  cut?: boolean;
+}
+
+/** Which files a new bundle has. */
+export interface SourceChange {
+  base?: string;
+  files?: Array<ChangedFile>;
+  removed?: Array<string>;
+}
+
+/** One file of a bundle. */
+export interface SourceFile {
+  path: string;
+  size_bytes: number;
+  text?: string | null;
+  executable?: boolean;
+}
+
 /** Cut a list into lists of `size`, or a text into those between `by`. */
 export interface Split {
   do: "split";
@@ -1330,6 +1383,24 @@ export interface Split {
   over: string;
   size?: number;
   by?: string;
+}
+
+/** What somebody begins a function with, who writes it in a page. */
+export interface Starter {
+  name: string;
+  description: string;
+  needs: string;
+  runtime: string;
+  dialect: string;
+  process: string;
+  env: Record<string, string>;
+  files: Array<StarterFile>;
+}
+
+/** A file that a template begins with. */
+export interface StarterFile {
+  path: string;
+  text: string;
 }
 
 /** What is known of one place in a run. */

@@ -45,7 +45,7 @@ export function draw(parent: HTMLElement, wishes: Wishes): Drawing {
         cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(wishes.least, (high || 1) * 1.1)] } },
         axes: [
-          { ...axes, space: 90 },
+          { ...axes, space: 90, values: (_plot, ticks, _axis, _space, step_s) => ticks.map((tick, place) => timeOf(tick, step_s, ticks[place - 1])) },
           { ...axes, size: 64, values: (_plot, ticks) => ticks.map(wishes.format) },
         ],
         series: [
@@ -97,4 +97,14 @@ export function draw(parent: HTMLElement, wishes: Wishes): Drawing {
 
 function faint(colour: string): string {
   return colour.startsWith("rgb(") ? colour.replace("rgb(", "rgba(").replace(")", ", 0.1)") : "transparent";
+}
+
+/** A moment on the axis: its time, its day where that is what counts, and both where a day begins. */
+function timeOf(at_s: number, step_s: number, before_s: number | undefined): string {
+  const at = new Date(at_s * 1000);
+  const day = at.toLocaleDateString(undefined, { month: "short", day: "numeric" });
+  if (step_s >= 86_400) return day;
+  const time = at.toLocaleTimeString(undefined, { hour12: false, hour: "2-digit", minute: "2-digit", ...(step_s < 60 ? { second: "2-digit" } : {}) });
+  const same = before_s !== undefined && new Date(before_s * 1000).toDateString() === at.toDateString();
+  return same ? time : `${time}\n${day}`;
 }

@@ -53,7 +53,7 @@ const LOOK = EditorView.theme({
   ".cm-changedText": { background: "var(--code-added) !important" },
   ".cm-deletedChunk": { backgroundColor: "var(--bad-soft) !important", paddingLeft: "6px" },
   ".cm-deletedChunk .cm-deletedText": { background: "var(--code-removed) !important" },
-  ".cm-collapsedLines": { background: "var(--sunk) !important", color: "var(--dim) !important" },
+  ".cm-collapsedLines": { background: "var(--sunk) !important", color: "var(--dim) !important", "&:before, &:after": { content: '"⋯" !important' } },
 });
 
 /** Put an editor into the element's shadow root. */
@@ -70,6 +70,7 @@ export function write(parent: HTMLElement, text: string, wishes: Wishes): Writin
       { key: "Mod-s", run: () => (wishes.save(), true) },
       ...searchKeymap, ...defaultKeymap, ...foldKeymap, ...(wishes.readonly ? [] : [...historyKeymap, indentWithTab]),
     ]),
+    EditorView.domEventHandlers({ beforeinput: typedOver }),
     EditorView.updateListener.of((update) => update.docChanged && wishes.changed(update.state.doc.toString())),
   ];
   if (language) extensions.push(language());
@@ -83,4 +84,17 @@ export function write(parent: HTMLElement, text: string, wishes: Wishes): Writin
     },
     end: () => view.destroy(),
   };
+}
+
+/**
+ * Text over a selection, or several lines at once, are put in by the editor and not by the browser: the browser keeps
+ * the look of what was there in style attributes, which the page's policy refuses with a complaint.
+ */
+function typedOver(event: InputEvent, view: EditorView): boolean {
+  const { state } = view;
+  if (event.inputType !== "insertText" || !event.data || event.isComposing || state.readOnly) return false;
+  if (state.selection.main.empty && !event.data.includes("\n")) return false;
+  event.preventDefault();
+  view.dispatch({ ...state.replaceSelection(event.data), userEvent: "input.type", scrollIntoView: true });
+  return true;
 }

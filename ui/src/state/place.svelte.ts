@@ -1,9 +1,9 @@
 // Where on the page somebody is, kept in the address behind the `#`, so that a reload and the back button work.
 import type { Key } from "../api/functions";
 
-export const PARTS = ["invoke", "status", "logs"] as const;
+export const PARTS = ["invoke", "status", "code", "revisions", "logs", "charts", "settings"] as const;
 export type Part = (typeof PARTS)[number];
-export const WAYS = ["store", "image"] as const;
+export const WAYS = ["store", "code", "image", "archive"] as const;
 export type Way = (typeof WAYS)[number];
 /** The views beside functions. What is in `path` is theirs to say. */
 export const SECTIONS = ["calls", "events", "flows", "machine", "query", "settings"] as const;

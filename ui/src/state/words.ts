@@ -35,3 +35,9 @@ export function moment(unix_s: number): string {
   const day = at.toDateString() === new Date().toDateString() ? "" : `${at.toLocaleDateString(undefined, { month: "short", day: "numeric" })}, `;
   return day + at.toLocaleTimeString(undefined, { hour12: false });
 }
+
+/** A part of a whole, given from 0 to 1. */
+export function share(part: number): string {
+  const percent = part * 100;
+  return `${percent === 0 || percent >= 10 ? Math.round(percent) : percent < 0.1 ? "< 0.1" : percent.toFixed(1)} %`;
+}

@@ -41,6 +41,11 @@ class SharedBlobs:
         """Whether the bundle is kept."""
         return digest in self._known
 
+    async def read(self, digest: BundleDigest) -> bytes:
+        """Return the bundle's bytes. Raises NotFound, StoreUnavailable."""
+        await self.fetch(digest)
+        return await self.files.read(digest)
+
     async def fetch(self, digest: BundleDigest) -> None:
         """Have a file of it. Raises NotFound, StoreUnavailable."""
         if self.files.has(digest):

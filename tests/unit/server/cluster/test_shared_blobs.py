@@ -59,7 +59,7 @@ def test_a_bundle_is_there_for_the_next_control_plane(tmp_path: Path) -> None:
         second = SharedBlobs(FileBlobs(tmp_path / "second"), kept)
         await second.open()
         assert second.has(DIGEST)
-        await second.fetch(DIGEST)
+        assert await second.read(DIGEST) == CODE
         assert second.files.path(DIGEST).read_bytes() == CODE
         kept.is_away = True
         await second.fetch(DIGEST)  # it has a file of it
