@@ -4,6 +4,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dayfly.api import (
+    alert_receivers,
+    alerts,
     audit,
     budgets,
     builder,
@@ -22,8 +24,10 @@ from dayfly.api import (
     metrics,
     namespaces,
     openapi,
+    query,
     replays,
     rollouts,
+    saved_queries,
     secrets,
     store,
     tokens,
@@ -71,6 +75,8 @@ ROUTES: tuple[Route, ...] = (
     *flow_runs.routes,
     *triggers.routes,
     *events.routes,
+    *alerts.routes,
+    *alert_receivers.routes,
     *logs.routes,
     *metrics.native,
     *history.routes,
@@ -81,6 +87,8 @@ ROUTES: tuple[Route, ...] = (
     *calls.routes,
     *call_records.routes,
     *replays.routes,
+    *query.routes,
+    *saved_queries.routes,
     *builder.routes,
     *store.routes,
 )
