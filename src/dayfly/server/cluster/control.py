@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -100,8 +101,10 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         stores = stores_of(api, pod.namespace)
         process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock, stores), clock)
         await process.start()
-        background = Background(*await _followers(api, stores, process, place.settings.queue.callback_allow))
-        passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), pod.server_tls())
+        tls = pod.server_tls()
+        passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), tls)
+        jobs = await _followers(api, stores, process, place.settings.queue.callback_allow)
+        background = Background(*jobs, pod.renewal(lambda: _renew(pod, tls, passage), names.CERT, names.KEY).run)
         async with _queue(place, told):
             await passage.start(_ANYWHERE, names.PASSAGE_PORT)
             await _mark(api, pod, "true")
@@ -118,6 +121,11 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
     finally:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
+
+
+def _renew(pod: Pod, tls: ssl.SSLContext, passage: ControlEnd) -> None:
+    pod.load_server(tls)
+    passage.renew(pod.text(names.PASSAGE_TOKEN))
 
 
 async def _followers(

@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 
 import uvloop
@@ -37,10 +38,12 @@ async def _run(pod: Pod, place: Place) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     host, inner = pod.variable("DAYFLY_CONTROL_HOST"), place.run(_INNER)
     way = Way(host=host, port=names.PASSAGE_PORT, name=host, token=pod.text(names.PASSAGE_TOKEN), gateway=pod.name)
-    passage = GatewayEnd(way, pod.client_tls(), place.run(""), inner)
+    trust = pod.client_tls()
+    passage = GatewayEnd(way, trust, place.run(""), inner)
+    renewal = pod.renewal(lambda: _renew(pod, trust, passage), names.CA)
     certificates = certificates_of(place.settings)
     tls = certificates.open() if certificates is not None else None
-    jobs = [asyncio.create_task(passage.run())]
+    jobs = [asyncio.create_task(passage.run()), asyncio.create_task(renewal.run())]
     if certificates is not None:
         jobs.append(asyncio.create_task(certificates.watch()))
     listener = bind_private(inner)
@@ -62,6 +65,11 @@ async def _run(pod: Pod, place: Place) -> None:
         await asyncio.gather(*jobs, return_exceptions=True)
         with contextlib.suppress(FileNotFoundError):
             inner.unlink()
+
+
+def _renew(pod: Pod, trust: ssl.SSLContext, passage: GatewayEnd) -> None:
+    pod.load_client(trust)
+    passage.renew(pod.text(names.PASSAGE_TOKEN))
 
 
 def _bound(port: int) -> socket.socket:
