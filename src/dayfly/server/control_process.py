@@ -47,6 +47,7 @@ from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
 from dayfly.server.machine import MachineView
 from dayfly.server.platform_acts import tell_of_platform
+from dayfly.server.queries import QueryParts
 from dayfly.server.reporting import Reporter
 from dayfly.server.traced import Traced
 from dayfly.server.turn import take_turn
@@ -100,6 +101,7 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
+        self._queries = QueryParts(place, ground.queries, self._plane, clock)
         self._traced.follow(self._flows)
         tell_of_platform(self._audit, self._plane, self._events.triggers)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
@@ -138,6 +140,7 @@ class ControlProcess:
         self._traced.start()
         await self._plane.start()
         await self._flows.open()
+        await self._queries.open()
         await self._events.start()
         await self._alerts.alerts.open()
         await self._ground.tokens.open()
@@ -172,6 +175,7 @@ class ControlProcess:
         await self._background.stop()
         await self._traced.stop()
         await self._flows.engine.close()
+        await self._queries.saved.drain()
         self._queue.close()
         await self._ground.prepare.close()
         kept = (self._logs, self._records, self._audit, self._history)
@@ -207,6 +211,8 @@ class ControlProcess:
             info=info,
             queue=self._queue,
             records=self._records,
+            query=self._queries.runner,
+            saved_queries=self._queries.saved,
             audit=self._audit,
             history=self._history.past,
             machine=MachineView(self._history.machine, self._ground.provider, self._plane, self._plane.namespaces),
