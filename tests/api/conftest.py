@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import dataclasses
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from dayfly.control.namespaces import Namespaces
 from dayfly.control.quotas import Quotas
 from dayfly.control.refusals import not_kept
 from dayfly.control.routes import Routes
+from dayfly.control.saved_queries import SavedQueries
 from dayfly.control.secrets import Secrets
 from dayfly.control.sequence import Sequence
 from dayfly.control.store_images import StoreImages
@@ -50,24 +52,40 @@ from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.invocation import Invocation, RecordQuery
 from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName, parse_namespace
 from dayfly.model.namespace import NamespaceChange
+from dayfly.model.notice import Letter, Notice
 from dayfly.model.payload import CallPayload
 from dayfly.model.queued import CallState, CallStatus, QueueFigures
 from dayfly.model.reach import Reach
+from dayfly.model.receiver import Receiver
 from dayfly.model.rollout import Canary, Verdict
 from dayfly.model.rollup import Rollup
 from dayfly.model.route_entry import RouteEntry
 from dayfly.model.status import FunctionStatus, ReplicaStatus, RevisionStatus
 from dayfly.model.table import Endpoint
+from dayfly.observe.alerts.alerts import Alerts
+from dayfly.observe.alerts.book import Book
+from dayfly.observe.alerts.readings import Looks, Sources
+from dayfly.observe.alerts.senders import Senders
+from dayfly.observe.alerts.telling import Telling
+from dayfly.observe.alerts.watch import Watch
+from dayfly.observe.alerts.way import NotSent
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
+from dayfly.observe.query.catalogue import named_in
+from dayfly.observe.query.order import Bounds, Form
+from dayfly.observe.query.ready_made import READY_MADE
+from dayfly.observe.query.runner import Found, Inventory
+from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import RollupQuery
 from dayfly.queue.questions import Figures
 from dayfly.server.apps import Apps, build_apps
 from dayfly.storage.memory_flow_runs import MemoryRuns
 from dayfly.storage.memory_flows import MemoryFlows
+from dayfly.storage.memory_queries import MemoryQueries as StoredQueries
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
 from dayfly.storage.memory_triggers import MemoryTriggers
+from dayfly.storage.memory_watch import MemoryWatch
 from dayfly.storage.secrets.memory import MemorySecrets
 
 DEADLINE_S = 60.0
@@ -133,6 +151,26 @@ class Talk:
             await self.task
         start, *rest = [self.sent.get_nowait() for _ in range(self.sent.qsize())]
         return Answer(start["status"], start["headers"], b"".join(message["body"] for message in rest))
+
+
+class MemoryQueries:
+    """Answers every query with what it was told with it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str | None]] = []
+
+    def named(self, sql: str, namespace: NamespaceName | None) -> frozenset[str]:
+        del namespace
+        return named_in(sql)
+
+    async def run(
+        self, sql: str, form: Form, bounds: Bounds, *, namespace: NamespaceName | None, inventory: Inventory,
+        raw: bool = False,
+    ) -> Found:  # fmt: skip
+        del raw
+        self.asked.append((sql, form, namespace))
+        file = io.BytesIO(json.dumps(dict(inventory)).encode())
+        return Found(file, len(file.getvalue()), 1, bounds.cuts and bounds.rows == 1)
 
 
 class MemorySpending:
@@ -207,7 +245,8 @@ class MemoryPlane:
             raise NotFound(f"there is no function {key}")
         return self.functions[key]
 
-    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
+    async def statuses(self, namespace: NamespaceName, *, lively: bool = False) -> list[FunctionStatus]:
+        del lively  # all of them were called
         return [status for key, status in sorted(self.functions.items()) if key.namespace == namespace]
 
     def newest(self, key: FunctionKey) -> Revision:
@@ -383,6 +422,9 @@ class MemoryRecords:
         self.asked_rollups: list[RollupQuery] = []
         self.kept: dict[tuple[str, str], list[CallPayload]] = {}
 
+    async def flush(self) -> None:
+        pass
+
     def add(self, call_id: str, namespace: str, **fields: Any) -> Invocation:
         given: dict[str, Any] = {
             "trigger": "http", "method": "GET", "path": "/", "started_unix_ms": 1_000, "status": 200, **fields,
@@ -403,6 +445,10 @@ class MemoryRecords:
 
     async def rolled_up(self, query: RollupQuery) -> list[Rollup]:
         self.asked_rollups.append(query)
+        return []
+
+    async def summed(self, query: RollupSums) -> list[Rollup]:
+        del query
         return []
 
 
@@ -522,6 +568,82 @@ class Announced:
         del namespace, name
 
 
+class MemoryVault:
+    """Keeps what receivers keep secret."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], bytes] = {}
+
+    async def keep(self, namespace: str, name: str, content: bytes) -> None:
+        self.kept[namespace, name] = content
+
+    async def read(self, namespace: str, name: str) -> bytes | None:
+        return self.kept.get((namespace, name))
+
+    async def drop(self, namespace: str, name: str) -> None:
+        self.kept.pop((namespace, name), None)
+
+
+class MemorySenders(Senders):
+    """Sends nothing, and keeps what it was to send; `refusal` is why it cannot."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Receiver, Notice]] = []
+        self.letters: list[tuple[Receiver, Letter]] = []
+        self.refusal = ""
+
+    async def tell(self, receiver: Receiver, notice: Notice) -> str:
+        if self.refusal:
+            raise NotSent(self.refusal)
+        self.told.append((receiver, notice))
+        return ""
+
+    async def post(self, receiver: Receiver, letter: Letter) -> str:
+        if self.refusal:
+            raise NotSent(self.refusal)
+        self.letters.append((receiver, letter))
+        return ""
+
+
+@dataclasses.dataclass
+class StageAlerts:
+    """The parts of alerts, over what a test says that figures are."""
+
+    book: Book
+    watch: Watch
+    telling: Telling
+    senders: MemorySenders
+    vault: MemoryVault
+    store: MemoryWatch
+    alerts: Alerts
+    kind = "alert rules and receivers"
+
+    async def open(self) -> None:
+        await self.alerts.open()
+
+    async def inside(self, namespace: NamespaceName) -> list[str]:
+        return await self.alerts.inside(namespace)
+
+    async def clear(self, namespace: NamespaceName) -> None:
+        await self.alerts.clear(namespace)
+
+
+def stage_alerts(
+    clock: ManualClock, plane: MemoryPlane, namespaces: Namespaces, queue: MemoryQueue, records: MemoryRecords
+) -> StageAlerts:
+    """Return alerts that look at the stage's plane, queue and records."""
+    store, vault, senders = MemoryWatch(), MemoryVault(), MemorySenders()
+    book = Book(store, vault, namespaces.check_open, clock)
+    sources = Sources(
+        functions=plane.wanted, namespaces=namespaces.names, statuses=plane.statuses, exits=dict, budgets=list,
+        queue=queue.figures, sums=records.summed, disk=lambda: 0.5, certificates=dict,
+    )  # fmt: skip
+    watch = Watch(book, Looks(sources, clock.unix_ms, clock.now), store, clock)
+    telling = Telling(book, watch, senders, store, clock, "http://127.0.0.1:8081")
+    alerts = Alerts(book, watch, telling, senders, clock, 15.0)
+    return StageAlerts(book, watch, telling, senders, vault, store, alerts)
+
+
 class Taken:
     """A queue that keeps what it is given, once a key, or refuses as it is told to."""
 
@@ -567,6 +689,7 @@ class Stage:
     engine: list[EngineState]
     """Holds what the installation says of its container engine; empty is to say nothing."""
     direct: MemoryCalls
+    alerts: StageAlerts
     team = parse_namespace("team")
     bearer = BEARER
     basic = BASIC
@@ -661,11 +784,16 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         triggers.join(namespaces, secrets)
         triggers.standing = runner.standing
         triggers.on_change.append(runner.look)
+        alerts = stage_alerts(clock, plane, namespaces, queue, records)
+        await alerts.open()
+        namespaces.house(alerts)
         services = Services(
             plane=plane, secrets=secrets, namespaces=namespaces, routes=routes, triggers=triggers, intake=intake,
-            tokens=tokens, logs=logs, meter=meter,
+            alerts=alerts.alerts, tokens=tokens, logs=logs, meter=meter,
             bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
             spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
+            query=MemoryQueries(),
+            saved_queries=SavedQueries(StoredQueries(), READY_MADE, clock),
         )  # fmt: skip
         apps = build_apps(services, credentials)
         try:
@@ -696,9 +824,11 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
                 dockerfiles,
                 engine,
                 direct,
+                alerts,
             )
             await story(stage)
         finally:
+            await alerts.telling.close()
             await engine_of_flows.close()
             await logs.close()
 

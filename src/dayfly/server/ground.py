@@ -12,6 +12,7 @@ from dayfly.build.prepare import Prepare
 from dayfly.control.bundles import Blobs
 from dayfly.control.tokens import Tokens
 from dayfly.model.engine import EngineState
+from dayfly.model.names import NamespaceName
 from dayfly.model.sandbox import Sandbox, Tier
 from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.port import Provider
@@ -19,10 +20,12 @@ from dayfly.server.background import Job
 from dayfly.server.preparation import Preparation
 from dayfly.storage.flows import FlowStore
 from dayfly.storage.port import StateStore
+from dayfly.storage.queries import QueryStore
 from dayfly.storage.routes import RouteStore
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.tenancy import TenancyStore
 from dayfly.storage.triggers import TriggerStore
+from dayfly.storage.watch import WatchStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,10 @@ class Ground:
     routes: RouteStore
     triggers: TriggerStore
     flows: FlowStore
+    queries: QueryStore
+    watch: WatchStore
+    home: NamespaceName
+    """Where secrets of the installation's own lie: a namespace that no caller can name, or no tenant has."""
     provider: Provider
     blobs: Blobs
     bundles: Prepare

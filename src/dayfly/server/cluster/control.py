@@ -25,6 +25,7 @@ from dayfly.control.clock import SystemClock
 from dayfly.model.errors import DayflyError
 from dayfly.queue.objects import Objects
 from dayfly.queue.server import ACCESS
+from dayfly.runtimes.log_format import log_settings, log_to_stderr
 from dayfly.server.background import Background, Job
 from dayfly.server.cluster import names
 from dayfly.server.cluster.archives import Archives
@@ -37,7 +38,6 @@ from dayfly.server.cluster.watched import Parts, Stores, jobs
 from dayfly.server.cluster.wishing import Wishing
 from dayfly.server.control_process import ControlProcess, keep_to_ourselves
 from dayfly.server.crew import END
-from dayfly.server.reporting import log_to_stderr
 from dayfly.server.wiring import Place, settings_file
 from dayfly.storage.kubernetes.lease import Lease, hold
 from dayfly.storage.kubernetes.wishes import Wishes
@@ -173,7 +173,7 @@ async def _queue(place: Place, told: asyncio.Event) -> AsyncIterator[None]:
 
 def main() -> int:
     """Run until told to go; return the exit code."""
-    log_to_stderr("control", os.environ.get("DAYFLY_LOG_LEVEL", "info"))
+    log_to_stderr("control", *log_settings(os.environ))
     for chatty in ("uvicorn", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     keep_to_ourselves()

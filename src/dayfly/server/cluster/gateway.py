@@ -19,12 +19,12 @@ import uvloop
 
 from dayfly.gateway.process import serve
 from dayfly.model.errors import DayflyError
+from dayfly.runtimes.log_format import log_settings, log_to_stderr
 from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.cluster import names
 from dayfly.server.cluster.passage.gateway_end import GatewayEnd, Way
 from dayfly.server.cluster.place import Pod
 from dayfly.server.gateway_process import allow_many_connections, certificates_of, gateway_settings
-from dayfly.server.reporting import log_to_stderr
 from dayfly.server.wiring import Place
 
 _INNER = "inner.sock"
@@ -80,7 +80,7 @@ def _bound(port: int) -> socket.socket:
 
 def main() -> int:
     """Serve until told to go and until the calls in flight are answered; return the exit code."""
-    log_to_stderr("gateway", os.environ.get("DAYFLY_LOG_LEVEL", "info"))
+    log_to_stderr("gateway", *log_settings(os.environ))
     allow_many_connections()
     try:
         pod = Pod.read(os.environ)
