@@ -24,6 +24,7 @@ from dayfly.control.plane import ControlPlane
 from dayfly.control.triggers import Triggers
 from dayfly.events.flows.flows import Flows
 from dayfly.model.errors import DayflyError
+from dayfly.observe.alerts.past import PastHistory
 from dayfly.observe.audit import AuditLog
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
@@ -32,6 +33,7 @@ from dayfly.queue.direct import GatewayCalls
 from dayfly.queue.occupant import QueuedCalls
 from dayfly.queue.remote import RemoteQueue
 from dayfly.runtimes.jail import calls
+from dayfly.server.alerts import AlertParts
 from dayfly.server.app_server import AppServer, listen
 from dayfly.server.apps import build_apps
 from dayfly.server.background import Background
@@ -98,7 +100,9 @@ class ControlProcess:
         tell_of_platform(self._audit, self._plane, self._events.triggers)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
         self._history = HistoryParts(place, self._meter, clock, lambda: self._services)
-        jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs)
+        past = PastHistory(self._history.past)
+        self._alerts = AlertParts(place, ground, self._plane, self._records, self._queue, clock, past)
+        jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs, self._alerts.alerts.run)
         self._background = Background(*ground.jobs, self._calls.run, *jobs)
         self._plane.namespaces.house(QueuedCalls(self._queue))
         self._plane.namespaces.house(self._records)
@@ -130,6 +134,7 @@ class ControlProcess:
         await self._plane.start()
         await self._flows.open()
         await self._events.start()
+        await self._alerts.alerts.open()
         await self._ground.tokens.open()
         self._background.start()
         apps = build_apps(self._services, self._ground.credentials, metrics_open=self._place.settings.metrics_open)
@@ -192,6 +197,7 @@ class ControlProcess:
             builder=self._builder,
             flows=self._flows.flows,
             runs=self._flows.runs,
+            alerts=self._alerts.alerts,
             info=info,
             queue=self._queue,
             records=self._records,

@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from dayfly.http1.limits import Limits
+from dayfly.model.alert_settings import AlertSettings
 from dayfly.model.errors import ConfigError, InvalidSpec
 from dayfly.model.quantities import parse_duration, parse_memory
 from dayfly.model.reach import Reach
@@ -102,6 +103,20 @@ class Environment:
                 f"DAYFLY_{name}: {refused}", hint="write for example calls=1000,concurrency=8"
             ) from refused
         return limits
+
+    def alerts(self) -> AlertSettings:
+        """Return how alerts are looked for and told. Raises ConfigError."""
+        allow = tuple(part.strip() for part in self.text("ALERT_ALLOW").split(",") if part.strip())
+        default = AlertSettings()
+        settings = AlertSettings(every_s=self.duration("ALERT_INTERVAL", default.every_s), allow=allow or default.allow)
+        try:
+            settings.check()
+        except InvalidSpec as refused:
+            raise ConfigError(
+                f"DAYFLY_ALERT_INTERVAL or DAYFLY_ALERT_ALLOW: {refused}",
+                hint="write for example 15s, and public,mail.example.org:587",
+            ) from refused
+        return settings
 
     def fields(self, name: str) -> dict[str, str]:
         """Return `name=value` pairs with commas between."""

@@ -39,6 +39,8 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | | DAYFLY_PROMETHEUS_URL | none: a Prometheus that is asked instead of our own history |
 | | DAYFLY_PRICES | none: what use costs, as call=0.0000002,cpu_second=0.00002,gib_second=0.000003,currency=EUR |
 | | DAYFLY_MAX_DEPTH | 32 calls of functions, one made by the other; docs/budgets.md |
+| | DAYFLY_ALERT_INTERVAL | 15s between two looks at the rules of alerts; docs/alerts.md |
+| | DAYFLY_ALERT_ALLOW | public: where namespaces' receivers may lead, as DAYFLY_CALLBACK_ALLOW |
 | | DAYFLY_LOG_LEVEL | info |
 """
 
@@ -50,6 +52,7 @@ from pathlib import Path
 import msgspec
 
 from dayfly.http1.limits import Limits
+from dayfly.model.alert_settings import AlertSettings
 from dayfly.model.audit import AuditLimits, audit_limits
 from dayfly.model.cost import Prices
 from dayfly.model.depth import DEFAULT_MAX_DEPTH, HIGHEST
@@ -127,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prometheus_url: str = ""
     max_depth: int = DEFAULT_MAX_DEPTH
     prices: Prices = Prices()
+    alerts: AlertSettings = AlertSettings()
 
     @property
     def is_loopback(self) -> bool:
@@ -165,6 +169,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             history=source.parsed("HISTORY", history_limits, HistoryLimits()),
             prometheus_url=source.parsed("PROMETHEUS_URL", prometheus_url, ""),
             prices=source.parsed("PRICES", Prices.parse, Prices()),
+            alerts=source.alerts(),
             max_depth=source.number("MAX_DEPTH", None, DEFAULT_MAX_DEPTH, lowest=1, highest=HIGHEST),
             log_level=source.choice("LOG_LEVEL", _LEVELS, "info"),
             engine_sockets=candidates(source.text("DOCKER_HOST"), environ, uid=os.geteuid()),

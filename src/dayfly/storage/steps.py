@@ -233,4 +233,18 @@ STEPS: tuple[Step, ...] = (
         DELETE FROM flows WHERE spec LIKE '%"do":"code"%';
         """,
     ),
+    # Rules of alerts, silences, receivers and reports, as JSON, and how far each got. The way back forgets them.
+    Step(
+        since="0.2.0",
+        up="""
+        CREATE TABLE watch (
+            kind TEXT NOT NULL,
+            namespace TEXT NOT NULL,
+            name TEXT NOT NULL,
+            text TEXT NOT NULL,
+            PRIMARY KEY (kind, namespace, name)
+        ) STRICT, WITHOUT ROWID;
+        """,
+        down="DROP TABLE watch;",
+    ),
 )
