@@ -8,6 +8,7 @@ MAY_READ = {
     "api/budgets.py": "which day and month it is, and what `since=36h` means",
     "api/logs.py": "what `since=10m` means is a time on the clock that stamped the lines",
     "cli/loop/function.py": "how long ago a file was saved",
+    "cli/metrics.py": "what `--since 1h` means",
     "cli/revisions.py": "how long ago a revision was deployed",
     "cli/top.py": "how old a replica is",
     "client/template_pull.py": "when a template was pulled",

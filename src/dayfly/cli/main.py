@@ -46,6 +46,8 @@ COMMANDS = {
     "login": "Save a login for a gateway.",
     "logout": "Forget the login for a gateway.",
     "logs": "Print what a function logged.",
+    "machine": "Show the machine or cluster and what runs there.",
+    "metrics": "Ask what figures were over time, and list them.",
     "namespace": "Make, change, list and remove namespaces, the tenants of an installation.",
     "new": "Write a new function: handler, test, stack file.",
     "plugin": "List the plugins, programs of your own that are commands here too.",

@@ -42,6 +42,7 @@ from dayfly.server.ground import Ground
 from dayfly.server.history import HistoryParts
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
+from dayfly.server.machine import MachineView
 from dayfly.server.platform_acts import tell_of_platform
 from dayfly.server.queries import QueryParts
 from dayfly.server.reporting import Reporter, log_to_stderr
@@ -202,6 +203,7 @@ class ControlProcess:
             saved_queries=self._queries.saved,
             audit=self._audit,
             history=self._history.past,
+            machine=MachineView(self._history.machine, self._ground.provider, self._plane, self._plane.namespaces),
             build_log=self._ground.prepare.build_log,
             direct=self._calls,
         )

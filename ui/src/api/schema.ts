@@ -185,6 +185,17 @@ export interface Code {
   body?: string;
 }
 
+/** A container or pod of this installation. */
+export interface Container {
+  id: string;
+  name: string;
+  image: string;
+  state: string;
+  replica?: string;
+  node?: string;
+  created_unix_ms?: number;
+}
+
 /** An engine that answered. */
 export interface ContainerEngine {
   name: string;
@@ -211,6 +222,13 @@ export interface CostReport {
   until_unix_ms: number;
   prices: Prices;
   functions: Array<FunctionCost>;
+}
+
+/** Processors. */
+export interface CpuUsage {
+  cores: number;
+  seconds: Record<string, number>;
+  load?: [number, number, number];
 }
 
 /** The clock. */
@@ -294,6 +312,14 @@ export interface DirectCall {
   method?: "DELETE" | "GET" | "HEAD" | "OPTIONS" | "PATCH" | "POST" | "PUT";
   target?: string;
   headers?: Array<[string, string]>;
+}
+
+/** The file system of the data folder, in bytes. */
+export interface DiskUsage {
+  path: string;
+  total: number;
+  used: number;
+  available: number;
 }
 
 /** Whether image functions can run now, and why not. */
@@ -527,6 +553,13 @@ export interface HostGrant {
   namespace: string;
 }
 
+/** An image that functions use, or the engine has for us. */
+export interface Image {
+  name: string;
+  functions?: Array<string>;
+  size_bytes?: number | null;
+}
+
 /** A call that is over. */
 export interface Invocation {
   number?: number;
@@ -614,6 +647,43 @@ export interface LogLine {
   text: string;
 }
 
+/** The machine, or the cluster, and what runs there. */
+export interface Machine {
+  kind: string;
+  usage: MachineUsage;
+  nodes: Array<Node>;
+  processes?: Array<Process>;
+  replicas?: Array<MachineReplica>;
+  containers?: Array<Container>;
+  images?: Array<Image>;
+  notes?: Array<string>;
+}
+
+/** A replica, wherever it runs. */
+export interface MachineReplica {
+  id: string;
+  function: string;
+  namespace: string;
+  revision: number;
+  phase: string;
+  runtime: string;
+  image?: string;
+  cpu_s: number;
+  memory_bytes: number;
+  started_unix_ms: number;
+  node?: string;
+}
+
+/** A machine now. */
+export interface MachineUsage {
+  at_unix_ms: number;
+  boot: string;
+  cpu: CpuUsage;
+  memory: MemoryUsage;
+  disk: DiskUsage | null;
+  network: NetworkUsage;
+}
+
 /** Take steps for each item of a list, several at once; the result is the list of theirs, in the same order. */
 export interface Map {
   do: "map";
@@ -624,6 +694,15 @@ export interface Map {
   over: string;
   steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
   concurrency?: number;
+}
+
+/** Memory, in bytes. */
+export interface MemoryUsage {
+  total: number;
+  used: number;
+  available: number;
+  swap_total?: number;
+  swap_used?: number;
 }
 
 /** How many calls something was done with. */
@@ -671,6 +750,22 @@ export interface NatsSource {
   queue?: string;
   durable?: string;
   start?: "earliest" | "latest";
+}
+
+/** All interfaces but the loopback, in bytes since the machine started. */
+export interface NetworkUsage {
+  received: number;
+  sent: number;
+}
+
+/** A machine that replicas run on. */
+export interface Node {
+  name: string;
+  ready?: boolean;
+  cores?: number;
+  memory_bytes?: number;
+  pods?: number;
+  version?: string;
 }
 
 /** How a function's last rollout ended. */
@@ -747,6 +842,20 @@ export interface Problem {
   retryable?: boolean;
   hint?: string;
   call_id?: string;
+}
+
+/** A process of the platform or of a function. */
+export interface Process {
+  pid: number;
+  parent: number;
+  role: string;
+  name: string;
+  function?: string;
+  revision?: number;
+  replica?: string;
+  cpu_s: number;
+  memory_bytes: number;
+  started_unix_ms: number;
 }
 
 /** What became of posted events. */

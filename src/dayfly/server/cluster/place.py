@@ -103,10 +103,17 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
         access = {
             "host": self.variable("DAYFLY_QUEUE_HOST"),
             "port": names.NATS_PORT,
+            "nodes": self._nodes(),
             "password": self.text(names.QUEUE_PASSWORD),
             "system_password": self.text(names.QUEUE_SYSTEM_PASSWORD),
         }
         write_private(place.run(ACCESS), msgspec.json.encode(access))
+
+    def _nodes(self) -> int:
+        text = self.variable("DAYFLY_QUEUE_NODES")
+        if text not in ("1", "3"):
+            raise ConfigError(f"DAYFLY_QUEUE_NODES: {text[:20]!r} is not 1 or 3: is its manifest of another version?")
+        return int(text)
 
     def server_tls(self) -> ssl.SSLContext:
         """Return the side of the control plane. Raises ConfigError."""
