@@ -4,6 +4,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dayfly.api import (
+    alert_receivers,
+    alerts,
     audit,
     budgets,
     builder,
@@ -73,6 +75,8 @@ ROUTES: tuple[Route, ...] = (
     *flow_runs.routes,
     *triggers.routes,
     *events.routes,
+    *alerts.routes,
+    *alert_receivers.routes,
     *logs.routes,
     *metrics.native,
     *history.routes,

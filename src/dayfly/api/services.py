@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from dayfly import __version__
+from dayfly.api.alerting import Alerts
 from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
 from dayfly.api.audit_port import Audit, NoAudit
 from dayfly.api.flowing import Flows, Runs
@@ -260,6 +261,7 @@ class Services:
     builder: Builder
     flows: Flows
     runs: Runs
+    alerts: Alerts
     info: InstanceInfo
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)

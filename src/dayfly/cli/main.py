@@ -22,6 +22,7 @@ INTERRUPTED = 130
 _READER_GONE = 141
 
 COMMANDS = {
+    "alert": "List alerts; make, list and remove rules, silences and receivers.",
     "audit": "Show who changed what, and check the log of it.",
     "budget": "List and set what functions may use in a day or a month.",
     "build": "Build functions as container images.",

@@ -83,8 +83,7 @@ class ControlPlane:
         ceilings: Ceilings = Ceilings(),  # noqa: B008 - it is frozen
         max_body_bytes: int = 0,
     ) -> None:
-        self._store = store
-        self._provider = provider
+        self._store, self._provider = store, provider
         self._meter = meter
         self._clock = clock
         self._gateway_url = gateway_url
@@ -108,6 +107,7 @@ class ControlPlane:
             provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
             record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
         )  # fmt: skip
+        self.exits = self._reconciler.exits
         self._apart = ReplicasApart(store, self._reconciler, preparer, self.secrets, self._quotas, self._link, clock)
         self._reconciler.on_word = self._apart.on_word
         self._quotas.on_change = self._reconciler.look_again

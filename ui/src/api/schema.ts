@@ -1,5 +1,51 @@
 // Written by scripts/ui_types.py from the API's own description. Do not edit.
 
+/** One thing that a rule found, or that an Alertmanager told of. */
+export interface Alert {
+  id: string;
+  rule: string;
+  namespace: string;
+  kind: "budget" | "certificate" | "cold_starts" | "dead_letters" | "disk" | "error_rate" | "incoming" | "latency" | "no_traffic" | "promql" | "queue_depth" | "replicas" | "restarts";
+  severity: "critical" | "info" | "warning";
+  state: "firing" | "pending" | "resolved";
+  labels: Record<string, string>;
+  value: number;
+  text: string;
+  summary?: string;
+  pending_unix_ms: number;
+  fired_unix_ms?: number;
+  resolved_unix_ms?: number;
+  silences?: Array<string>;
+}
+
+/** What is watched, and when that is an alert. Spans of time are written as `5m`. */
+export interface AlertRule {
+  name: string;
+  namespace?: string;
+  kind: "budget" | "certificate" | "cold_starts" | "dead_letters" | "disk" | "error_rate" | "latency" | "no_traffic" | "promql" | "queue_depth" | "replicas" | "restarts";
+  function?: string;
+  threshold?: number | null;
+  direction?: "above" | "below" | null;
+  resolve?: number | null;
+  window?: string;
+  quantile?: number;
+  expr?: string;
+  for?: string;
+  keep_firing_for?: string;
+  severity?: "critical" | "info" | "warning";
+  summary?: string;
+  labels?: Record<string, string>;
+  receivers?: Array<string>;
+  paused?: boolean;
+}
+
+/** An Alertmanager, or what takes the webhooks of one. The secret is a bearer token, if one is needed. */
+export interface AlertmanagerTarget {
+  kind: "alertmanager";
+  url: string;
+  format?: "api" | "webhook";
+}
+
 /** A queue of RabbitMQ or another broker of AMQP 0-9-1, or an exchange, for which it has a queue of its own. */
 export interface AmqpSource {
   kind: "amqp";
@@ -11,6 +57,11 @@ export interface AmqpSource {
   queue?: string;
   exchange?: string;
   routing_keys?: Array<string>;
+}
+
+/** A chat, a telephone and a hundred others, through the library apprise. The secret is its URLs, one a line. */
+export interface AppriseTarget {
+  kind: "apprise";
 }
 
 /** Wait until a person approves; a rejection fails with the code `rejected`. */
@@ -322,6 +373,17 @@ export interface DiskUsage {
   available: number;
 }
 
+/** Mail by a server of SMTP. The secret is the password, for who has a `username`. */
+export interface EmailTarget {
+  kind: "email";
+  host: string;
+  port?: number;
+  security?: "none" | "starttls" | "tls";
+  username?: string;
+  sender: string;
+  to: Array<string>;
+}
+
 /** Whether image functions can run now, and why not. */
 export interface EngineState {
   engine?: ContainerEngine | null;
@@ -537,6 +599,11 @@ export interface Group {
   steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
 }
 
+/** What became of a message. */
+export interface Heard {
+  alerts: number;
+}
+
 /** A signature of whoever sends a webhook: HMAC-SHA256 over the body, by a key of the secret, one a line. */
 export interface HmacAuth {
   kind: "hmac";
@@ -694,6 +761,13 @@ export interface Map {
   over: string;
   steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
   concurrency?: number;
+}
+
+/** A label and what it has to be, or must not be. A `*` in the value stands for any text. */
+export interface Matcher {
+  name: string;
+  value: string;
+  is_equal?: boolean;
 }
 
 /** Memory, in bytes. */
@@ -900,6 +974,46 @@ export interface RateLimit {
   by?: string;
 }
 
+/** Who is told, of what, and how often. */
+export interface Receiver {
+  name: string;
+  namespace?: string;
+  target: EmailTarget | SlackTarget | WebhookTarget | AlertmanagerTarget | AppriseTarget;
+  matchers?: Array<Matcher>;
+  min_severity?: "critical" | "info" | "warning";
+  group_by?: Array<string>;
+  group_wait?: string;
+  group_interval?: string;
+  repeat_interval?: string;
+  send_resolved?: boolean;
+}
+
+/** A receiver; its name and namespace may be left out, since the address says them. */
+export interface ReceiverRequest {
+  name?: string;
+  namespace?: string;
+  target: EmailTarget | SlackTarget | WebhookTarget | AlertmanagerTarget | AppriseTarget;
+  matchers?: Array<Matcher>;
+  min_severity?: "critical" | "info" | "warning";
+  group_by?: Array<string>;
+  group_wait?: string;
+  group_interval?: string;
+  repeat_interval?: string;
+  send_resolved?: boolean;
+  secret?: string | null;
+}
+
+/** A receiver, and how it does. */
+export interface ReceiverStatus {
+  receiver: Receiver;
+  has_secret: boolean;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  sent?: number;
+  sent_unix_ms?: number;
+  trouble?: string;
+}
+
 /** Streams of a Redis server. */
 export interface RedisSource {
   kind: "redis";
@@ -1058,6 +1172,38 @@ export interface RouteStatus {
   trouble?: string;
 }
 
+/** A rule; its name and namespace may be left out, since the address says them. */
+export interface RuleRequest {
+  name?: string;
+  namespace?: string;
+  kind: "budget" | "certificate" | "cold_starts" | "dead_letters" | "disk" | "error_rate" | "latency" | "no_traffic" | "promql" | "queue_depth" | "replicas" | "restarts";
+  function?: string;
+  threshold?: number | null;
+  direction?: "above" | "below" | null;
+  resolve?: number | null;
+  window?: string;
+  quantile?: number;
+  expr?: string;
+  for?: string;
+  keep_firing_for?: string;
+  severity?: "critical" | "info" | "warning";
+  summary?: string;
+  labels?: Record<string, string>;
+  receivers?: Array<string>;
+  paused?: boolean;
+}
+
+/** A rule, and how it does. */
+export interface RuleStatus {
+  rule: AlertRule;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  state?: "failing" | "firing" | "inactive" | "paused" | "pending";
+  alerts?: number;
+  trouble?: string;
+  looked_unix_ms?: number;
+}
+
 /** A run with all that it did. */
 export interface RunReport {
   run: FlowRun;
@@ -1148,6 +1294,32 @@ export interface Side {
   p95_s?: number | null;
 }
 
+/** A silence: alerts that all its matchers fit are told to nobody while it lasts. */
+export interface Silence {
+  id: string;
+  namespace: string;
+  matchers: Array<Matcher>;
+  starts_unix_ms: number;
+  ends_unix_ms: number;
+  comment: string;
+  created_by: string;
+  created_unix_ms: number;
+}
+
+/** A silence that is wanted. */
+export interface SilenceRequest {
+  matchers: Array<Matcher>;
+  comment?: string;
+  starts_unix_ms?: number;
+  ends_unix_ms?: number;
+  duration?: string;
+}
+
+/** An incoming webhook of Slack, or of what takes the same. The secret is its URL. */
+export interface SlackTarget {
+  kind: "slack";
+}
+
 /** Cut a list into lists of `size`, or a text into those between `by`. */
 export interface Split {
   do: "split";
@@ -1216,6 +1388,26 @@ export interface TableInfo {
 export interface Target {
   function: string;
   weight?: number;
+}
+
+/** What became of a test. */
+export interface Tested {
+  trouble: string;
+}
+
+/** One alert. */
+export interface TheirAlert {
+  status: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  startsAt?: string | null;
+  endsAt?: string | null;
+}
+
+/** A message with alerts of one group. */
+export interface TheirMessage {
+  alerts: Array<TheirAlert>;
+  version?: string;
 }
 
 /** The token that is wanted; the path says for which namespace. */
@@ -1300,6 +1492,12 @@ export interface WebhookSource {
   header?: string;
   window?: string;
   max_body?: string;
+}
+
+/** JSON posted to a URL, signed as Standard Webhooks has it if there is a secret, which is the key. */
+export interface WebhookTarget {
+  kind: "webhook";
+  url: string;
 }
 
 /** How a namespace is removed. */

@@ -11,6 +11,7 @@ from dayfly.control.clock import Clock
 from dayfly.control.tokens import Tokens
 from dayfly.model.engine import ContainerEngine, EngineState
 from dayfly.model.errors import ConfigError, NotFound, Unavailable
+from dayfly.model.names import NamespaceName
 from dayfly.model.quantities import parse_memory
 from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.docker.engine import Engine
@@ -32,6 +33,7 @@ from dayfly.storage.kubernetes.queries import KubernetesQueries
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.watch import KubernetesWatch
 
 _KEY_BYTES = 32
 
@@ -61,6 +63,8 @@ async def cluster_ground(
         triggers=stores.triggers,
         flows=stores.flows,
         queries=KubernetesQueries(api, pod.namespace),
+        watch=KubernetesWatch(api, pod.namespace),
+        home=NamespaceName(pod.namespace),
         provider=KubernetesProvider(lambda: Connection(from_service_account()), site, key),
         blobs=blobs,
         bundles=bundles,
