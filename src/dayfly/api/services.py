@@ -19,6 +19,7 @@ from dayfly.api.flowing import Flows, Runs
 from dayfly.api.past import History, NoHistory
 from dayfly.api.queue import NoQueue, Queue
 from dayfly.api.records import NoRecords, Records
+from dayfly.api.reporting import Reports
 from dayfly.api.routing import Routes
 from dayfly.api.sources import Builder, Bundles, Images
 from dayfly.api.triggering import Intake, Triggers
@@ -261,6 +262,7 @@ class Services:
     flows: Flows
     runs: Runs
     alerts: Alerts
+    reports: Reports
     info: InstanceInfo
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)
