@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import dataclasses
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from dayfly.control.namespaces import Namespaces
 from dayfly.control.quotas import Quotas
 from dayfly.control.refusals import not_kept
 from dayfly.control.routes import Routes
+from dayfly.control.saved_queries import SavedQueries
 from dayfly.control.secrets import Secrets
 from dayfly.control.sequence import Sequence
 from dayfly.control.store_images import StoreImages
@@ -72,6 +74,10 @@ from dayfly.observe.alerts.way import NotSent
 from dayfly.observe.failures import FailureQuery
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
+from dayfly.observe.query.catalogue import named_in
+from dayfly.observe.query.order import Bounds, Form
+from dayfly.observe.query.ready_made import READY_MADE
+from dayfly.observe.query.runner import Found, Inventory
 from dayfly.observe.reports.desk import Reports
 from dayfly.observe.reports.gathering import Facts
 from dayfly.observe.rollup_sums import RollupSums
@@ -80,6 +86,7 @@ from dayfly.queue.questions import Figures
 from dayfly.server.apps import Apps, build_apps
 from dayfly.storage.memory_flow_runs import MemoryRuns
 from dayfly.storage.memory_flows import MemoryFlows
+from dayfly.storage.memory_queries import MemoryQueries as StoredQueries
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
 from dayfly.storage.memory_triggers import MemoryTriggers
@@ -149,6 +156,26 @@ class Talk:
             await self.task
         start, *rest = [self.sent.get_nowait() for _ in range(self.sent.qsize())]
         return Answer(start["status"], start["headers"], b"".join(message["body"] for message in rest))
+
+
+class MemoryQueries:
+    """Answers every query with what it was told with it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str | None]] = []
+
+    def named(self, sql: str, namespace: NamespaceName | None) -> frozenset[str]:
+        del namespace
+        return named_in(sql)
+
+    async def run(
+        self, sql: str, form: Form, bounds: Bounds, *, namespace: NamespaceName | None, inventory: Inventory,
+        raw: bool = False,
+    ) -> Found:  # fmt: skip
+        del raw
+        self.asked.append((sql, form, namespace))
+        file = io.BytesIO(json.dumps(dict(inventory)).encode())
+        return Found(file, len(file.getvalue()), 1, bounds.cuts and bounds.rows == 1)
 
 
 class MemorySpending:
@@ -399,6 +426,9 @@ class MemoryRecords:
         self.asked: list[RecordQuery] = []
         self.asked_rollups: list[RollupQuery] = []
         self.kept: dict[tuple[str, str], list[CallPayload]] = {}
+
+    async def flush(self) -> None:
+        pass
 
     def add(self, call_id: str, namespace: str, **fields: Any) -> Invocation:
         given: dict[str, Any] = {
@@ -779,6 +809,8 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
             alerts=alerts.alerts, reports=reports, tokens=tokens, logs=logs, meter=meter,
             bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
             spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
+            query=MemoryQueries(),
+            saved_queries=SavedQueries(StoredQueries(), READY_MADE, clock),
         )  # fmt: skip
         apps = build_apps(services, credentials)
         try:

@@ -136,6 +136,9 @@ def test_what_is_wrong_is_told_as_prometheus_tells_it(play: Play, tmp_path: Path
             told = json.loads(answer.body)
             assert (answer.status, told["status"], told["errorType"]) == (status, "error", kind), target
             assert text in told["error"], target
+        form = urlencode({"query": "a" * 300_000}).encode()
+        answer = await stage.ask("POST", "/api/v1/query", headers={**stage.bearer, **FORM}, body=form)
+        assert answer.status == 413
         answer = await stage.ask("GET", "/api/v1/query?query=up", headers={})
         assert (answer.status, json.loads(answer.body)["errorType"]) == (401, "unauthorized")
         await store.close()
@@ -186,6 +189,10 @@ def test_a_prometheus_is_asked_instead_by_those_who_may_see_everything(play: Pla
             answer = await stage.ask("GET", "/api/v1/query?query=gateway_function_invocation_total", headers=team)
             assert b"theirs.team" in answer.body
             assert len(heard) == 1
+            # Led elsewhere, the credential stays: what says so is the answer.
+            answer = await stage.ask("GET", "/api/v1/query?query=elsewhere")
+            assert answer.status == 302
+            assert len(heard) == 2
         answer = await stage.ask("GET", "/api/v1/query?query=up")
         assert answer.status == 503
         assert "DAYFLY_PROMETHEUS_URL" in json.loads(answer.body)["error"]
@@ -211,7 +218,10 @@ def server() -> Iterator[tuple[str, list[str]]]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             heard.append(f"{self.path} {self.headers['Authorization']}")
-            self.send_response(422)
+            is_elsewhere = "elsewhere" in self.path
+            self.send_response(302 if is_elsewhere else 422)
+            if is_elsewhere:
+                self.send_header("Location", f"http://{self.headers['Host']}/taken")
             self.end_headers()
             self.wfile.write(b'{"theirs":true}')
 

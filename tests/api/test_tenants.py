@@ -46,6 +46,7 @@ from dayfly.model.log import LogLine
 from dayfly.model.names import NamespaceName, ReplicaId, parse_namespace
 from dayfly.model.namespace import NamespaceChange, Quota
 from dayfly.model.payload import CallPayload
+from dayfly.model.query import QueryRequest, SavedQuerySpec
 from dayfly.model.receiver import Receiver, WebhookTarget
 from dayfly.model.replay import ReplayOrder
 from dayfly.model.report import ReportSpec
@@ -86,6 +87,8 @@ BODIES: dict[Any, dict[str, Any]] = {
     GrantRequest: {"namespace": MINE},
     FlowRequest: {"steps": [{"do": "call", "name": "hello", "function": "hello"}]},
     Judgement: {"approve": True},
+    QueryRequest: {"sql": "SELECT * FROM functions, revisions, replicas, triggers"},
+    SavedQuerySpec: {"sql": "SELECT 1", "note": "mine"},
     Rerun: {"from": "ask"},
     RuleRequest: {"kind": "error_rate"},
     SilenceRequest: {"matchers": [{"name": "alertname", "value": "*"}], "duration": "1h"},
@@ -121,6 +124,7 @@ def asks(route: Route, method: str, token: str) -> Iterator[Ask]:
         path = path.replace("{digest}", DIGEST).replace("{token}", token).replace("{host}", HOST)
         path = path.replace("{icon}", "figlet.svg").replace("{call}", "call-of-other")
         path = path.replace("{run}", "run-of-other").replace("{event}", "paid").replace("{step}", "ask")
+        path = path.replace("{query}", "counts")
         path = path.replace("{silence}", SILENCE)
         query = [f"namespace={OTHER}"] if "query" in names else []
         if "query name" in names:
@@ -162,6 +166,11 @@ def trigger(namespace: NamespaceName) -> TriggerSpec:
     return TriggerSpec(name="hello", namespace=namespace, function="hello", source=EventSource(), filter=f"'{text}'")
 
 
+def counts(namespace: NamespaceName) -> SavedQuerySpec:
+    """Return a query to be saved."""
+    return SavedQuerySpec(sql="SELECT * FROM functions, triggers", note=MARK if namespace == OTHER else "mine")
+
+
 async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
     """Make both tenants, with the same names in both; return a credential of each role in the first."""
     await stage.namespaces.create(MINE, NamespaceChange(quota=Quota(functions=5)))
@@ -191,7 +200,9 @@ async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
         await stage.routes.put(spec)
         await plant_flow(stage, namespace)
         await stage.triggers.put(trigger(namespace))
+        await stage.services.saved_queries.put(namespace, "counts", counts(namespace))
         await plant_alerts(stage, namespace)
+    await stage.services.saved_queries.put(None, "counts", counts(OTHER))
     return {
         role: {"authorization": f"Bearer {(await stage.tokens.issue(MINE, TokenRequest(role=role))).token}"}
         for role in ROLES
@@ -245,6 +256,8 @@ def belongings(stage: Stage) -> bytes:
             stage.services.flows.in_namespace(OTHER),
             [(run, stage.run_log._logs[run.id]) for run in stage.run_log._runs.values() if run.namespace == OTHER],
             stage.triggers.in_namespace(OTHER),
+            [each for each in stage.services.saved_queries.listed(OTHER) if not each.ready_made],
+            [each for each in stage.services.saved_queries.listed(None) if not each.ready_made],
             [str(function) for function, _ in stage.fired.firings if OTHER in function],
             [made for made in stage.direct.made if OTHER in made[0]],
             stage.alerts.alerts.rules(OTHER),
@@ -310,6 +323,7 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                     await stage.deploy("hello", namespace=namespace)
                     await plant_flow(stage, namespace)
                     await stage.triggers.put(trigger(namespace))
+                await stage.services.saved_queries.put(None, "counts", counts(OTHER))
                 for owner in (MINE, OTHER, ""):
                     await plant_alerts(stage, owner)
             assert not statuses & {401, 403}, (route.method, route.path)
@@ -319,7 +333,7 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                 "POST /promote": 409, "HEAD /bundles/{digest}": 404, "DELETE /{token}": 404,
                 "POST /system/namespace/": 409, "POST /v1/namespaces/{namespace}": 409,
                 "DELETE /v1/namespaces/{namespace}": 409, "DELETE /system/namespace/{namespace}": 400,
-                "POST /rerun": 409,
+                "POST /rerun": 409, "GET /v1/query/export": 400,
             }  # fmt: skip
             ends = [
                 status
@@ -340,7 +354,8 @@ def test_in_its_own_namespace_a_token_may_what_its_role_may(play: Play, app: str
             path = route.path.replace("{namespace}", MINE).replace("{name}", "hello").replace("{digest}", BUNDLE)
             path = path.replace("{token}", "abcdefghijkl").replace("{host}", HOST)
             path = path.replace("{call}", "call-of-mine").replace("{run}", "run-of-mine")
-            path = path.replace("{event}", "paid").replace("{step}", "ask").replace("{silence}", SILENCE)
+            path = path.replace("{event}", "paid").replace("{step}", "ask").replace("{query}", "counts")
+            path = path.replace("{silence}", SILENCE)
             answer = await stage.ask(
                 route.method,
                 f"{path}?name=hello",

@@ -19,6 +19,7 @@ MAY_READ = {
     "http1/date.py": "the Date header",
     "queue/clock.py": "when a call is due that waits over the machine's next start",
     "gateway/submission.py": "X-Start-Time",
+    "gateway/warm.py": "X-Start-Time",
     "oci/sweep.py": "how long ago a blob was used",
     "providers/docker/output.py": "stamps of log lines",
     "catalog/functions/certinfo/handler.py": "the days that a certificate has left",
@@ -28,6 +29,7 @@ MAY_READ = {
     "providers/local/logs.py": "stamps of log lines",
     "runtimes/python/output.py": "stamps of log lines",
     "server/cluster/install/examining.py": "how long a certificate is still good",
+    "server/traces.py": "stamps of log lines",
     "storage/blobs.py": "how long ago a file was written",
     "storage/certificate.py": "from when to when a certificate is good",
 }

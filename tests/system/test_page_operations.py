@@ -309,7 +309,7 @@ def test_a_namespace_gets_a_quota(page: Page, window: Watched, installed: Platfo
     dialog.get_by_label("Memory of all replicas").fill("1Gi")
     dialog.get_by_role("button", name="Save").click()
     expect(row(page, "other")).to_contain_text("0 of 3")
-    assert "memory=1Gi" in installed.ok("namespace", "get", "other")
+    assert "0 of 1Gi" in installed.ok("namespace", "get", "other")
 
 
 def test_a_budget_is_set_and_told_how_far_it_is_used(page: Page, installed: Platform) -> None:
@@ -366,7 +366,7 @@ def test_everybody_can_use_it(page: Page, console: str, installed: Platform, tmp
     places = (
         "calls", f"calls/{call}", "events", "events/queue", "events/dead-letters", "flows", "flows/openfaas-fn/order",
         f"flows/openfaas-fn/order/{run}", "settings", "settings/tokens", "settings/secrets", "settings/budgets",
-        "settings/installation",
+        "settings/audit", "settings/installation", "machine", "machine/processes",
     )  # fmt: skip
     for theme, width in (("light", 1280), ("dark", 390)):
         page.set_viewport_size({"width": width, "height": 844})
@@ -399,3 +399,37 @@ def test_the_keyboard_is_enough(page: Page, console: str) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_machine_is_shown_with_all_that_runs_there(page: Page, installed: Platform) -> None:
+    bill(installed, {"price": 1})
+    page.get_by_label("Main").get_by_role("link", name="Machine", exact=True).click()
+    expect(page.get_by_role("region", name="Memory", exact=True).first).to_contain_text("GiB")
+    expect(page.get_by_role("region", name="Network", exact=True).first).to_contain_text("/s in")
+    expect(page.get_by_role("heading", name="Processors at work")).to_be_visible()
+    tabs = page.get_by_label("Machine", exact=True)
+    tabs.get_by_role("link", name=re.compile("^Processes")).click()
+    expect(row(page, "supervisor")).to_be_visible()
+    expect(row(page, "bill.openfaas-fn").first).to_be_visible()
+    tabs.get_by_role("link", name=re.compile("^Replicas")).click()
+    shot(page, "machine")
+    row(page, "bill").get_by_role("button", name="Follow").or_(
+        row(page, "bill").get_by_role("button", name=re.compile("^Log of"))
+    ).first.click()
+    log = page.get_by_role("dialog").get_by_role("log")
+    expect(log).to_contain_text(f"priced {HOSTILE}")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+
+
+def test_who_changed_what_is_told_and_checked(page: Page, installed: Platform) -> None:
+    installed.ok("namespace", "update", "other", "--label", "team=a")
+    go(page, "Settings", "Audit log")
+    page.get_by_label("Action").fill("namespace")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name=re.compile(r"^Entry \d+: namespace\.")).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("team")
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Check the chain").click()
+    expect(page.get_by_role("status").filter(has_text="The chain is whole")).to_be_visible()
+    shot(page, "audit")

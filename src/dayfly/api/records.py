@@ -17,6 +17,10 @@ class Records(Protocol):
         """Calls of which nothing was kept, by reason."""
         ...
 
+    async def flush(self) -> None:
+        """Return when all that came up to now is in the file."""
+        ...
+
     async def find(self, query: RecordQuery) -> list[Invocation]:
         """Return the calls wanted, the newest first. Raises StoreUnavailable."""
         ...
@@ -38,6 +42,9 @@ class NoRecords:
     """Has no records."""
 
     dropped: Mapping[str, int] = {}
+
+    async def flush(self) -> None:
+        """Return at once."""
 
     async def find(self, query: RecordQuery) -> list[Invocation]:
         """Return none."""

@@ -14,6 +14,7 @@ import msgspec
 
 from dayfly import __version__
 from dayfly.api.alerting import Alerts
+from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
 from dayfly.api.audit_port import Audit, NoAudit
 from dayfly.api.flowing import Flows, Runs
 from dayfly.api.past import History, NoHistory
@@ -267,6 +268,8 @@ class Services:
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)
     records: Records = dataclasses.field(default_factory=NoRecords)
+    query: Queries = dataclasses.field(default_factory=NoQueries)
+    saved_queries: SavedQueries = dataclasses.field(default_factory=NoSavedQueries)
     audit: Audit = dataclasses.field(default_factory=NoAudit)
     history: History = dataclasses.field(default_factory=NoHistory)
     machine: Machines | None = None

@@ -24,7 +24,8 @@ def command() -> None:
     """Make, list and revoke tokens.
 
     A token is for one namespace, or for all, and has a role: view sees functions, secrets' names and logs; deploy
-    changes functions and secrets too; admin hands out tokens besides; invoke may only call functions.
+    changes functions and secrets too; admin hands out tokens besides; invoke may only call functions; query may only
+    ask queries, for Power BI, Grafana and the like.
 
     \b
     Examples:

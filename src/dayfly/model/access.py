@@ -12,10 +12,10 @@ from dayfly.model.names import NamespaceName
 
 Access = Literal["public", "signed", "known", "invoke", "look", "deploy", "payloads", "admin"]
 """public: anybody. signed: whoever signed the body, which the route itself checks; no credential opens it. known: who
-has a credential. invoke: who may call functions. look: who may look at functions and what belongs to them, for a
-question that is too long for a GET. deploy: functions and what belongs to them; looking at them takes less
+has a credential. invoke: who may call functions. look: who may ask about functions and what belongs to them, in
+queries that are too long for a GET too. deploy: functions and what belongs to them; looking at them takes less
 than changing them. payloads: what calls were sent, which takes more than looking. admin: who may hand out tokens."""
-Role = Literal["view", "invoke", "deploy", "admin"]
+Role = Literal["query", "view", "invoke", "deploy", "admin"]
 OPEN: frozenset[Access] = frozenset({"public", "signed"})
 """Those that are asked for no credential."""
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -23,6 +23,16 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _Extent = Literal["none", "read", "all"]
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 RIGHTS: dict[Role, dict[Access, _Extent]] = {
+    "query": {
+        "public": "all",
+        "signed": "none",
+        "known": "all",
+        "invoke": "none",
+        "look": "all",
+        "deploy": "none",
+        "payloads": "none",
+        "admin": "none",
+    },
     "view": {
         "public": "all",
         "signed": "none",

@@ -110,6 +110,10 @@ class LogStore:
         for follower in self._followers.get(line.key, ()):
             follower.put(number, line)
 
+    async def flush(self) -> None:
+        """Return when all that was written up to now is in the file."""
+        await self._flushed(self._newest)
+
     async def forget(self, namespace: NamespaceName) -> None:
         """Remove every line of the namespace's functions that was written up to now. Raises StoreUnavailable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -138,17 +138,17 @@ class RecordStore:
 
     async def find(self, query: RecordQuery) -> list[Invocation]:
         """Return the calls wanted, the newest first. Raises StoreUnavailable."""
-        await self._flushed()
+        await self.flush()
         return await asyncio.to_thread(self._file.find, query)
 
     async def rolled_up(self, query: RollupQuery) -> list[Rollup]:
         """Return the roll-ups wanted, the newest first. Raises StoreUnavailable."""
-        await self._flushed()
+        await self.flush()
         return await asyncio.to_thread(self._file.rolled_up, query)
 
     async def summed(self, query: RollupSums) -> list[Rollup]:
         """Return sums of roll-ups. Raises StoreUnavailable."""
-        await self._flushed()
+        await self.flush()
         return await asyncio.to_thread(self._file.summed, query)
 
     async def failures(self, query: FailureQuery) -> list[ErrorRow]:
@@ -158,15 +158,15 @@ class RecordStore:
 
     async def of_id(self, call_id: str) -> list[Invocation]:
         """Return the calls of this id in all namespaces, the oldest first. Raises StoreUnavailable."""
-        await self._flushed()
+        await self.flush()
         return await asyncio.to_thread(self._file.of_id, call_id, MAX_OF_ID)
 
     async def payloads(self, namespace: str, call_id: str) -> list[CallPayload]:
         """Return what is kept of the namespace's calls of this id, the oldest first. Raises StoreUnavailable."""
-        await self._flushed()
+        await self.flush()
         return await asyncio.to_thread(self._file.payloads, namespace, call_id)
 
-    async def _flushed(self) -> None:
+    async def flush(self) -> None:
         """Return when all that came up to now is in the file, or lost."""
         with self._changed:
             if self._closing:

@@ -33,6 +33,7 @@ from dayfly.queue.direct import GatewayCalls
 from dayfly.queue.occupant import QueuedCalls
 from dayfly.queue.remote import RemoteQueue
 from dayfly.runtimes.jail import calls
+from dayfly.runtimes.log_format import log_to_stderr
 from dayfly.server.alerts import AlertParts
 from dayfly.server.app_server import AppServer, listen
 from dayfly.server.apps import build_apps
@@ -46,7 +47,9 @@ from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
 from dayfly.server.machine import MachineView
 from dayfly.server.platform_acts import tell_of_platform
-from dayfly.server.reporting import Reporter, log_to_stderr
+from dayfly.server.queries import QueryParts
+from dayfly.server.reporting import Reporter
+from dayfly.server.traced import Traced
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
 from dayfly.storage.sqlite_ledger import SqliteLedger
@@ -64,7 +67,9 @@ class ControlProcess:
         self._logs = LogStore(place.data("records") / "logs.db")
         self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
         self._audit = AuditLog(place.data("records") / "audit.db", settings.audit, clock)
-        self._meter = Meter(self._records.take)
+        self._queue = RemoteQueue(place.run("queue.sock"), place.nats.missing)
+        self._traced = Traced(place, self._queue)
+        self._meter = Meter(self._traced.beside(self._records.take))
         self._plane = ControlPlane(
             store=ground.state,
             secrets=ground.secrets,
@@ -85,7 +90,6 @@ class ControlProcess:
         )
         self._builder = make_builder(place, self._plane, ground, clock)
         self._plane.namespaces.on_removed.append(ground.tokens.forget)
-        self._queue = RemoteQueue(place.run("queue.sock"), place.nats.missing)
         self._flows = FlowParts(ground.flows, place.data("flows") / "flows.db", self._queue, self._plane, clock)
         self._events = Events(
             self._plane,
@@ -97,6 +101,8 @@ class ControlProcess:
             Path(settings.data_dir, "events", "cursors.db"),
             self._flows,
         )
+        self._queries = QueryParts(place, ground.queries, self._plane, clock)
+        self._traced.follow(self._flows)
         tell_of_platform(self._audit, self._plane, self._events.triggers)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
         self._history = HistoryParts(place, self._meter, clock, lambda: self._services)
@@ -131,8 +137,10 @@ class ControlProcess:
         """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
         kept = (self._logs, self._records, self._audit, self._history)
         await asyncio.gather(*(each.open() for each in kept))
+        self._traced.start()
         await self._plane.start()
         await self._flows.open()
+        await self._queries.open()
         await self._events.start()
         await self._alerts.open()
         await self._ground.tokens.open()
@@ -165,7 +173,9 @@ class ControlProcess:
 
     async def _close(self) -> None:
         await self._background.stop()
+        await self._traced.stop()
         await self._flows.engine.close()
+        await self._queries.saved.drain()
         self._queue.close()
         await self._ground.prepare.close()
         await self._alerts.close()
@@ -203,6 +213,8 @@ class ControlProcess:
             info=info,
             queue=self._queue,
             records=self._records,
+            query=self._queries.runner,
+            saved_queries=self._queries.saved,
             audit=self._audit,
             history=self._history.past,
             machine=MachineView(self._history.machine, self._ground.provider, self._plane, self._plane.namespaces),
@@ -243,7 +255,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--generation", type=int, required=True)
     given = parser.parse_args(argv)
     place, reporter = read_place(given.settings), Reporter(given.ready_fd)
-    log_to_stderr("control", place.settings.log_level)
+    log_to_stderr("control", place.settings.log_level, place.settings.log_format)
     for chatty in ("uvicorn", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     keep_to_ourselves()

@@ -136,9 +136,9 @@ class Environment:
             raise ConfigError(f"DAYFLY_{name}: no limit is negative, and body_bytes is DAYFLY_MAX_BODY")
         return limits
 
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        """Return one of the choices. Raises ConfigError."""
-        text = self.text(name).lower() or default
+    def choice(self, name: str, choices: tuple[str, ...], default: str, given: str | None = None) -> str:
+        """Return one of the choices, the one that was given first. Raises ConfigError."""
+        text = (given or self.text(name)).lower() or default
         if text not in choices:
             raise ConfigError(f"DAYFLY_{name}: {text!r} must be one of {', '.join(choices)}")
         return text

@@ -20,6 +20,7 @@ from dayfly.server.background import Job
 from dayfly.server.preparation import Preparation
 from dayfly.storage.flows import FlowStore
 from dayfly.storage.port import StateStore
+from dayfly.storage.queries import QueryStore
 from dayfly.storage.routes import RouteStore
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.tenancy import TenancyStore
@@ -37,6 +38,7 @@ class Ground:
     routes: RouteStore
     triggers: TriggerStore
     flows: FlowStore
+    queries: QueryStore
     watch: WatchStore
     home: NamespaceName
     """Where secrets of the installation's own lie: a namespace that no caller can name, or no tenant has."""

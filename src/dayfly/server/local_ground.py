@@ -29,6 +29,7 @@ from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.secrets.sqlite import KeyPlace, SqliteSecrets
 from dayfly.storage.sqlite import SqliteStore
 from dayfly.storage.sqlite_flows import SqliteFlows
+from dayfly.storage.sqlite_queries import SqliteQueries
 from dayfly.storage.sqlite_routes import SqliteRoutes
 from dayfly.storage.sqlite_tenancy import SqliteTenancy
 from dayfly.storage.sqlite_triggers import SqliteTriggers
@@ -56,6 +57,7 @@ def local_ground(place: Place, generation: int, clock: Clock) -> Ground:
         routes=SqliteRoutes(state.database),
         triggers=SqliteTriggers(state.database),
         flows=SqliteFlows(state.database),
+        queries=SqliteQueries(state.database),
         watch=SqliteWatch(state.database),
         home=NamespaceName(""),
         provider=SeveralProviders(local, {"image": docker}),

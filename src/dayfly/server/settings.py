@@ -42,6 +42,8 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | | DAYFLY_ALERT_INTERVAL | 15s between two looks at the rules of alerts; docs/alerts.md |
 | | DAYFLY_ALERT_ALLOW | public: where namespaces' receivers may lead, as DAYFLY_CALLBACK_ALLOW |
 | | DAYFLY_LOG_LEVEL | info |
+| --log-format | DAYFLY_LOG_FORMAT | text: lines for people; json: an object a line; docs/observability.md |
+| | DAYFLY_OTLP_ENDPOINT | OTEL_EXPORTER_OTLP_ENDPOINT, else none: where spans go, as http://127.0.0.1:4318 |
 """
 
 import ipaddress
@@ -63,14 +65,16 @@ from dayfly.model.reach import Reach
 from dayfly.model.replica import Ceilings
 from dayfly.providers.docker.endpoint import candidates
 from dayfly.queue.limits import QueueLimits
+from dayfly.runtimes.log_format import LogFormat
 from dayfly.server.environment import Environment, Port
-from dayfly.server.given_address import address
+from dayfly.server.given_address import address, web_address
 from dayfly.server.given_paths import key_file, readable_file, readable_folder
 
 DEFAULT_PORT, DEFAULT_CONSOLE_PORT, DEFAULT_METRICS_PORT = 8080, 8081, 8082
 MAX_GATEWAYS = 64
 _WORKERS = 2
 _TEMPLATE_BUDGET_BYTES, _MAX_BODY_BYTES, _DRAIN_S = 512 * 2**20, 10 * 2**20, 30.0
+_FORMATS = ("text", "json")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -92,6 +96,7 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     attached: bool = False
     """Whether a platform in the background ends with the thread that starts it."""
     secrets_key_file: str | None = None
+    log_format: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +120,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float = _DRAIN_S
     max_body_bytes: int = _MAX_BODY_BYTES
     log_level: str = "info"
+    log_format: LogFormat = "text"
+    otlp_endpoint: str = ""
+    """Where spans go; empty for nowhere."""
     secrets_key_file: str = ""
     """The file that was given; empty where the installation has one of its own in `key_dir`."""
     engine_sockets: tuple[str, ...] = candidates("", {}, uid=os.geteuid())
@@ -172,6 +180,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             alerts=source.alerts(),
             max_depth=source.number("MAX_DEPTH", None, DEFAULT_MAX_DEPTH, lowest=1, highest=HIGHEST),
             log_level=source.choice("LOG_LEVEL", _LEVELS, "info"),
+            log_format="json"
+            if source.choice("LOG_FORMAT", _FORMATS, "text", options.log_format) == "json"
+            else "text",
+            otlp_endpoint=web_address(
+                "DAYFLY_OTLP_ENDPOINT", source.text("OTLP_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+            ),
             engine_sockets=candidates(source.text("DOCKER_HOST"), environ, uid=os.geteuid()),
         )
         settings.check()

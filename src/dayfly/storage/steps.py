@@ -233,6 +233,23 @@ STEPS: tuple[Step, ...] = (
         DELETE FROM flows WHERE spec LIKE '%"do":"code"%';
         """,
     ),
+    # Saved queries; the namespace is empty for those of the installation. Tokens may have the role `query`. The way
+    # back forgets both: the version before would not start with a role that it does not know.
+    Step(
+        since="0.2.0",
+        up="""
+        CREATE TABLE queries (
+            namespace TEXT NOT NULL,
+            name TEXT NOT NULL,
+            created_unix_ms INTEGER NOT NULL,
+            updated_unix_ms INTEGER NOT NULL,
+            sql TEXT NOT NULL,
+            note TEXT NOT NULL,
+            PRIMARY KEY (namespace, name)
+        ) STRICT;
+        """,
+        down="DROP TABLE queries; DELETE FROM tokens WHERE role = 'query';",
+    ),
     # Rules of alerts, silences, receivers and reports, as JSON, and how far each got. The way back forgets them.
     Step(
         since="0.2.0",

@@ -11,6 +11,8 @@ from dayfly.model.names import parse_namespace
 ACCESSES: tuple[Access, ...] = get_args(Access)
 READING, CHANGING = ("GET", "HEAD", "OPTIONS"), ("POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "")
 MAY: dict[Role, set[tuple[Access, str]]] = {
+    "query": {("public", "read"), ("public", "change"), ("known", "read"), ("known", "change"), ("look", "read"),
+              ("look", "change")},
     "view": {("public", "read"), ("public", "change"), ("known", "read"), ("known", "change"), ("deploy", "read"),
              ("look", "read"), ("look", "change")},
     "invoke": {("public", "read"), ("public", "change"), ("known", "read"), ("known", "change"), ("invoke", "read"),

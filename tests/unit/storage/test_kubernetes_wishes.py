@@ -324,3 +324,18 @@ def test_what_is_known_of_replicas_is_in_the_status_and_the_scale(play: Play) ->
         await stage.wishes.told(parse_function_key("gone.team"), **told)
 
     play(story)
+
+
+def test_what_waits_says_why_and_comes_again_after_a_restart(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.apply(archive={"url": "https://x/f.tgz", "sha256": "b" * 64})
+        wish = await stage.next()
+        await stage.wishes.delayed(wish, StoreUnavailable("x does not answer"))
+        told = stage.conditions()["Progressing"]
+        assert (told["status"], told["message"]) == ("False", "x does not answer; it is tried again")
+        assert stage.object["status"].get("observedGeneration", 0) == 0
+        again = Wishes(stage.api)
+        async with aclosing(again.follow()) as stream:
+            assert (await asyncio.wait_for(anext(stream), 60)).archive == wish.archive
+
+    play(story)

@@ -900,7 +900,7 @@ export interface Prices {
 /** Who is asking, as the credential says. */
 export interface Principal {
   name: string;
-  role: "admin" | "deploy" | "invoke" | "view";
+  role: "admin" | "deploy" | "invoke" | "query" | "view";
   namespace: string | null;
   token?: string;
 }
@@ -936,6 +936,25 @@ export interface Process {
 export interface Published {
   events: number;
   delivered: number;
+}
+
+/** What a query found. */
+export interface QueryAnswer {
+  columns: Array<QueryColumn>;
+  rows: Array<Array<unknown>>;
+  truncated: boolean;
+}
+
+/** A column of an answer. */
+export interface QueryColumn {
+  name: string;
+  type: "blob" | "integer" | "mixed" | "null" | "real" | "text";
+}
+
+/** A query, and how many rows of its answer are wanted. */
+export interface QueryRequest {
+  sql: string;
+  limit?: number;
 }
 
 /** What a namespace may use at most, in sum; what is left out has no limit of the namespace's own. */
@@ -1257,6 +1276,23 @@ export interface Sandbox {
   missing?: Array<string>;
 }
 
+/** A query that is kept under a name. */
+export interface SavedQuery {
+  name: string;
+  namespace?: string;
+  sql: string;
+  note?: string;
+  ready_made?: boolean;
+  created_unix_ms?: number;
+  updated_unix_ms?: number;
+}
+
+/** A query that is to be kept under a name. */
+export interface SavedQuerySpec {
+  sql: string;
+  note?: string;
+}
+
 /** How many replicas are wanted by hand; null gives the number back to the scaler. */
 export interface ScaleRequest {
   replicas: number | null;
@@ -1371,6 +1407,20 @@ export interface StoreSample {
   body: string;
 }
 
+/** A column of a table that may be asked. */
+export interface TableColumn {
+  name: string;
+  type: "integer" | "real" | "text";
+  about?: string;
+}
+
+/** A table that may be asked. */
+export interface TableInfo {
+  name: string;
+  about: string;
+  columns: Array<TableColumn>;
+}
+
 /** A function that answers, and its share among those of the route. */
 export interface Target {
   function: string;
@@ -1399,7 +1449,7 @@ export interface TheirMessage {
 
 /** The token that is wanted; the path says for which namespace. */
 export interface TokenRequest {
-  role: "admin" | "deploy" | "invoke" | "view";
+  role: "admin" | "deploy" | "invoke" | "query" | "view";
   expires?: string;
   note?: string;
 }
@@ -1408,7 +1458,7 @@ export interface TokenRequest {
 export interface TokenStatus {
   id: string;
   namespace: string | null;
-  role: "admin" | "deploy" | "invoke" | "view";
+  role: "admin" | "deploy" | "invoke" | "query" | "view";
   note?: string;
   created_unix_ms: number;
   expires_unix_ms?: number;

@@ -82,7 +82,7 @@ class Shelf:
         for number, metric, text in reader.execute(sql, (name, namespace)):
             labels = tuple(sorted([(NAME, metric), *_LABELS.decode(text)]))
             known = dict(labels)
-            budget.work(len(text))
+            budget.work(len(text) + sum(pattern.cost(known.get(each.label, "")) for each, pattern in wanted))
             if all((known.get(each.label, "") == each.value) == (each.word == "=") for each in exact) and all(
                 pattern.matches(known.get(each.label, "")) == (each.word == "=~") for each, pattern in wanted
             ):

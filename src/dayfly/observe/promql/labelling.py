@@ -20,7 +20,7 @@ def replaced(
     found = []
     for column in columns:
         text = dict(column.labels).get(source, "")
-        tick(len(text) + 1)
+        tick(wanted.cost(text))
         match = wanted.match(text)
         labels = column.labels if match is None else _set(column.labels, target, wanted.expand(template, text, match))
         found.append(Column(labels, column.values))

@@ -31,6 +31,10 @@ class Pattern:
             known = self._known[text] = self.match(text) is not None
         return known
 
+    def cost(self, text: str) -> int:
+        """Return how many steps it takes at most to see whether it is one for this text."""
+        return 1 if self._words is not None or text in self._known else (len(text) + 1) * len(self._program)
+
     def match(self, text: str) -> tuple[int, ...] | None:
         """Return where the whole and each group begin and end, -1 for a group without a part; None without a match."""
         program, slots = self._program, 2 * (self.groups + 1)

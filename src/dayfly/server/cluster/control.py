@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -24,6 +25,7 @@ from dayfly.control.clock import SystemClock
 from dayfly.model.errors import DayflyError
 from dayfly.queue.objects import Objects
 from dayfly.queue.server import ACCESS
+from dayfly.runtimes.log_format import log_settings, log_to_stderr
 from dayfly.server.background import Background, Job
 from dayfly.server.cluster import names
 from dayfly.server.cluster.archives import Archives
@@ -36,7 +38,6 @@ from dayfly.server.cluster.watched import Parts, Stores, jobs
 from dayfly.server.cluster.wishing import Wishing
 from dayfly.server.control_process import ControlProcess, keep_to_ourselves
 from dayfly.server.crew import END
-from dayfly.server.reporting import log_to_stderr
 from dayfly.server.wiring import Place, settings_file
 from dayfly.storage.kubernetes.lease import Lease, hold
 from dayfly.storage.kubernetes.wishes import Wishes
@@ -100,8 +101,10 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         stores = stores_of(api, pod.namespace)
         process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock, stores), clock)
         await process.start()
-        background = Background(*await _followers(api, stores, process, place.settings.queue.callback_allow))
-        passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), pod.server_tls())
+        tls = pod.server_tls()
+        passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), tls)
+        jobs = await _followers(api, stores, process, place.settings.queue.callback_allow)
+        background = Background(*jobs, pod.renewal(lambda: _renew(pod, tls, passage), names.CERT, names.KEY).run)
         async with _queue(place, told):
             await passage.start(_ANYWHERE, names.PASSAGE_PORT)
             await _mark(api, pod, "true")
@@ -118,6 +121,11 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
     finally:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
+
+
+def _renew(pod: Pod, tls: ssl.SSLContext, passage: ControlEnd) -> None:
+    pod.load_server(tls)
+    passage.renew(pod.text(names.PASSAGE_TOKEN))
 
 
 async def _followers(
@@ -165,7 +173,7 @@ async def _queue(place: Place, told: asyncio.Event) -> AsyncIterator[None]:
 
 def main() -> int:
     """Run until told to go; return the exit code."""
-    log_to_stderr("control", os.environ.get("DAYFLY_LOG_LEVEL", "info"))
+    log_to_stderr("control", *log_settings(os.environ))
     for chatty in ("uvicorn", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     keep_to_ourselves()

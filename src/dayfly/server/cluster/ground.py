@@ -29,6 +29,7 @@ from dayfly.server.ground import Ground
 from dayfly.server.wiring import Place
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.kubernetes.functions import KubernetesStore
+from dayfly.storage.kubernetes.queries import KubernetesQueries
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
@@ -61,6 +62,7 @@ async def cluster_ground(
         routes=stores.routes,
         triggers=stores.triggers,
         flows=stores.flows,
+        queries=KubernetesQueries(api, pod.namespace),
         watch=KubernetesWatch(api, pod.namespace),
         home=NamespaceName(pod.namespace),
         provider=KubernetesProvider(lambda: Connection(from_service_account()), site, key),

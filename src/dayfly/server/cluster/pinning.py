@@ -20,7 +20,8 @@ from dayfly.oci.registry.connect import connect
 from dayfly.oci.registry.endpoint import endpoint_of
 from dayfly.oci.registry.manifests import digest_of
 
-ASK_S = 15.0
+ASK_S = 8.0
+"""How long a registry is waited for; where there is none, a deployment takes so much longer."""
 _KIND, _KEY = "kubernetes.io/dockerconfigjson", ".dockerconfigjson"
 _log = logging.getLogger("dayfly.server")
 

@@ -163,6 +163,19 @@ def test_what_cannot_be_answered_is_refused_in_words(tmp_path: Path) -> None:
     played(tmp_path / "h.db", story)
 
 
+def test_a_pattern_that_costs_much_is_given_up_and_a_plain_one_is_not(tmp_path: Path) -> None:
+    """Of each value of a label that is looked at, what the pattern may take is reckoned before."""
+
+    async def story(store: HistoryStore) -> None:
+        await kept(store, scrape(0, *(calls(f"f{number}{'a' * 80}.x", 1) for number in range(600))))
+        with pytest.raises(QueryFailed, match="too much work"):
+            await store.at_moment(f'{NAME}{{function_name=~"(.*a{{300}}){{5}}"}}', at(0))
+        found = await store.at_moment(f'count({NAME}{{function_name=~"f1.*"}})', at(0))
+        assert values(found) == {"": [111]}
+
+    played(tmp_path / "h.db", story)
+
+
 def test_a_query_that_takes_long_holds_up_nothing_and_few_wait_for_it(tmp_path: Path) -> None:
     async def main() -> None:
         clock = ManualClock()

@@ -236,7 +236,7 @@ _vectors = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(query=_vectors, start=st.integers(-20, 380), step=st.sampled_from((7, 60, 333)), count=st.integers(1, 8))
 def test_any_query_comes_to_what_prometheus_says(
     query: str, start: int, step: int, count: int, server: Server, series: list[Samples]

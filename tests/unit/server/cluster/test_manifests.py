@@ -251,3 +251,17 @@ def test_the_pool_is_made_where_its_pods_are_known() -> None:
     assert {name: ours[name] for name in theirs} == theirs
     account = find(nodes, "ServiceAccount", pool.NAME)
     assert account["automountServiceAccountToken"] is False
+
+
+def test_what_is_known_of_the_past_is_on_a_volume_where_one_was_asked_for() -> None:
+    nodes = made("lasting")
+    claim = find(nodes, "PersistentVolumeClaim", "dayfly-observer", "dayfly")
+    assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
+    control = find(nodes, "Deployment", "dayfly-control")["spec"]
+    assert (control["replicas"], control["strategy"]) == (1, {"type": "Recreate"})
+    (data,) = (each for each in control["template"]["spec"]["volumes"] if each["name"] == "data")
+    assert data["persistentVolumeClaim"]["claimName"] == "dayfly-observer"
+    (container,) = control["template"]["spec"]["containers"]
+    (mount,) = (each["mountPath"] for each in container["volumeMounts"] if each["name"] == "data")
+    assert mount in [each.get("value") for each in container["env"] if each["name"] == "DAYFLY_DATA_DIR"]
+    assert not [node for node in made("plain") if node["kind"] == "PersistentVolumeClaim"]

@@ -1,0 +1,1 @@
+"""Rows as files that other programs read: CSV, JSON, Excel's, Parquet."""

@@ -1,0 +1,1 @@
+"""Questions in SQL about what the platform knows, answered apart from everything else."""
