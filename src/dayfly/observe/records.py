@@ -153,7 +153,7 @@ class RecordStore:
 
     async def failures(self, query: FailureQuery) -> list[ErrorRow]:
         """Return how calls failed, what failed most first. Raises StoreUnavailable."""
-        await self._flushed()
+        await self.flush()
         return await asyncio.to_thread(self._file.failures, query)
 
     async def of_id(self, call_id: str) -> list[Invocation]:
