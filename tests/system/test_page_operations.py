@@ -48,7 +48,7 @@ def installed() -> Iterator[Platform]:
     with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        platform = Platform(folder / "data", {"DAYFLY_ADMIN_PASSWORD": PASSWORD})
+        platform = Platform(folder / "data", {"DAYFLY_ADMIN_PASSWORD": PASSWORD, "DAYFLY_ALERT_INTERVAL": "1s"})
         try:
             platform.start()
             platform.ok("namespace", "create", "other")
@@ -99,6 +99,14 @@ def go(page: Page, section: str, tab: str = "") -> None:
 
 def row(page: Page, name: str | re.Pattern[str]) -> Locator:
     return page.get_by_role("row").filter(has_text=name)
+
+
+def write(page: Page, editor: Locator, text: str) -> None:
+    """Put the text into the editor; over a coloured word the browser would try to keep its colour, as a style."""
+    editor.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
+    page.keyboard.insert_text(text)
 
 
 def bill(platform: Platform, order: object, path: str = "/function/bill/order") -> str:
@@ -232,7 +240,7 @@ def test_a_flow_is_written_run_approved_and_rerun(page: Page) -> None:
     form.get_by_role("button", name="Create").click()
     page.get_by_role("heading", name="order", level=1).wait_for()
     expect(page.get_by_role("img", name="approved approval")).to_be_visible()
-    page.get_by_label("Input").fill('{"price": 3, "lines": ["a", "b"]}')
+    page.get_by_label("Input").fill('{"price": 3, "count": 1, "lines": ["a", "b"]}')
     page.get_by_role("button", name="Run").click()
     page.get_by_role("heading", name="Run of order").wait_for()
     picture = page.get_by_role("group", name="Steps of the run")
@@ -366,7 +374,7 @@ def test_everybody_can_use_it(page: Page, console: str, installed: Platform, tmp
     places = (
         "calls", f"calls/{call}", "events", "events/queue", "events/dead-letters", "flows", "flows/openfaas-fn/order",
         f"flows/openfaas-fn/order/{run}", "settings", "settings/tokens", "settings/secrets", "settings/budgets",
-        "settings/audit", "settings/installation", "machine", "machine/processes",
+        "settings/audit", "settings/alerts", "settings/installation", "machine", "machine/processes", "query",
     )  # fmt: skip
     for theme, width in (("light", 1280), ("dark", 390)):
         page.set_viewport_size({"width": width, "height": 844})
@@ -401,6 +409,36 @@ def test_the_keyboard_is_enough(page: Page, console: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_a_question_is_asked_kept_and_exported(page: Page, window: Watched, installed: Platform) -> None:
+    bill(installed, {"price": 1})
+    go(page, "Query")
+    page.get_by_role("button", name="Run").click()
+    found = page.get_by_role("region", name="What it found")
+    expect(found.get_by_role("row").filter(has_text="bill")).to_be_visible()
+    shot(page, "query")
+    editor = page.get_by_role("textbox", name="The query")
+    write(page, editor, "delete from calls")
+    with window.refused("400 (Bad Request)"):
+        page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert").filter(has_text=re.compile(r"\w"))).to_be_visible()
+    write(page, editor, f"select '{HOSTILE}' as note, 17 as many, null as missing")
+    page.keyboard.press("Control+Enter")
+    expect(found.get_by_role("cell")).to_have_text([HOSTILE, "17", "null"])
+    with page.expect_download() as coming:
+        page.get_by_role("group", name="Export").get_by_role("button", name="CSV").click()
+    assert coming.value.suggested_filename == "query.csv"
+    assert Path(coming.value.path()).read_text().splitlines()[1].endswith(",17,")
+    page.get_by_role("button", name="Save…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("noted")
+    dialog.get_by_label("What it is for").fill(HOSTILE)
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name="noted")).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Remove noted").click()
+    expect(page.get_by_role("link", name="noted")).to_have_count(0)
+    page.get_by_text("rollups", exact=True).first.click()
+
+
 def test_the_machine_is_shown_with_all_that_runs_there(page: Page, installed: Platform) -> None:
     bill(installed, {"price": 1})
     page.get_by_label("Main").get_by_role("link", name="Machine", exact=True).click()
@@ -419,6 +457,39 @@ def test_the_machine_is_shown_with_all_that_runs_there(page: Page, installed: Pl
     log = page.get_by_role("dialog").get_by_role("log")
     expect(log).to_contain_text(f"priced {HOSTILE}")
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
+
+
+def test_an_alert_fires_and_is_silenced(page: Page) -> None:
+    go(page, "Settings", "Alerts")
+    page.get_by_role("button", name="Create a rule…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("always")
+    dialog.get_by_label("Watches").select_option("PromQL")
+    dialog.get_by_role("textbox", name="Expression").fill("vector(42)")
+    dialog.get_by_label("What people read with it").fill(HOSTILE)
+    dialog.get_by_role("button", name="Create").click()
+    alerts = page.get_by_role("region", name="Alerts")
+    expect(alerts.get_by_role("row").filter(has_text="always")).to_contain_text("firing")
+    expect(alerts).to_contain_text(HOSTILE)
+    page.get_by_role("button", name="Silence always").click()
+    dialog.get_by_label("Why").fill("the migration")
+    dialog.get_by_role("button", name="Silence", exact=True).click()
+    expect(alerts.get_by_role("row").filter(has_text="always")).to_contain_text("silenced")
+    shot(page, "alerts")
+    page.get_by_role("region", name="Silences").get_by_role("button", name=re.compile("^End")).click()
+    expect(page.get_by_role("region", name="Silences")).to_have_count(0)
+    page.get_by_role("button", name="Create a receiver…").click()
+    dialog.get_by_label("Name", exact=True).fill("ops")
+    dialog.get_by_label("By").select_option("Webhook")
+    dialog.get_by_label("URL").fill("http://127.0.0.1:9/hook")
+    dialog.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("region", name="Receivers")).to_contain_text("http://127.0.0.1:9/hook")
+    page.get_by_role("button", name="Remove ops").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("region", name="Receivers")).to_contain_text("Nobody is told.")
+    page.get_by_role("button", name="Remove always").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("region", name="Rules")).not_to_contain_text("always")
 
 
 def test_who_changed_what_is_told_and_checked(page: Page, installed: Platform) -> None:

@@ -16,6 +16,11 @@ class Session {
 
   /** Whether functions may be listed and looked at. */
   get mayLook(): boolean {
+    return this.info?.caller?.role !== "invoke" && this.info?.caller?.role !== "query";
+  }
+
+  /** Whether questions may be asked in SQL. */
+  get mayAsk(): boolean {
     return this.info?.caller?.role !== "invoke";
   }
 

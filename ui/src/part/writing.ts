@@ -11,6 +11,8 @@ import { EditorState, type Extension } from "@codemirror/state";
 import { EditorView, drawSelection, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
+import { sql } from "./sql";
+
 export interface Wishes {
   path: string;
   label: string;
@@ -27,7 +29,7 @@ export interface Writing {
 }
 
 const LANGUAGES: Record<string, () => Extension> = {
-  py: python, pyi: python, js: javascript, mjs: javascript, cjs: javascript, json, yaml, yml: yaml,
+  sql: () => sql, py: python, pyi: python, js: javascript, mjs: javascript, cjs: javascript, json, yaml, yml: yaml,
   ts: () => javascript({ typescript: true }), jsx: () => javascript({ jsx: true }), tsx: () => javascript({ jsx: true, typescript: true }),
 };
 const COLOURS = HighlightStyle.define([

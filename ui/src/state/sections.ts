@@ -14,6 +14,7 @@ export interface Section {
 }
 
 export const looks = (): boolean => session.mayLook;
+export const asks = (): boolean => session.mayAsk;
 export const rules = (): boolean => session.info?.caller?.role === "admin";
 
 export const sections: Section[] = [
@@ -21,5 +22,6 @@ export const sections: Section[] = [
   { name: "events", title: "Events", load: () => import("../view/Events.svelte"), open: looks },
   { name: "flows", title: "Flows", load: () => import("../view/Flows.svelte"), open: looks },
   { name: "machine", title: "Machine", load: () => import("../view/Machine.svelte"), open: () => session.isOfAll },
+  { name: "query", title: "Query", load: () => import("../view/Query.svelte"), open: asks },
   { name: "settings", title: "Settings", load: () => import("../view/Settings.svelte"), open: looks },
 ];
