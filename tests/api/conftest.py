@@ -59,6 +59,7 @@ from dayfly.model.payload import CallPayload
 from dayfly.model.queued import CallState, CallStatus, QueueFigures
 from dayfly.model.reach import Reach
 from dayfly.model.receiver import Receiver
+from dayfly.model.report import ErrorRow
 from dayfly.model.rollout import Canary, Verdict
 from dayfly.model.rollup import Rollup
 from dayfly.model.route_entry import RouteEntry
@@ -66,17 +67,21 @@ from dayfly.model.status import FunctionStatus, ReplicaStatus, RevisionStatus
 from dayfly.model.table import Endpoint
 from dayfly.observe.alerts.alerts import Alerts
 from dayfly.observe.alerts.book import Book
+from dayfly.observe.alerts.past_alerts import AlertFile, PastAlerts
 from dayfly.observe.alerts.readings import Looks, Sources
 from dayfly.observe.alerts.senders import Senders
 from dayfly.observe.alerts.telling import Telling
 from dayfly.observe.alerts.watch import Watch
 from dayfly.observe.alerts.way import NotSent
+from dayfly.observe.failures import FailureQuery
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.observe.query.catalogue import named_in
 from dayfly.observe.query.order import Bounds, Form
 from dayfly.observe.query.ready_made import READY_MADE
 from dayfly.observe.query.runner import Found, Inventory
+from dayfly.observe.reports.desk import Reports
+from dayfly.observe.reports.gathering import Facts
 from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import RollupQuery
 from dayfly.queue.questions import Figures
@@ -456,6 +461,10 @@ class MemoryRecords:
         self.asked_rollups.append(query)
         return []
 
+    async def failures(self, query: FailureQuery) -> list[ErrorRow]:
+        del query
+        return []
+
     async def summed(self, query: RollupSums) -> list[Rollup]:
         del query
         return []
@@ -796,9 +805,17 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         alerts = stage_alerts(clock, plane, namespaces, queue, records)
         await alerts.open()
         namespaces.house(alerts)
+        file = AlertFile(tmp_path / "alerts.db")
+        file.open()
+        facts = Facts(
+            namespaces=namespaces.names, sums=records.summed, failures=records.failures, used=spending.used,
+            alerts=PastAlerts(file), prices=Prices(call=0.5, currency="EUR"),
+        )  # fmt: skip
+        reports = Reports(alerts.store, facts, alerts.alerts, namespaces.check_open, clock)
+        namespaces.house(reports)
         services = Services(
             plane=plane, secrets=secrets, namespaces=namespaces, routes=routes, triggers=triggers, intake=intake,
-            alerts=alerts.alerts, tokens=tokens, logs=logs, meter=meter,
+            alerts=alerts.alerts, reports=reports, tokens=tokens, logs=logs, meter=meter,
             bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
             spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
             query=MemoryQueries(),
@@ -838,6 +855,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
             await story(stage)
         finally:
             await alerts.telling.close()
+            file.close()
             await engine_of_flows.close()
             await logs.close()
 

@@ -21,6 +21,7 @@ from dayfly.api.custom_routes import RouteRequest
 from dayfly.api.events import MEDIA
 from dayfly.api.flows import FlowRequest
 from dayfly.api.functions import DeployRequest
+from dayfly.api.reports import ReportRequest
 from dayfly.api.routes import Route
 from dayfly.api.scope import Place
 from dayfly.api.triggers import TriggerRequest
@@ -48,6 +49,7 @@ from dayfly.model.payload import CallPayload
 from dayfly.model.query import QueryRequest, SavedQuerySpec
 from dayfly.model.receiver import Receiver, WebhookTarget
 from dayfly.model.replay import ReplayOrder
+from dayfly.model.report import ReportSpec
 from dayfly.model.route import GrantRequest, HostGrant, RouteSpec, Target
 from dayfly.model.source import SourceChange
 from dayfly.model.status import RollbackRequest, ScaleRequest
@@ -93,6 +95,7 @@ BODIES: dict[Any, dict[str, Any]] = {
     RuleRequest: {"kind": "error_rate"},
     SilenceRequest: {"matchers": [{"name": "alertname", "value": "*"}], "duration": "1h"},
     ReceiverRequest: {"target": {"kind": "webhook", "url": "https://hooks.example.org/x"}, "secret": "mine"},
+    ReportRequest: {"every": "day", "receivers": ["hello"]},
     TheirMessage: {"alerts": [{"status": "firing", "labels": {"alertname": "theirs"}}]},
     AlertMessage: {"alerts": [{"status": "firing", "labels": {"function_name": f"hello.{OTHER}"}}]},
 }
@@ -234,6 +237,7 @@ async def plant_alerts(stage: Stage, owner: str) -> None:
         book.silences[owner, SILENCE] = found
     told = TheirMessage(alerts=(TheirAlert("firing", {"alertname": mark}, {"summary": mark}),))
     await stage.alerts.alerts.hear(owner, told)
+    await stage.services.reports.put(ReportSpec(name="hello", namespace=owner, every="day", receivers=("hello",)))
 
 
 def belongings(stage: Stage) -> bytes:
@@ -261,6 +265,7 @@ def belongings(stage: Stage) -> bytes:
             [made for made in stage.direct.made if OTHER in made[0]],
             stage.alerts.alerts.rules(OTHER),
             stage.alerts.alerts.receivers(OTHER),
+            stage.services.reports.listed(OTHER),
             stage.alerts.alerts.silences(OTHER),
             stage.alerts.alerts.alerts(OTHER),
             [content.decode() for key, content in sorted(stage.alerts.vault.kept.items()) if key[0] == OTHER],

@@ -22,6 +22,7 @@ from dayfly.api.glances import Glances
 from dayfly.api.past import History, NoHistory
 from dayfly.api.queue import NoQueue, Queue
 from dayfly.api.records import NoRecords, Records
+from dayfly.api.reporting import Reports
 from dayfly.api.routing import Routes
 from dayfly.api.seats import Seats
 from dayfly.api.sources import Builder, Bundles, Images
@@ -265,6 +266,7 @@ class Services:
     flows: Flows
     runs: Runs
     alerts: Alerts
+    reports: Reports
     info: InstanceInfo
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)

@@ -60,6 +60,7 @@ COMMANDS = {
     "registry-login": "Write a login at a registry.",
     "remove": "Remove functions.",
     "replay": "Make recorded calls once more, and show how the answers differ.",
+    "report": "Make, list, read and send reports: what functions did in a day, a week or a month.",
     "revisions": "List a function's revisions.",
     "rollback": "Let an earlier revision serve again.",
     "route": "Make, change, list and remove routes, addresses of your own choosing that lead to functions.",

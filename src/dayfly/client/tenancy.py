@@ -13,6 +13,7 @@ from dayfly.client.auditing import AsyncAuditing, Auditing
 from dayfly.client.budgeting import AsyncBudgeting, Budgeting
 from dayfly.client.calls import Call
 from dayfly.client.gateway import Target
+from dayfly.client.reporting import AsyncReporting, Reporting
 from dayfly.client.routing import AsyncRouting, Routing
 from dayfly.client.triggering import AsyncTriggering, Triggering
 from dayfly.model.access import Role
@@ -35,7 +36,7 @@ class _Scoped:
         return None if namespace is None else self._target.namespace(namespace)
 
 
-class Tenancy(_Scoped, Routing, Triggering, Budgeting, Alerting, Auditing, ABC):
+class Tenancy(_Scoped, Routing, Triggering, Budgeting, Alerting, Reporting, Auditing, ABC):
     """The methods of the client for programs without asyncio."""
 
     @abstractmethod
@@ -83,7 +84,9 @@ class Tenancy(_Scoped, Routing, Triggering, Budgeting, Alerting, Auditing, ABC):
         self._send(calls.revoke_token(token, self._scope(namespace)))
 
 
-class AsyncTenancy(_Scoped, AsyncRouting, AsyncTriggering, AsyncBudgeting, AsyncAlerting, AsyncAuditing, ABC):
+class AsyncTenancy(
+    _Scoped, AsyncRouting, AsyncTriggering, AsyncBudgeting, AsyncAlerting, AsyncReporting, AsyncAuditing, ABC
+):  # fmt: skip
     """The methods of the client for asyncio."""
 
     @abstractmethod

@@ -13,8 +13,10 @@ from dayfly.model.errors import StoreUnavailable
 from dayfly.model.invocation import Invocation, RecordLimits, RecordQuery
 from dayfly.model.names import NamespaceName
 from dayfly.model.payload import CallPayload
+from dayfly.model.report import ErrorRow
 from dayfly.model.rollup import Rollup
 from dayfly.observe import payload_table, rollups
+from dayfly.observe.failures import FailureQuery
 from dayfly.observe.log_file import share
 from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import Life, RollupQuery, Totals
@@ -142,6 +144,10 @@ class RecordFile(SideFile):
 
     def summed(self, query: RollupSums) -> list[Rollup]:
         """Return sums of roll-ups. Raises StoreUnavailable."""
+        return [query.read(row) for row in self.read(*query.sql())]
+
+    def failures(self, query: FailureQuery) -> list[ErrorRow]:
+        """Return how calls failed, what failed most first. Raises StoreUnavailable."""
         return [query.read(row) for row in self.read(*query.sql())]
 
     def opened(self, writer: sqlite3.Connection) -> int:

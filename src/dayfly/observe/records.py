@@ -18,8 +18,10 @@ from dayfly.model.errors import StoreUnavailable
 from dayfly.model.invocation import Invocation, Note, RecordLimits, RecordQuery, invocation_of
 from dayfly.model.names import NamespaceName
 from dayfly.model.payload import CallPayload
+from dayfly.model.report import ErrorRow
 from dayfly.model.rollup import Rollup
 from dayfly.model.table import Load
+from dayfly.observe.failures import FailureQuery
 from dayfly.observe.losses import Losses
 from dayfly.observe.record_file import RecordFile
 from dayfly.observe.rollup_sums import RollupSums
@@ -148,6 +150,11 @@ class RecordStore:
         """Return sums of roll-ups. Raises StoreUnavailable."""
         await self.flush()
         return await asyncio.to_thread(self._file.summed, query)
+
+    async def failures(self, query: FailureQuery) -> list[ErrorRow]:
+        """Return how calls failed, what failed most first. Raises StoreUnavailable."""
+        await self.flush()
+        return await asyncio.to_thread(self._file.failures, query)
 
     async def of_id(self, call_id: str) -> list[Invocation]:
         """Return the calls of this id in all namespaces, the oldest first. Raises StoreUnavailable."""

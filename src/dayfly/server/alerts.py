@@ -14,13 +14,17 @@ from dayfly.model.errors import NotFound
 from dayfly.model.names import NamespaceName
 from dayfly.observe.alerts.alerts import Alerts
 from dayfly.observe.alerts.book import Book
+from dayfly.observe.alerts.past_alerts import AlertFile, PastAlerts
 from dayfly.observe.alerts.readings import History, Looks, Sources
 from dayfly.observe.alerts.senders import Senders
 from dayfly.observe.alerts.telling import Telling
 from dayfly.observe.alerts.watch import Watch
 from dayfly.observe.alerts.way import Way
 from dayfly.observe.records import RecordStore
+from dayfly.observe.reports.desk import Reports
+from dayfly.observe.reports.gathering import Facts
 from dayfly.queue.remote import RemoteQueue
+from dayfly.server.background import Job
 from dayfly.server.ground import Ground
 from dayfly.server.wiring import Place
 from dayfly.storage import certificate
@@ -32,7 +36,7 @@ _CERTIFICATES = ("*.pem", "*/fullchain.pem")
 
 
 class AlertParts:
-    """Alerts and what they stand on."""
+    """Alerts and reports, and what they stand on."""
 
     def __init__(
         self,
@@ -61,12 +65,35 @@ class AlertParts:
             certificates=lambda: days_left(settings.tls_cert, settings.tls_folder, clock.unix_ms()),
             history=history,
         )
+        self.past = PastAlerts(AlertFile(place.data("records") / "alerts.db"))
         watch = Watch(book, Looks(sources, clock.unix_ms, clock.now), ground.watch, clock)
         senders = Senders(Way(settings.alerts.allow), book.secret_of, clock)
         url = place.console_url or place.gateway_url
         telling = Telling(book, watch, senders, ground.watch, clock, url)
         self.alerts = Alerts(book, watch, telling, senders, clock, settings.alerts.every_s)
         plane.namespaces.house(self.alerts)
+        watch.note = self.past.note
+        facts = Facts(
+            namespaces=plane.namespaces.names, sums=records.summed, failures=records.failures, used=plane.spending.used,
+            alerts=self.past, prices=settings.prices,
+        )  # fmt: skip
+        self.reports = Reports(ground.watch, facts, self.alerts, plane.namespaces.check_open, clock)
+        plane.namespaces.house(self.reports)
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """What goes on for as long as the control plane serves."""
+        return self.alerts.run, self.reports.run
+
+    async def open(self) -> None:
+        """Read what was written down, found, told and sent. Raises StoreUnavailable."""
+        await self.past.open()
+        await self.alerts.open()
+        await self.reports.open()
+
+    async def close(self) -> None:
+        """Close the log of alerts. Idempotent."""
+        await self.past.close()
 
 
 class _Vault:

@@ -110,7 +110,7 @@ class ControlProcess:
         self._history = HistoryParts(place, self._meter, clock, lambda: self._services)
         past = PastHistory(self._history.past)
         self._alerts = AlertParts(place, ground, self._plane, self._records, self._queue, clock, past)
-        jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs, self._alerts.alerts.run)
+        jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs, *self._alerts.jobs)
         self._background = Background(*ground.jobs, self._calls.run, *jobs)
         self._plane.namespaces.house(QueuedCalls(self._queue))
         self._plane.namespaces.house(self._records)
@@ -144,7 +144,7 @@ class ControlProcess:
         await self._flows.open()
         await self._queries.open()
         await self._events.start()
-        await self._alerts.alerts.open()
+        await self._alerts.open()
         await self._ground.tokens.open()
         self._background.start()
         apps = build_apps(self._services, self._ground.credentials, metrics_open=self._place.settings.metrics_open)
@@ -181,6 +181,7 @@ class ControlProcess:
         await self._queries.saved.drain()
         self._queue.close()
         await self._ground.prepare.close()
+        await self._alerts.close()
         kept = (self._logs, self._records, self._audit, self._history)
         await asyncio.gather(*(each.close() for each in kept))
 
@@ -212,6 +213,7 @@ class ControlProcess:
             flows=self._flows.flows,
             runs=self._flows.runs,
             alerts=self._alerts.alerts,
+            reports=self._alerts.reports,
             info=info,
             queue=self._queue,
             records=self._records,

@@ -1103,6 +1103,38 @@ export interface ReplicaStatus {
   memory_bytes?: number;
 }
 
+/** A report; its name and namespace may be left out, since the address says them. */
+export interface ReportRequest {
+  name?: string;
+  namespace?: string;
+  every: "day" | "month" | "week";
+  at?: string;
+  zone?: string;
+  receivers?: Array<string>;
+  paused?: boolean;
+}
+
+/** A report that is wanted: a day's each day, a week's each Monday, a month's on its first day. */
+export interface ReportSpec {
+  name: string;
+  namespace?: string;
+  every: "day" | "month" | "week";
+  at?: string;
+  zone?: string;
+  receivers?: Array<string>;
+  paused?: boolean;
+}
+
+/** A report, and how it does. */
+export interface ReportStatus {
+  report: ReportSpec;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  next_unix_ms: number;
+  sent_unix_ms?: number;
+  trouble?: string;
+}
+
 /** Where a new run goes on from an old one. */
 export interface Rerun {
   from: string;
@@ -1304,6 +1336,11 @@ export interface SecretStatus {
   created_unix_ms: number;
   updated_unix_ms: number;
   functions?: Array<string>;
+}
+
+/** Who was sent a report. */
+export interface Sent {
+  receivers: Array<string>;
 }
 
 /** Work out a value. */

@@ -6,7 +6,7 @@ whoever was told of them has been told of that.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import msgspec
 
@@ -54,6 +54,9 @@ class Watch:
         self._clock = clock
         self.found: dict[WatchKey, Found] = {}
         self.held: Callable[[], frozenset[str]] = frozenset
+        self.note: Callable[[list[Alert], int], Awaitable[None]] = _note_nothing
+        """Told of alerts that began to fire, or were resolved."""
+        self._noted: dict[str, tuple[int, int]] = {}
         self._kept: dict[WatchKey, str] = {}
         """What was last written of each, but for the figures."""
         self._troubles: dict[WatchKey, str] = {}
@@ -80,6 +83,7 @@ class Watch:
             for key in [key for key in known if key not in self._book.rules]:
                 del known[key]
         await self.save()
+        await self._note_changes()
 
     async def save(self) -> None:
         """Write what has changed; a store that fails is tried again with the next look."""
@@ -165,6 +169,15 @@ class Watch:
         found, now = self.found[key], self._clock.unix_ms()
         self._put(key, found.rule, forgotten(end(found.alerts, now), now, held))
 
+    async def _note_changes(self) -> None:
+        """Have what began to fire or was resolved noted; after a restart all once more, which changes nothing."""
+        marks = {name: (each.fired_unix_ms, each.resolved_unix_ms) for _, name, each in self.alerts()}
+        changed = [name for name, mark in marks.items() if mark[0] and self._noted.get(name) != mark]
+        news = [alert_of(*each) for each in self.alerts() if each[1] in changed]
+        self._noted = marks
+        if news:
+            await self.note(news, self._clock.unix_ms())
+
     def _put(self, key: WatchKey, rule: AlertRule, alerts: Mapping[str, Instance]) -> None:
         if alerts:
             self.found[key] = Found(rule, dict(alerts))
@@ -173,6 +186,10 @@ class Watch:
 
     def _alert(self, rule: AlertRule, name: str, instance: Instance, now_ms: int) -> Alert:
         return alert_of(rule, name, instance, self._book.silenced_by(instance.labels, now_ms))
+
+
+async def _note_nothing(_alerts: list[Alert], _now_ms: int) -> None:
+    """Nobody wants to know."""
 
 
 def alert_of(rule: AlertRule, name: str, instance: Instance, silences: tuple[str, ...] = ()) -> Alert:

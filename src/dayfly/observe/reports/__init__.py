@@ -1,0 +1,1 @@
+"""Reports: what functions did, as a page, a file and a mail."""
