@@ -52,6 +52,7 @@ COMMANDS = {
     "promote": "Let a canary take over now.",
     "publish": "Build functions' images for platforms and push them.",
     "push": "Push functions' images to their registries.",
+    "query": "Ask what the platform knows, in SQL that only reads.",
     "queue": "List, read and cancel queued calls; list, redrive and purge dead letters.",
     "ready": "Wait until the platform, or a function, is ready.",
     "registry-login": "Write a login at a registry.",

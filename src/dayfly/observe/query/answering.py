@@ -19,7 +19,7 @@ ANSWER = "answer"
 """What the answer's file is called."""
 _STEPS = 2_000
 """Instructions of SQLite between two looks at the clock."""
-_TABLES = "`dayfly query --tables` lists tables and columns"
+_TABLES = "`dayfly query tables` lists tables and columns"
 _LESS = "Ask for less: a condition on the time, fewer columns, a LIMIT"
 
 
