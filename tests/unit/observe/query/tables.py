@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from dayfly.model.invocation import Invocation, RecordLimits
-from dayfly.model.log import LogLine
+from dayfly.model.log import LogLine, Retention
 from dayfly.model.names import ReplicaId, parse_function_key
 from dayfly.model.payload import CallPayload
 from dayfly.observe import audit_file
 from dayfly.observe.history.file import HistoryFile
-from dayfly.observe.log_file import LogFile, Retention
+from dayfly.observe.log_file import LogFile
 from dayfly.observe.query.answering import ANSWER, answer
 from dayfly.observe.query.catalogue import TABLES
 from dayfly.observe.query.order import Bounds, Form, Order, Outcome
@@ -84,8 +84,10 @@ def write(folder: Path) -> dict[str, str]:
     audit.executescript(audit_file.SCHEMA)
     for tenant, text in ((MINE, "mine"), (OTHER, MARK), ("", MARK)):
         entry = {"role": "admin", "address": "::1", "target": text, "status": 200, "changes": [{"before": MARK}]}
-        row = (1000, tenant, text, "function.put", json.dumps(entry))
-        audit.execute("INSERT INTO entries (at, namespace, who, action, entry) VALUES (?, ?, ?, ?, ?)", row)
+        audit.execute(
+            "INSERT INTO entries (at, namespace, who, action, entry) VALUES (1000, ?, ?, 'function.put', ?)",
+            (tenant, text, json.dumps(entry)),
+        )
     audit.commit()
     audit.close()
     return {name: str(folder / f"{name}.db") for name in ("calls", "logs", "flows", "history", "audit")}

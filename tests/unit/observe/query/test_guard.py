@@ -186,7 +186,11 @@ def test_a_table_is_there_for_who_may_ask_it(tables: Tables) -> None:
         "audit"
     }
     seen = tuple(each.name for each in tables_for(is_admin=False))
-    for query in ("SELECT * FROM audit", "SELECT * FROM entries", "WITH audit AS (SELECT * FROM entries) SELECT * FROM audit"):
+    for query in (
+        "SELECT * FROM audit",
+        "SELECT * FROM entries",
+        "WITH audit AS (SELECT * FROM entries) SELECT * FROM audit",
+    ):
         assert tables.outcome(query, tables=seen).refusal == "invalid", query
 
 

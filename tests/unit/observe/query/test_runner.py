@@ -46,7 +46,8 @@ def asker(namespace: NamespaceName | None = TEAM) -> Asker:
 
 
 async def ask(runner: QueryRunner, sql: str, bounds: Bounds = ANSWER, **fields: Any) -> Found:
-    return await runner.run(sql, "answer", bounds, **({"asker": asker(), "inventory": {}} | fields))
+    given: dict[str, Any] = {"asker": asker(), "inventory": {}, **fields}
+    return await runner.run(sql, "answer", bounds, **given)
 
 
 def test_a_query_is_answered_from_files_and_inventory(tmp_path: Path, files: dict[str, Path]) -> None:
