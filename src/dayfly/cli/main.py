@@ -45,7 +45,7 @@ COMMANDS = {
     "local-run": "Run a function at a port of this machine.",
     "login": "Save a login for a gateway.",
     "logout": "Forget the login for a gateway.",
-    "logs": "Print what a function logged.",
+    "logs": "Print what a function logged, or search the logs of a namespace.",
     "namespace": "Make, change, list and remove namespaces, the tenants of an installation.",
     "new": "Write a new function: handler, test, stack file.",
     "plugin": "List the plugins, programs of your own that are commands here too.",
