@@ -181,6 +181,11 @@ def test_without_the_barrier_an_error_would_tell(tables: Tables, tmp_path: Path)
             db.execute(ORACLES[0]).fetchall()
 
 
+def test_a_change_is_told_to_be_none(tables: Tables) -> None:
+    for change in ("DELETE FROM calls", "DROP TABLE x", "INSERT INTO logs VALUES (1)", "PRAGMA user_version"):
+        assert "only reads" in tables.outcome(change).message or "no such table" in tables.outcome(change).message
+
+
 def test_a_table_is_there_for_who_may_ask_it(tables: Tables) -> None:
     assert {each.name for each in tables_for(is_admin=True)} - {each.name for each in tables_for(is_admin=False)} == {
         "audit"
