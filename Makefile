@@ -65,7 +65,7 @@ ui: .venv/test.stamp ## build the console's page from ui/
 	cd ui && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent check && npm run --silent build
 
 shots: .venv/test.stamp ## take the pictures of docs/page.md anew
-	DAYFLY_TEST_SHOTS=1 $(BIN)/pytest tests/system/test_page.py
+	DAYFLY_TEST_SHOTS=1 $(BIN)/pytest tests/system/test_page*.py
 
 clean: ## remove what was made here; deployed functions are not touched
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .dayfly dist ui/node_modules

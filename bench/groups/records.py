@@ -3,6 +3,7 @@ records nothing, in turn. Processor time for a call, over all processes of a pla
 rate on a shared machine does not; the writing of the records is in it too.
 """
 
+from collections.abc import Mapping
 from functools import partial
 
 from bench import budgets
@@ -18,7 +19,12 @@ _OFF = {"DAYFLY_RECORDS": "off"}
 
 def measure(lab: Lab) -> None:
     """Measure the group."""
-    with Dayfly(lab, lab.folder("on")) as on, Dayfly(lab, lab.folder("off"), _OFF) as off:
+    compare(lab, _OFF, "recorded", seconds=lab.plan.load_s)
+
+
+def compare(lab: Lab, without: Mapping[str, str], what: str, *, seconds: float) -> None:
+    """Measure warm calls of a platform as it is and of one with these settings; `what` is what the first does more."""
+    with Dayfly(lab, lab.folder("on")) as on, Dayfly(lab, lab.folder("off"), without) as off:
         spent: dict[str, list[float]] = {"on": [], "off": []}
         sides: dict[str, Side] = {}
         for name, dayfly in (("on", on), ("off", off)):
@@ -26,19 +32,19 @@ def measure(lab: Lab) -> None:
             sides[name] = partial(_loaded, lab, dayfly, spent[name])
         plan = lab.plan
         # Twice the rounds: what is looked for is small beside what a shared machine does meanwhile.
-        series = alternate(sides, rounds=2 * plan.rounds, seconds=plan.load_s, warm_up_s=plan.warm_up_s, say=lab.say)
+        series = alternate(sides, rounds=2 * plan.rounds, seconds=seconds, warm_up_s=plan.warm_up_s, say=lab.say)
         for name, why in series.failures.items():
             lab.gap(name, why)
         if paired(series, ("on", "off")):
-            _write(lab, {name: Spread(tuple(times[1:])) for name, times in spent.items()})
+            _write(lab, what, {name: Spread(tuple(times[1:])) for name, times in spent.items()})
             rates = series.rates("on"), series.rates("off")
             note = f"{rates[0].median:,.0f} against {rates[1].median:,.0f} req/s, wrk, 32 connections"
-            lab.figure("warm calls a second, recorded ÷ not", ratio(*rates), "×", note=note)
+            lab.figure(f"warm calls a second, {what} ÷ not", ratio(*rates), "×", note=note)
 
 
-def _write(lab: Lab, spent: dict[str, Spread]) -> None:
+def _write(lab: Lab, more: str, spent: dict[str, Spread]) -> None:
     note = f"{spent['on'].median:.1f} against {spent['off'].median:.1f} us, all processes of the platform"
-    what = "processor time for a warm call, recorded ÷ not"
+    what = f"processor time for a warm call, {more} ÷ not"
     lab.figure(what, ratio(spent["on"], spent["off"]), "×", budget=budgets.RECORDED_OVER_NOT, note=note)
 
 

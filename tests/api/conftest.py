@@ -52,20 +52,30 @@ from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.invocation import Invocation, RecordQuery
 from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName, parse_namespace
 from dayfly.model.namespace import NamespaceChange
+from dayfly.model.notice import Letter, Notice
 from dayfly.model.payload import CallPayload
 from dayfly.model.queued import CallState, CallStatus, QueueFigures
 from dayfly.model.reach import Reach
+from dayfly.model.receiver import Receiver
 from dayfly.model.rollout import Canary, Verdict
 from dayfly.model.rollup import Rollup
 from dayfly.model.route_entry import RouteEntry
 from dayfly.model.status import FunctionStatus, ReplicaStatus, RevisionStatus
 from dayfly.model.table import Endpoint
+from dayfly.observe.alerts.alerts import Alerts
+from dayfly.observe.alerts.book import Book
+from dayfly.observe.alerts.readings import Looks, Sources
+from dayfly.observe.alerts.senders import Senders
+from dayfly.observe.alerts.telling import Telling
+from dayfly.observe.alerts.watch import Watch
+from dayfly.observe.alerts.way import NotSent
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.observe.query.catalogue import named_in
 from dayfly.observe.query.order import Asker, Bounds, Form
 from dayfly.observe.query.ready_made import READY_MADE
 from dayfly.observe.query.runner import Found, Inventory
+from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import RollupQuery
 from dayfly.queue.questions import Figures
 from dayfly.server.apps import Apps, build_apps
@@ -75,6 +85,7 @@ from dayfly.storage.memory_queries import MemoryQueries as StoredQueries
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
 from dayfly.storage.memory_triggers import MemoryTriggers
+from dayfly.storage.memory_watch import MemoryWatch
 from dayfly.storage.secrets.memory import MemorySecrets
 
 DEADLINE_S = 60.0
@@ -233,7 +244,8 @@ class MemoryPlane:
             raise NotFound(f"there is no function {key}")
         return self.functions[key]
 
-    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
+    async def statuses(self, namespace: NamespaceName, *, lively: bool = False) -> list[FunctionStatus]:
+        del lively  # all of them were called
         return [status for key, status in sorted(self.functions.items()) if key.namespace == namespace]
 
     def newest(self, key: FunctionKey) -> Revision:
@@ -434,6 +446,10 @@ class MemoryRecords:
         self.asked_rollups.append(query)
         return []
 
+    async def summed(self, query: RollupSums) -> list[Rollup]:
+        del query
+        return []
+
 
 class MemoryCalls:
     """Answers calls for the console as it is told to, once `gate` is open, and remembers them."""
@@ -551,6 +567,82 @@ class Announced:
         del namespace, name
 
 
+class MemoryVault:
+    """Keeps what receivers keep secret."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], bytes] = {}
+
+    async def keep(self, namespace: str, name: str, content: bytes) -> None:
+        self.kept[namespace, name] = content
+
+    async def read(self, namespace: str, name: str) -> bytes | None:
+        return self.kept.get((namespace, name))
+
+    async def drop(self, namespace: str, name: str) -> None:
+        self.kept.pop((namespace, name), None)
+
+
+class MemorySenders(Senders):
+    """Sends nothing, and keeps what it was to send; `refusal` is why it cannot."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Receiver, Notice]] = []
+        self.letters: list[tuple[Receiver, Letter]] = []
+        self.refusal = ""
+
+    async def tell(self, receiver: Receiver, notice: Notice) -> str:
+        if self.refusal:
+            raise NotSent(self.refusal)
+        self.told.append((receiver, notice))
+        return ""
+
+    async def post(self, receiver: Receiver, letter: Letter) -> str:
+        if self.refusal:
+            raise NotSent(self.refusal)
+        self.letters.append((receiver, letter))
+        return ""
+
+
+@dataclasses.dataclass
+class StageAlerts:
+    """The parts of alerts, over what a test says that figures are."""
+
+    book: Book
+    watch: Watch
+    telling: Telling
+    senders: MemorySenders
+    vault: MemoryVault
+    store: MemoryWatch
+    alerts: Alerts
+    kind = "alert rules and receivers"
+
+    async def open(self) -> None:
+        await self.alerts.open()
+
+    async def inside(self, namespace: NamespaceName) -> list[str]:
+        return await self.alerts.inside(namespace)
+
+    async def clear(self, namespace: NamespaceName) -> None:
+        await self.alerts.clear(namespace)
+
+
+def stage_alerts(
+    clock: ManualClock, plane: MemoryPlane, namespaces: Namespaces, queue: MemoryQueue, records: MemoryRecords
+) -> StageAlerts:
+    """Return alerts that look at the stage's plane, queue and records."""
+    store, vault, senders = MemoryWatch(), MemoryVault(), MemorySenders()
+    book = Book(store, vault, namespaces.check_open, clock)
+    sources = Sources(
+        functions=plane.wanted, namespaces=namespaces.names, statuses=plane.statuses, exits=dict, budgets=list,
+        queue=queue.figures, sums=records.summed, disk=lambda: 0.5, certificates=dict,
+    )  # fmt: skip
+    watch = Watch(book, Looks(sources, clock.unix_ms, clock.now), store, clock)
+    telling = Telling(book, watch, senders, store, clock, "http://127.0.0.1:8081")
+    alerts = Alerts(book, watch, telling, senders, clock, 15.0)
+    return StageAlerts(book, watch, telling, senders, vault, store, alerts)
+
+
 class Taken:
     """A queue that keeps what it is given, once a key, or refuses as it is told to."""
 
@@ -596,6 +688,7 @@ class Stage:
     engine: list[EngineState]
     """Holds what the installation says of its container engine; empty is to say nothing."""
     direct: MemoryCalls
+    alerts: StageAlerts
     team = parse_namespace("team")
     bearer = BEARER
     basic = BASIC
@@ -690,9 +783,12 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         triggers.join(namespaces, secrets)
         triggers.standing = runner.standing
         triggers.on_change.append(runner.look)
+        alerts = stage_alerts(clock, plane, namespaces, queue, records)
+        await alerts.open()
+        namespaces.house(alerts)
         services = Services(
             plane=plane, secrets=secrets, namespaces=namespaces, routes=routes, triggers=triggers, intake=intake,
-            tokens=tokens, logs=logs, meter=meter,
+            alerts=alerts.alerts, tokens=tokens, logs=logs, meter=meter,
             bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
             spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
             query=MemoryQueries(),
@@ -727,9 +823,11 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
                 dockerfiles,
                 engine,
                 direct,
+                alerts,
             )
             await story(stage)
         finally:
+            await alerts.telling.close()
             await engine_of_flows.close()
             await logs.close()
 

@@ -22,7 +22,7 @@ from dayfly.observe.history.store import HistoryStore
 from dayfly.server.apps import build_apps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.api.conftest import Play, Stage
@@ -50,8 +50,9 @@ async def past(stage: Stage, path: Path, prometheus: Prometheus | None = None) -
     store = HistoryStore(path / "history.db", HistoryLimits(), stage.clock)
     await store.open()
 
-    async def gather() -> tuple[tuple[Group, ...], dict[Any, Any]]:
-        return (Group("a", tuple(await everything(stage.services, stage.meter.figures_ever))),), {}
+    async def gather() -> tuple[Callable[[], tuple[Group, ...]], dict[Any, Any]]:
+        make = await everything(stage.services, stage.meter.figures_ever)
+        return lambda: (Group("a", tuple(make())),), {}
 
     history = Past(store, gather, stage.clock, is_kept=True, prometheus=prometheus)
     stage.services = replace(stage.services, history=history)

@@ -90,7 +90,7 @@ async def story(folder: Path, admin_file: Path) -> None:
         plane=plane, secrets=plane.secrets, namespaces=plane.namespaces, routes=plane.routes,
         triggers=Triggers(MemoryTriggers(), plane.functions, Reach(), SystemClock()),
         intake=never, tokens=tokens, logs=logs, meter=meter, bundles=plane.bundles, images=Images(), builder=builder,
-        info=info, spending=plane.spending, flows=no_flows, runs=never,
+        info=info, spending=plane.spending, flows=no_flows, runs=never, alerts=never,
     )  # fmt: skip
     apps = build_apps(services, Credentials(admin_file, TOKEN, tokens=tokens))
 

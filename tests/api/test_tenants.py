@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import pytest
 
+from dayfly.api.alert_receivers import ReceiverRequest
+from dayfly.api.alerts import RuleRequest
 from dayfly.api.calls import DeadLetters
 from dayfly.api.custom_routes import RouteRequest
 from dayfly.api.events import MEDIA
@@ -31,6 +33,8 @@ from dayfly.dialects.openfaas.wire import (
     Secret,
 )
 from dayfly.model.access import OPEN, ROLES, Role, may
+from dayfly.model.alert import AlertRule, Matcher, SilenceRequest
+from dayfly.model.alertmanager import TheirAlert, TheirMessage
 from dayfly.model.budget import BudgetChange
 from dayfly.model.direct import MEDIA_TYPE
 from dayfly.model.flow import FlowSpec
@@ -42,6 +46,7 @@ from dayfly.model.names import NamespaceName, ReplicaId, parse_namespace
 from dayfly.model.namespace import NamespaceChange, Quota
 from dayfly.model.payload import CallPayload
 from dayfly.model.query import QueryRequest, SavedQuerySpec
+from dayfly.model.receiver import Receiver, WebhookTarget
 from dayfly.model.replay import ReplayOrder
 from dayfly.model.route import GrantRequest, HostGrant, RouteSpec, Target
 from dayfly.model.status import RollbackRequest, ScaleRequest
@@ -60,6 +65,7 @@ MARK = "only-the-other-tenant-knows"
 BUNDLE = "sha256:" + "a" * 64
 DIGEST = "sha256:" + "b" * 64
 HOST = "mine.example.org"
+SILENCE = "silence-of-other"
 BODIES: dict[Any, dict[str, Any]] = {
     DeployRequest: {"bundle": BUNDLE},
     ScaleRequest: {"replicas": 0},
@@ -82,6 +88,10 @@ BODIES: dict[Any, dict[str, Any]] = {
     QueryRequest: {"sql": "SELECT * FROM functions, revisions, replicas, triggers"},
     SavedQuerySpec: {"sql": "SELECT 1", "note": "mine"},
     Rerun: {"from": "ask"},
+    RuleRequest: {"kind": "error_rate"},
+    SilenceRequest: {"matchers": [{"name": "alertname", "value": "*"}], "duration": "1h"},
+    ReceiverRequest: {"target": {"kind": "webhook", "url": "https://hooks.example.org/x"}, "secret": "mine"},
+    TheirMessage: {"alerts": [{"status": "firing", "labels": {"alertname": "theirs"}}]},
     AlertMessage: {"alerts": [{"status": "firing", "labels": {"function_name": f"hello.{OTHER}"}}]},
 }
 """A body that works, for each kind that a route takes."""
@@ -112,6 +122,7 @@ def asks(route: Route, method: str, token: str) -> Iterator[Ask]:
         path = path.replace("{icon}", "figlet.svg").replace("{call}", "call-of-other")
         path = path.replace("{run}", "run-of-other").replace("{event}", "paid").replace("{step}", "ask")
         path = path.replace("{query}", "counts")
+        path = path.replace("{silence}", SILENCE)
         query = [f"namespace={OTHER}"] if "query" in names else []
         if "query name" in names:
             query.append(f"name=hello.{OTHER}")
@@ -187,6 +198,7 @@ async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
         await plant_flow(stage, namespace)
         await stage.triggers.put(trigger(namespace))
         await stage.services.saved_queries.put(namespace, "counts", counts(namespace))
+        await plant_alerts(stage, namespace)
     await stage.services.saved_queries.put(None, "counts", counts(OTHER))
     return {
         role: {"authorization": f"Bearer {(await stage.tokens.issue(MINE, TokenRequest(role=role))).token}"}
@@ -205,6 +217,20 @@ async def plant_flow(stage: Stage, namespace: NamespaceName) -> None:
         now = stage.clock.unix_ms()
         begun = FlowRun(id=run, namespace=namespace, flow="hello", spec=spec, input=MARK, started_unix_ms=now)
         await stage.flow_engine.begin(begun, [Logged(1, now, Begun(path="ask"))])
+
+
+async def plant_alerts(stage: Stage, owner: str) -> None:
+    """Have a rule, a receiver, a silence and an alert that another told of be there."""
+    mark, book = (MARK if owner == OTHER else "mine"), stage.alerts.book
+    await book.put_rule(AlertRule(name="hello", namespace=owner, kind="error_rate", summary=mark))
+    target = WebhookTarget(url=f"https://{mark}.example.org")
+    await book.put_receiver(Receiver(name="hello", namespace=owner, target=target), mark)
+    if (owner, SILENCE) not in book.silences and owner == OTHER:
+        asked = SilenceRequest(matchers=(Matcher("alertname", mark),), duration="1h", comment=mark)
+        found = msgspec.structs.replace(await book.silence(owner, asked, mark), id=SILENCE)
+        book.silences[owner, SILENCE] = found
+    told = TheirMessage(alerts=(TheirAlert("firing", {"alertname": mark}, {"summary": mark}),))
+    await stage.alerts.alerts.hear(owner, told)
 
 
 def belongings(stage: Stage) -> bytes:
@@ -230,6 +256,11 @@ def belongings(stage: Stage) -> bytes:
             [each for each in stage.services.saved_queries.listed(None) if not each.ready_made],
             [str(function) for function, _ in stage.fired.firings if OTHER in function],
             [made for made in stage.direct.made if OTHER in made[0]],
+            stage.alerts.alerts.rules(OTHER),
+            stage.alerts.alerts.receivers(OTHER),
+            stage.alerts.alerts.silences(OTHER),
+            stage.alerts.alerts.alerts(OTHER),
+            [content.decode() for key, content in sorted(stage.alerts.vault.kept.items()) if key[0] == OTHER],
         ]
     )
 
@@ -288,6 +319,8 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                     await plant_flow(stage, namespace)
                     await stage.triggers.put(trigger(namespace))
                 await stage.services.saved_queries.put(None, "counts", counts(OTHER))
+                for owner in (MINE, OTHER, ""):
+                    await plant_alerts(stage, owner)
             assert not statuses & {401, 403}, (route.method, route.path)
             works = {200, 201, 202, 204, 307}
             # No canary is under way that could be promoted, nobody has the bundle, and both namespaces are there, full.
@@ -317,6 +350,7 @@ def test_in_its_own_namespace_a_token_may_what_its_role_may(play: Play, app: str
             path = path.replace("{token}", "abcdefghijkl").replace("{host}", HOST)
             path = path.replace("{call}", "call-of-mine").replace("{run}", "run-of-mine")
             path = path.replace("{event}", "paid").replace("{step}", "ask").replace("{query}", "counts")
+            path = path.replace("{silence}", SILENCE)
             answer = await stage.ask(
                 route.method,
                 f"{path}?name=hello",

@@ -8,6 +8,7 @@ MAY_READ = {
     "api/budgets.py": "which day and month it is, and what `since=36h` means",
     "api/logs.py": "what `since=10m` means is a time on the clock that stamped the lines",
     "cli/loop/function.py": "how long ago a file was saved",
+    "cli/metrics.py": "what `--since 1h` means",
     "cli/revisions.py": "how long ago a revision was deployed",
     "cli/top.py": "how old a replica is",
     "client/template_pull.py": "when a template was pulled",
@@ -18,6 +19,7 @@ MAY_READ = {
     "http1/date.py": "the Date header",
     "queue/clock.py": "when a call is due that waits over the machine's next start",
     "gateway/submission.py": "X-Start-Time",
+    "gateway/warm.py": "X-Start-Time",
     "oci/sweep.py": "how long ago a blob was used",
     "providers/docker/output.py": "stamps of log lines",
     "catalog/functions/certinfo/handler.py": "the days that a certificate has left",
@@ -27,6 +29,7 @@ MAY_READ = {
     "providers/local/logs.py": "stamps of log lines",
     "runtimes/python/output.py": "stamps of log lines",
     "server/cluster/install/examining.py": "how long a certificate is still good",
+    "server/traces.py": "stamps of log lines",
     "storage/blobs.py": "how long ago a file was written",
     "storage/certificate.py": "from when to when a certificate is good",
 }

@@ -3,6 +3,7 @@
 The tests are in the order in which somebody would get to know it; the last one removes it.
 """
 
+import base64
 import concurrent.futures
 import gzip
 import hashlib
@@ -10,6 +11,7 @@ import io
 import json
 import tarfile
 import threading
+import zipfile
 
 import pytest
 from tests.kubernetes.installation import FUNCTIONS, NAMESPACE, PLACE, Installation, manifest, saying, until
@@ -208,17 +210,75 @@ from pathlib import Path
 
 def handle(event, context):
     print("it was asked")
-    return Path(os.environ["DAYFLY_SECRETS"], "word").read_text()
+    return Path("/var/openfaas/secrets/word").read_text() + " in " + os.environ["DAYFLY_SECRETS"]
 """
 
 
 def test_a_secret_reaches_its_function_and_is_a_secret_of_the_cluster(cluster: Installation) -> None:
     cluster.dayfly("secret", "create", "word", "--from-literal", "swordfish")
     cluster.deploy("teller", _TELLER, "--secret", "word")
-    cluster.answers("teller", "swordfish")
+    cluster.answers("teller", "swordfish in /var/openfaas/secrets")
     shown = cluster.kubectl("-n", FUNCTIONS, "get", "pods", "-o", "yaml")
     assert "swordfish" not in shown
     assert any("word" in secret["metadata"]["name"] for secret in cluster.objects("secrets", PLACE))
+
+
+_SPY = """
+import socket
+
+def handle(event, context):
+    with socket.socket() as sock:
+        sock.settimeout(3)
+        try:
+            sock.connect(("169.254.169.254", 80))
+        except OSError as error:
+            return "not reached"
+    return "reached"
+"""
+
+
+def test_no_function_reaches_the_address_of_a_clouds_credentials(cluster: Installation) -> None:
+    cluster.apply("spy", _SPY)
+    cluster.answers("spy", "not reached")
+
+
+def test_an_archive_in_the_object_is_deployed_and_a_wrong_one_is_told(cluster: Installation) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("handler.py", saying("from an archive"))
+    data = packed.getvalue()
+    right = {"data": base64.b64encode(data).decode(), "sha256": hashlib.sha256(data).hexdigest()}
+    for name, archive_of in (("packed", right), ("mispacked", {**right, "sha256": "0" * 64})):
+        obj = {**manifest(name, ""), "spec": {"lang": "python", "runtime": "python", "archive": archive_of}}
+        cluster.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+    cluster.answers("packed", "from an archive")
+    until(
+        lambda: "has the sha256" in cluster.kubectl("-n", PLACE, "get", "function", "mispacked", "-o", "yaml"),
+        "kubectl is not told that the archive is another",
+    )
+
+
+def test_routes_flows_and_tenants_by_kubectl_are_taken_over_while_it_runs(cluster: Installation) -> None:
+    def said(kind: str, name: str, condition: str = "Ready") -> str:
+        path = f'{{.status.conditions[?(@.type=="{condition}")].status}}'
+        return cluster.kubectl("-n", PLACE, "get", f"{kind}.dayfly.dev", name, "-o", f"jsonpath={path}")
+
+    def apply(kind: str, name: str, spec: object) -> None:
+        meta = {"name": name, "namespace": PLACE}
+        obj = {"apiVersion": "dayfly.dev/v1", "kind": kind, "metadata": meta, "spec": spec}
+        cluster.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
+
+    route = {"host": "shop.example", "path": "/x", "targets": [{"function": "spy"}]}
+    apply("Route", "shop", route)
+    until(lambda: said("route", "shop", "Accepted") == "False", "a host that was not granted is not refused")
+    cluster.dayfly("route", "grant", "shop.example", "--namespace", PLACE)
+    until(lambda: said("route", "shop") == "True", "the route is not taken over")
+    apply("Flow", "one", {"steps": [{"name": "a", "do": "call", "function": "spy"}]})
+    until(lambda: said("flow", "one") == "True", "the flow is not taken over")
+    assert "one" in cluster.dayfly("flow", "list")
+    for kind, name in (("route", "shop"), ("flow", "one")):
+        cluster.kubectl("-n", PLACE, "delete", f"{kind}.dayfly.dev", name)
+    until(lambda: "one" not in cluster.dayfly("flow", "list"), "the flow does not go")
 
 
 def test_what_functions_print_is_in_their_log(cluster: Installation) -> None:

@@ -37,11 +37,11 @@ class Watched:
         self.page.on("request", self._request)
 
     @contextmanager
-    def refused(self) -> Iterator[None]:
-        """Something is refused with 401 now, and nothing else is wrong: the browser says it, whatever a page does."""
-        with self.page.expect_console_message(lambda message: "401 (Unauthorized)" in message.text):
+    def refused(self, status: str = "401 (Unauthorized)") -> Iterator[None]:
+        """Something is refused so now, and nothing else is wrong: the browser says it, whatever a page does."""
+        with self.page.expect_console_message(lambda message: status in message.text):
             yield
-        assert [error for error in self.errors if "401 (Unauthorized)" not in error] == []
+        assert [error for error in self.errors if status not in error] == []
         self.errors.clear()
 
     def _console(self, message: ConsoleMessage) -> None:

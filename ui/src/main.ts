@@ -5,5 +5,6 @@ import "./style/tokens.css";
 import "./style/base.css";
 import "./style/parts.css";
 import "./style/figures.css";
+import "./style/operations.css";
 
 mount(App, { target: document.body });

@@ -67,22 +67,20 @@ def _installation(services: Services) -> prometheus.Installation:
     )
 
 
-async def everything(services: Services, figures: Callable[[FunctionKey], Figures]) -> list[Family]:
-    """Return all figures of functions that were ever called or have replicas, and of all else, for the history.
+async def everything(services: Services, figures: Callable[[FunctionKey], Figures]) -> Callable[[], list[Family]]:
+    """Return what makes all figures, in any thread: of functions that were ever called or have replicas, and all else.
 
-    What was counted is read in the same turn of the loop as it is returned.
+    What was counted is read in the same turn of the loop as this returns.
     """
     names = services.namespaces.names()
-    statuses, queue = await _asked(services, names)
-    told = [each for each in statuses if each.invocations or each.replicas or each.desired_replicas or each.exits]
-    return prometheus.families(
-        services.meter,
-        told,
-        _tenants(services, names),
-        rollouts=services.plane.rollouts,
-        installation=_installation(services),
-        figures=figures,
-        further=_further(services, names, told, queue, figures, is_whole=True),
+    statuses, queue = await _asked(services, names, lively=True)
+    functions = [prometheus.metered(services.meter, status, figures) for status in statuses]
+    counted = {each.status.spec.key: each.figures for each in functions}
+    tenants, rollouts = _tenants(services, names), dict(services.plane.rollouts)
+    installation = _installation(services)
+    further = _further(services, names, statuses, queue, counted.__getitem__, is_whole=True)
+    return lambda: prometheus.families(
+        functions, tenants, rollouts=rollouts, installation=installation, further=further
     )
 
 
@@ -90,7 +88,7 @@ async def _answer(
     services: Services, namespaces: Iterable[NamespaceName], installation: prometheus.Installation | None
 ) -> Response:
     names = list(namespaces)
-    functions, queue = await _asked(services, names)
+    functions, queue = await _asked(services, names, lively=False)
     figures = services.meter.figures
     text = prometheus.render(
         services.meter,
@@ -103,9 +101,11 @@ async def _answer(
     return Response(text, headers={"Content-Type": prometheus.CONTENT_TYPE})
 
 
-async def _asked(services: Services, names: list[NamespaceName]) -> tuple[list[FunctionStatus], QueueFigures]:
+async def _asked(
+    services: Services, names: list[NamespaceName], *, lively: bool
+) -> tuple[list[FunctionStatus], QueueFigures]:
     statuses, queue = await asyncio.gather(
-        asyncio.gather(*(services.plane.statuses(name) for name in names)), services.queue.figures()
+        asyncio.gather(*(services.plane.statuses(name, lively=lively) for name in names)), services.queue.figures()
     )
     return list(itertools.chain.from_iterable(statuses)), queue
 
@@ -124,10 +124,12 @@ def _further(
     *,
     is_whole: bool,
 ) -> Iterator[Family]:
+    """Yield them when they are wanted; what they are made of is looked at now."""
     flows = [each for name in names for each in services.flows.figures(name)]
+    triggers = [each for name in names for each in services.triggers.in_namespace(name)]
     return itertools.chain(
         of_queue(queue, {str(status.spec.key) for status in functions}, is_whole=is_whole),
-        of_triggers(each for name in names for each in services.triggers.in_namespace(name)),
+        of_triggers(triggers),
         of_flows(flows),
         of_budgets(figures, functions, _tenants(services, names)),
     )

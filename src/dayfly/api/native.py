@@ -4,6 +4,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dayfly.api import (
+    alert_receivers,
+    alerts,
     audit,
     budgets,
     builder,
@@ -19,6 +21,7 @@ from dayfly.api import (
     info,
     log_search,
     logs,
+    machine,
     metrics,
     namespaces,
     openapi,
@@ -73,10 +76,13 @@ ROUTES: tuple[Route, ...] = (
     *flow_runs.routes,
     *triggers.routes,
     *events.routes,
+    *alerts.routes,
+    *alert_receivers.routes,
     *logs.routes,
     *log_search.routes,
     *metrics.native,
     *history.routes,
+    *machine.routes,
     *usage.routes,
     *budgets.routes,
     *bundles.routes,

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from dayfly import __version__
+from dayfly.api.alerting import Alerts
 from dayfly.api.asking import NoQueries, NoSavedQueries, Queries, SavedQueries
 from dayfly.api.audit_port import Audit, NoAudit
 from dayfly.api.flowing import Flows, Runs
@@ -29,6 +30,7 @@ from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
 from dayfly.model.engine import EngineState
 from dayfly.model.function import FunctionSpec, Revision
+from dayfly.model.machine import Machine
 from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.model.namespace import Namespace, NamespaceChange, NamespaceStatus
 from dayfly.model.rollout import Canary, Verdict
@@ -71,8 +73,11 @@ class Plane(Protocol):
         """Return the function with exact counts. Raises NotFound."""
         ...
 
-    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
-        """Return the namespace's functions ordered by name; none for an unknown namespace."""
+    async def statuses(self, namespace: NamespaceName, *, lively: bool = False) -> list[FunctionStatus]:
+        """Return the namespace's functions ordered by name; none for an unknown namespace.
+
+        With `lively` those are left out that were never called and have no replica.
+        """
         ...
 
     def newest(self, key: FunctionKey) -> Revision:
@@ -213,6 +218,14 @@ class DirectCalls(Protocol):
         ...
 
 
+class Machines(Protocol):
+    """Who knows the machine or the cluster."""
+
+    async def look(self) -> Machine:
+        """Return what it has and uses, and what runs there. Raises OSError where the kernel tells nothing."""
+        ...
+
+
 class InstanceInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The facts about this installation that do not change while it runs."""
 
@@ -248,6 +261,7 @@ class Services:
     builder: Builder
     flows: Flows
     runs: Runs
+    alerts: Alerts
     info: InstanceInfo
     prices: Prices = Prices()  # noqa: RUF009 - it is frozen
     queue: Queue = dataclasses.field(default_factory=NoQueue)
@@ -256,5 +270,6 @@ class Services:
     saved_queries: SavedQueries = dataclasses.field(default_factory=NoSavedQueries)
     audit: Audit = dataclasses.field(default_factory=NoAudit)
     history: History = dataclasses.field(default_factory=NoHistory)
+    machine: Machines | None = None
     build_log: BuildLog | None = None
     direct: DirectCalls | None = None

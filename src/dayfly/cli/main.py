@@ -22,6 +22,7 @@ INTERRUPTED = 130
 _READER_GONE = 141
 
 COMMANDS = {
+    "alert": "List alerts; make, list and remove rules, silences and receivers.",
     "audit": "Show who changed what, and check the log of it.",
     "budget": "List and set what functions may use in a day or a month.",
     "build": "Build functions as container images.",
@@ -46,6 +47,8 @@ COMMANDS = {
     "login": "Save a login for a gateway.",
     "logout": "Forget the login for a gateway.",
     "logs": "Print what a function logged, or search the logs of a namespace.",
+    "machine": "Show the machine or cluster and what runs there.",
+    "metrics": "Ask what figures were over time, and list them.",
     "namespace": "Make, change, list and remove namespaces, the tenants of an installation.",
     "new": "Write a new function: handler, test, stack file.",
     "plugin": "List the plugins, programs of your own that are commands here too.",

@@ -73,7 +73,7 @@ def _section(parent: click.Context, name: str, title: str) -> str:
     if examples:
         out.append("\n```sh\n" + examples + "\n```")
     if isinstance(command, click.Group):
-        out += [_section(context, each, f"{name} {each}").rstrip() for each in command.list_commands(context)]
+        out += [_section(context, each, f"{title} {each}").rstrip() for each in command.list_commands(context)]
     return "\n".join(out) + "\n"
 
 

@@ -33,6 +33,9 @@ from dayfly.cli.options import data_dir_option
 @click.option(
     "--allow-unsandboxed", is_flag=True, default=None, help="Start where nothing holds functions in their box."
 )
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), help="What the platform's own log is like.  [default: text]"
+)
 @click.option("--detach", is_flag=True, help="Go to the background once it serves.")
 def command(**options: Any) -> None:
     """Start the platform on this machine.

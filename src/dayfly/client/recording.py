@@ -6,6 +6,7 @@ from typing import TypeVar
 from dayfly.client import record_calls as calls
 from dayfly.client.calls import Call
 from dayfly.client.gateway import Target
+from dayfly.client.measuring import AsyncMeasuring, Measuring
 from dayfly.client.record_calls import Wanted
 from dayfly.model.invocation import Invocation
 from dayfly.model.log import LogLine
@@ -16,7 +17,7 @@ from dayfly.model.rollup import Rollup, Span
 T = TypeVar("T")
 
 
-class Recording(ABC):
+class Recording(Measuring, ABC):
     """The methods of the client for programs without asyncio."""
 
     _target: Target
@@ -89,7 +90,7 @@ class Recording(ABC):
         return self._send(calls.get_call_log(call_id))
 
 
-class AsyncRecording(ABC):
+class AsyncRecording(AsyncMeasuring, ABC):
     """The methods of the client for asyncio."""
 
     _target: Target

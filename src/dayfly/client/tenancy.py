@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TypeVar
 
 from dayfly.client import tenancy_calls as calls
+from dayfly.client.alerting import Alerting, AsyncAlerting
 from dayfly.client.auditing import AsyncAuditing, Auditing
 from dayfly.client.budgeting import AsyncBudgeting, Budgeting
 from dayfly.client.calls import Call
@@ -34,7 +35,7 @@ class _Scoped:
         return None if namespace is None else self._target.namespace(namespace)
 
 
-class Tenancy(_Scoped, Routing, Triggering, Budgeting, Auditing, ABC):
+class Tenancy(_Scoped, Routing, Triggering, Budgeting, Alerting, Auditing, ABC):
     """The methods of the client for programs without asyncio."""
 
     @abstractmethod
@@ -82,7 +83,7 @@ class Tenancy(_Scoped, Routing, Triggering, Budgeting, Auditing, ABC):
         self._send(calls.revoke_token(token, self._scope(namespace)))
 
 
-class AsyncTenancy(_Scoped, AsyncRouting, AsyncTriggering, AsyncBudgeting, AsyncAuditing, ABC):
+class AsyncTenancy(_Scoped, AsyncRouting, AsyncTriggering, AsyncBudgeting, AsyncAlerting, AsyncAuditing, ABC):
     """The methods of the client for asyncio."""
 
     @abstractmethod

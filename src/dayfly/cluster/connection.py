@@ -27,6 +27,8 @@ PAGE = 500
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
 """As many as it takes: each log that is followed, and each watch, has one for as long as it lasts."""
 PatchKind = Literal["merge", "json", "strategic", "apply"]
+_EXEC_VERSIONS = ("client.authentication.k8s.io/v1alpha1", "client.authentication.k8s.io/v1beta1")
+"""Ways in which a credential plugin may be asked that the client knows."""
 _PATCHES: dict[PatchKind, str] = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
@@ -235,6 +237,14 @@ def from_kubeconfig(path: Path, context: str = "") -> SingleConfig:
         raise ConfigError(f"the kubeconfig {path} cannot be used: {error}", hint="name one with KUBECONFIG") from error
     if found is None:
         raise ConfigError(f"the kubeconfig {path} has no current context", hint="kubectl config use-context NAME")
+    plugin = found.user.exec if found.user is not None else None
+    if plugin is not None and plugin.apiVersion not in _EXEC_VERSIONS:
+        raise ConfigError(
+            f"the kubeconfig {path} logs in by the program {plugin.command} in the way {plugin.apiVersion}, of which"
+            f" Dayfly's own connection knows only {' and '.join(_EXEC_VERSIONS)}",
+            hint="what runs kubectl (dayfly install, login, doctor) can use it; else name a kubeconfig with a token, as"
+            " `kubectl create token` makes",
+        )
     return found
 
 

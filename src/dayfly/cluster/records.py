@@ -15,10 +15,12 @@ MAX_SOURCE_BYTES = 900_000
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Code somewhere else: a tar or zip file, fetched once."""
+    """Code as a tar file, gzipped or not, or a zip file: from elsewhere, fetched once, or in the object itself."""
 
-    url: str
-    """`https://…`."""
+    url: str = ""
+    """`https://…`; by `http://…` others may read it on the way, and the checksum tells if they changed it."""
+    data: str = ""
+    """The file itself, in base64."""
     sha256: str
     """What the file's content must be: 64 hex digits."""
 

@@ -25,7 +25,14 @@ from dayfly.cluster.kinds import (  # fmt: skip
     Kind,
     Object,
 )
-from dayfly.cluster.records import FunctionStatus, FunctionWish, RevisionRecord, RevisionStatus, Standing
+from dayfly.cluster.records import (
+    MAX_SOURCE_BYTES,
+    FunctionStatus,
+    FunctionWish,
+    RevisionRecord,
+    RevisionStatus,
+    Standing,
+)
 from dayfly.model.flow import FlowSpec
 from dayfly.model.function import FunctionSpec
 from dayfly.model.namespace import Namespace
@@ -114,8 +121,12 @@ def _spec(kind: Kind) -> Schema:
         schema["properties"]["replicas"] |= {"minimum": 0, "maximum": MAX_REPLICAS}
         schema["properties"]["archive"]["properties"] |= {
             "url": {"type": "string", "pattern": "^https?://", "maxLength": 2048},
+            "data": {"type": "string", "maxLength": MAX_SOURCE_BYTES * 4 // 3},
             "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         }
+        schema["properties"]["archive"][_RULES] = [
+            _rule("has(self.url) != has(self.data)", "give the archive once: as url or as data")
+        ]
         schema["properties"]["source"] |= {"minProperties": 1, "maxProperties": 200}
         schema[_RULES] = [
             _rule(f"{_CODE} == 1 || ({_CODE} == 0 && has(self.image) && self.image != '')",

@@ -17,7 +17,7 @@ from dayfly.control.quotas import Quotas
 from dayfly.control.sequence import Sequence
 from dayfly.model.budget import BudgetStatus
 from dayfly.model.errors import Conflict, NotFound
-from dayfly.model.names import FunctionKey, NamespaceName
+from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, NamespaceName
 from dayfly.model.namespace import Namespace, NamespaceChange, NamespaceStatus
 from dayfly.storage.tenancy import TenancyStore
 
@@ -144,6 +144,14 @@ class Namespaces:
         """Let this be true of the namespace from now on. Raises NotFound, InvalidSpec, StoreUnavailable."""
         return await self._changes.run(name, self._update(name, change))
 
+    async def follow(self, name: NamespaceName, read: Callable[[], Awaitable[Namespace | None]]) -> None:
+        """Let the namespace be what `read` finds that somebody else wrote into the store.
+
+        Without anything, None, it goes if nothing is in it, and else stays without quota, labels and annotations.
+        Raises InvalidSpec, Conflict (it stays), StoreUnavailable; with all as it was.
+        """
+        await self._changes.run(name, self._follow(name, read))
+
     async def remove(self, name: NamespaceName, *, force: bool = False) -> None:
         """Remove the namespace and its tokens; with `force` with all that is in it.
 
@@ -177,6 +185,17 @@ class Namespaces:
         self._know(namespace)
         return self.status(namespace.name)
 
+    async def _follow(self, name: NamespaceName, read: Callable[[], Awaitable[Namespace | None]]) -> None:
+        found = await read()
+        if found is not None:
+            found.check()
+            self._know(found)
+        elif name == DEFAULT_NAMESPACE:
+            self._know(Namespace(name=name))
+        elif name in self._known:
+            self._know(Namespace(name=name, created_unix_ms=self._known[name].created_unix_ms))
+            await self._remove(name, False)
+
     async def _remove(self, name: NamespaceName, force: bool) -> None:
         self.get(name)
         self._store.check_removable(name)
@@ -186,7 +205,8 @@ class Namespaces:
                 await self._check_empty(name)
             for occupant in self._occupants:
                 await occupant.clear(name)
-            await self._store.delete_namespace(name)
+            with contextlib.suppress(NotFound):  # whoever took it out of the store wants it gone, too
+                await self._store.delete_namespace(name)
         finally:
             self._leaving.discard(name)
         del self._known[name]

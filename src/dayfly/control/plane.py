@@ -31,7 +31,7 @@ from dayfly.control.secrets import Secrets
 from dayfly.control.sequence import Sequence
 from dayfly.control.spending import Spending
 from dayfly.control.spent import Spent
-from dayfly.control.statuses import status_of
+from dayfly.control.statuses import status_of, those_of
 from dayfly.control.totals import Totals
 from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
@@ -83,8 +83,7 @@ class ControlPlane:
         ceilings: Ceilings = Ceilings(),  # noqa: B008 - it is frozen
         max_body_bytes: int = 0,
     ) -> None:
-        self._store = store
-        self._provider = provider
+        self._store, self._provider = store, provider
         self._meter = meter
         self._clock = clock
         self._gateway_url = gateway_url
@@ -108,6 +107,7 @@ class ControlPlane:
             provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
             record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
         )  # fmt: skip
+        self.exits = self._reconciler.exits
         self._apart = ReplicasApart(store, self._reconciler, preparer, self.secrets, self._quotas, self._link, clock)
         self._reconciler.on_word = self._apart.on_word
         self._quotas.on_change = self._reconciler.look_again
@@ -230,13 +230,13 @@ class ControlPlane:
         await self.refresh_load()
         return self._status(self._reconciler.machine(key), await self._spent.look())
 
-    async def statuses(self, namespace: NamespaceName) -> list[FunctionStatus]:
-        """Return what is true of the namespace's functions now, ordered by name."""
+    async def statuses(self, namespace: NamespaceName, *, lively: bool = False) -> list[FunctionStatus]:
+        """Return what is true of the namespace's functions now, ordered by name; `lively` only of those in use."""
         await self.refresh_load()
         stats = await self._spent.look()
-        machines = self._reconciler.machines
-        keys = sorted(key for key, machine in machines.items() if key.namespace == namespace and not machine.removed)
-        return [self._status(machines[key], stats) for key in keys]
+        used = self._meter.invocations if lively else None
+        found = those_of(self._reconciler.machines, namespace, used)
+        return [self._status(machine, stats) for machine in found]
 
     async def revisions(self, key: FunctionKey) -> list[RevisionStatus]:
         """Return the function's revisions, the highest number first. Raises NotFound, StoreUnavailable."""

@@ -50,7 +50,10 @@ class Quotas:
 
     def usage(self, namespace: NamespaceName) -> Usage:
         """Return what the namespace uses now."""
-        return self.budget(namespace).usage(len(self.functions(namespace)))
+        machines = self._machines
+        present = sum(key.namespace == namespace and not machine.removed for key, machine in machines.items())
+        absent = (key for key in self._claims if key not in machines or machines[key].removed)
+        return self.budget(namespace).usage(present + sum(key.namespace == namespace for key in absent))
 
     @contextmanager
     def claiming(self, function: Function) -> Iterator[None]:

@@ -97,6 +97,10 @@ class Routes:
         """Return what gateways know of all routes."""
         return tuple(self._entries.values())
 
+    def all(self) -> list[RouteStatus]:
+        """Return every route of every namespace."""
+        return [self._status(key) for key in sorted(self._known)]
+
     def in_namespace(self, namespace: NamespaceName) -> list[RouteStatus]:
         """Return the namespace's routes, ordered by name."""
         return [self._status(key) for key in sorted(self._known) if key[0] == namespace]
@@ -118,6 +122,13 @@ class Routes:
         """
         spec.check()
         return await self._changes.run(_ALL, self._put(spec, mode, everywhere))
+
+    async def follow(self, key: tuple[NamespaceName, str], read: Callable[[], Awaitable[Route | None]]) -> None:
+        """Let the route be what `read` finds that somebody else wrote into the store; nothing, for None.
+
+        Raises what `put` does for what may not be so, with the route gone, and StoreUnavailable with all as it was.
+        """
+        await self._changes.run(_ALL, self._follow(key, read))
 
     async def remove(self, namespace: NamespaceName, name: str) -> None:
         """Remove the route. Raises NotFound, StoreUnavailable."""
@@ -184,6 +195,28 @@ class Routes:
         self._announce(key, made)
         return self._status(key), "updated" if before is not None else "created"
 
+    async def _follow(self, key: tuple[NamespaceName, str], read: Callable[[], Awaitable[Route | None]]) -> None:
+        before = self._known.get(key)
+        try:
+            route = await read()
+            if route is None:
+                self._forget(key)
+                return
+            if before is not None and before.spec == route.spec:
+                return
+            route.spec.check()
+            self._namespaces.check_open(key[0])
+            # Who wrote it is not known here: a host that is none of the namespace's yet takes a grant.
+            self._check_place(route.spec, key, before is not None and before.spec.host == route.spec.host)
+            made = await self._entry(route.spec)
+        except StoreUnavailable:
+            raise
+        except DayflyError:
+            self._forget(key)
+            raise
+        self._known[key] = route
+        self._announce(key, made)
+
     def _check_place(self, spec: RouteSpec, key: tuple[NamespaceName, str], everywhere: bool) -> None:
         others = [route.spec for other, route in self._known.items() if other != key]
         count = sum(other.namespace == spec.namespace for other in others)
@@ -206,9 +239,12 @@ class Routes:
 
     async def _remove(self, namespace: NamespaceName, name: str) -> None:
         await self._store.delete_route(namespace, name)
-        self._known.pop((namespace, name), None)
-        self._entries.pop((namespace, name), None)
-        self._table.unrouted(namespace, name)
+        self._forget((namespace, name))
+
+    def _forget(self, key: tuple[NamespaceName, str]) -> None:
+        if self._known.pop(key, None) is not None:
+            self._entries.pop(key, None)
+            self._table.unrouted(*key)
 
     async def _regrant(self, change: Awaitable[None]) -> None:
         await change

@@ -5,7 +5,7 @@ It speaks of the newest revision that stands, the candidate's while there is one
 far it got; `ready_replicas` counts everything that serves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from dayfly.control.clock import Clock
@@ -15,7 +15,7 @@ from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.replicas import READY, STARTING, Replica
 from dayfly.decide.track import Track
 from dayfly.model.budget import BudgetStatus
-from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, ReplicaId
+from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, NamespaceName, ReplicaId
 from dayfly.model.replica import ReplicaStats
 from dayfly.model.rollout import RolloutStatus
 from dayfly.model.sandbox import Tier
@@ -62,6 +62,19 @@ def status_of(
         outcome=function.outcome,
         budgets=budgets,
     )
+
+
+def those_of(
+    machines: Mapping[FunctionKey, Lifecycle], namespace: NamespaceName, calls: Callable[[FunctionKey], int] | None
+) -> list[Lifecycle]:
+    """Return the namespace's functions ordered by name; with `calls` only those that have any, or replicas."""
+    return [
+        machine
+        for key, machine in sorted(machines.items())
+        if key.namespace == namespace
+        and not machine.removed
+        and (calls is None or machine.replicas or machine.scale.wanted or calls(key))
+    ]
 
 
 def state_of(machine: Lifecycle, now: float) -> FunctionState:

@@ -4,7 +4,7 @@ All of them are kept in memory beside the store; a change is written first, and 
 does is known there as well, and asked for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -14,7 +14,7 @@ from dayfly.control.namespaces import Namespaces
 from dayfly.control.secrets import Secrets
 from dayfly.control.sequence import Sequence
 from dayfly.decide.triggers import check_reach, check_trigger
-from dayfly.model.errors import Conflict, InvalidSpec, LimitExceeded, NotFound
+from dayfly.model.errors import Conflict, DayflyError, InvalidSpec, LimitExceeded, NotFound, StoreUnavailable
 from dayfly.model.function import Function
 from dayfly.model.names import NamespaceName
 from dayfly.model.reach import Reach
@@ -100,6 +100,14 @@ class Triggers:
         check_trigger(spec)
         return await self._changes.run(_ALL, self._put(spec, mode, is_admin))
 
+    async def follow(self, key: Key, read: Callable[[], Awaitable[Trigger | None]]) -> None:
+        """Let the trigger be what `read` finds that somebody else wrote into the store; nothing, for None.
+
+        What it names need not be there yet: its standing tells. Raises what `put` does for what may not be so, with the
+        trigger gone, and StoreUnavailable with all as it was.
+        """
+        await self._changes.run(_ALL, self._follow(key, read))
+
     async def pause(self, namespace: NamespaceName, name: str, *, paused: bool) -> TriggerStatus:
         """Let the trigger rest, or go on. Raises NotFound, StoreUnavailable."""
         return await self._changes.run(_ALL, self._pause((namespace, name), paused))
@@ -149,6 +157,29 @@ class Triggers:
         await self._keep(Trigger(spec=spec, created_unix_ms=created_ms, updated_unix_ms=now_ms))
         return self._status(key), "updated" if before is not None else "created"
 
+    async def _follow(self, key: Key, read: Callable[[], Awaitable[Trigger | None]]) -> None:
+        before = self._known.get(key)
+        try:
+            trigger = await read()
+            if trigger is not None and before is not None and before.spec == trigger.spec:
+                return
+            if trigger is not None:
+                check_trigger(trigger.spec)
+                self._namespaces.check_open(key[0])
+                check_reach(trigger.spec, before.spec if before is not None else None, self._reach, is_admin=False)
+                self.check_kind(trigger.spec.source.kind)
+                self._check_room(trigger.spec, key)
+        except StoreUnavailable:
+            raise
+        except DayflyError:
+            self._forget(key)
+            raise
+        if trigger is None:
+            self._forget(key)
+        else:
+            self._known[key] = trigger
+            self._tell()
+
     def _check_room(self, spec: TriggerSpec, key: Key) -> None:
         others = sum(other[0] == key[0] for other in self._known if other != key)
         if others >= MAX_NAMESPACE_TRIGGERS:
@@ -187,8 +218,11 @@ class Triggers:
 
     async def _remove(self, namespace: NamespaceName, name: str) -> None:
         await self._store.delete_trigger(namespace, name)
-        self._known.pop((namespace, name), None)
-        self._tell()
+        self._forget((namespace, name))
+
+    def _forget(self, key: Key) -> None:
+        if self._known.pop(key, None) is not None:
+            self._tell()
 
     async def _names(self, namespace: NamespaceName) -> list[str]:
         return [key[1] for key in sorted(self._known) if key[0] == namespace]

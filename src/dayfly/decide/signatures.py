@@ -77,6 +77,13 @@ def verify(signed: Signed, body: bytes, keys: Iterable[bytes], *, now_s: float, 
     return ""
 
 
+def sign_standard(key: bytes, name: str, time_s: int, body: bytes) -> dict[str, str]:
+    """Return the headers with which Standard Webhooks signs a body that is called `name`."""
+    digest = hmac.new(key, b"%b.%d.%b" % (name.encode(), time_s, body), hashlib.sha256).digest()
+    signature = f"v1,{base64.b64encode(digest).decode()}"
+    return {"Webhook-Id": name, "Webhook-Timestamp": str(time_s), "Webhook-Signature": signature}
+
+
 def key_of(scheme: str, text: str) -> bytes:
     """Return the key that a line of a secret means: of Standard Webhooks' `whsec_…` what it encodes, else the line."""
     if scheme == "standard-webhooks" and text.startswith("whsec_"):

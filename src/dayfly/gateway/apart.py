@@ -14,7 +14,6 @@ from dayfly.gateway.routes import FunctionRoute
 from dayfly.http1.answer import Answer
 from dayfly.http1.head import RequestHead
 from dayfly.http1.server import ServerConnection
-from dayfly.http1.wire import Data
 from dayfly.model.apart import Apart
 
 if TYPE_CHECKING:
@@ -59,9 +58,9 @@ class ApartCall(FunctionCall):
         self._go(lane, Seat(endpoint, self._gateway.pool(endpoint.address)), self._began)
         self.connection.due(self._began + self._apart.timeout_s)
 
-    def answered(self, answer: Answer, first: Data, complete: bool) -> None:
-        """Write the response's head and what of its body came along."""
-        self._answered(answer, first, complete)
+    def whole(self, answer: Answer, body: bytes) -> None:
+        """Write the response the general way."""
+        self.answered(answer, body, True)
 
     def failed(self, why: str, left: bool, /) -> None:
         """Say that the replica is gone, and why if somebody knows."""

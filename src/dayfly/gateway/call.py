@@ -8,14 +8,13 @@ from dayfly.gateway import refusals
 from dayfly.gateway.admission import Lane, Seat
 from dayfly.gateway.headers import passes_as_trailer
 from dayfly.gateway.ids import call_id
-from dayfly.gateway.noting import FUNCTION_ERROR, NotedExchange
 from dayfly.gateway.plan import Plan
 from dayfly.gateway.problems import problem
-from dayfly.http1.answer import STATUS_LINES, Answer
-from dayfly.http1.date import date_line
+from dayfly.gateway.warm import WarmCall
+from dayfly.http1.answer import Answer
 from dayfly.http1.head import RequestHead
 from dayfly.http1.server import ServerConnection
-from dayfly.http1.wire import JOINED_BYTES, Data
+from dayfly.http1.wire import Data
 from dayfly.model.payload import PayloadPolicy
 from dayfly.model.table import Ended
 
@@ -25,13 +24,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dayfly.gateway")
 
 
-class FunctionCall(NotedExchange):
-    """One call of one function.
+class FunctionCall(WarmCall):
+    """One call of one function."""
 
-    `answered` does in one go for the warm call, whose request and response came whole, what `Exchange` does for any.
-    """
-
-    __slots__ = ("_hold_until", "_lane", "_seat")
+    __slots__ = ()
 
     def __init__(self, connection: ServerConnection, head: RequestHead, gateway: "PublicListener", plan: Plan) -> None:
         # Written out instead of calling up, as this is done for every call.
@@ -48,8 +44,8 @@ class FunctionCall(NotedExchange):
         self.room = -1
         self._gateway = gateway
         self._plan = plan
-        self._lane: Lane | None = None
-        self._seat: Seat | None = None
+        self._lane = None
+        self._seat = None
         self._hold_until = 0.0
         self._caller = self._refused = ""
         self._cold = False
@@ -62,11 +58,10 @@ class FunctionCall(NotedExchange):
 
     def admit(self) -> None:
         """Take a seat, or wait for one, or say why not."""
-        lane = self._gateway.lanes.get(self._plan.name)
+        lane = self._lane = self._gateway.lanes.get(self._plan.name)
         if lane is None:
             self._refuse(refusals.unknown(self._plan.name) if self._gateway.known else refusals.NO_TABLE)
             return
-        self._lane = lane
         meter = lane.meter
         if self._plan.depth >= lane.max_depth or meter.started >= lane.last:
             self._guarded(lane)
@@ -89,16 +84,6 @@ class FunctionCall(NotedExchange):
         self._taking = self._gateway.records.payloads.take(policy)
         if self._taking is not None:
             self._taking.sent(self.early)
-
-    def _go(self, lane: Lane, seat: Seat, now: float) -> None:
-        self._seat = seat
-        self._seated = now
-        meter = lane.meter
-        meter.inflight += 1
-        if not meter.changed:
-            meter.touch()
-        self.connection.due(now + lane.entry.timeout_s)
-        self.forward(seat.pool)
 
     def _wait(self, lane: Lane) -> None:
         entry = lane.entry
@@ -131,7 +116,7 @@ class FunctionCall(NotedExchange):
 
     def request_head(self) -> bytes:
         """Return the head to send to the replica."""
-        return b"%b%b%b\r\n" % (self._plan.prefix, self._ident[1], self._start_line)
+        return b"".join((self._plan.prefix, self._ident[1], self._start_line, b"\r\n"))
 
     def response_lines(self, answer: Answer) -> bytes:
         """Return the function's headers and ours."""
@@ -141,47 +126,6 @@ class FunctionCall(NotedExchange):
 
     def answered(self, answer: Answer, first: Data, complete: bool) -> None:
         """Write the response's head and what of its body came along."""
-        head = self.head
-        warm = complete and self.complete and 0 < answer.length < JOINED_BYTES and head.keep_alive and head.minor
-        if not warm or self._gateway.draining or self._taking is not None:
-            self._answered(answer, first, complete)
-            return
-        self.status = status = answer.status
-        connection = self.connection
-        now = time.monotonic()
-        seconds = now - self._began
-        transport = connection.transport
-        if transport is None or transport.is_closing():
-            return
-        transport.write(
-            b"%b%b%b%b%bX-Duration-Seconds: %.6f\r\nContent-Length: %b\r\n\r\n%b"
-            % (
-                STATUS_LINES[status],
-                b"" if answer.dated else date_line(),
-                answer.lines,
-                self._ident[0],
-                self._start_line,
-                seconds,
-                answer.stated,
-                bytes(first),
-            )
-        )
-        upstream, self.upstream = self.upstream, None
-        assert upstream is not None
-        upstream.release()
-        lane, seat, self._seat = self._lane, self._seat, None
-        assert lane is not None
-        assert seat is not None
-        lane.meter.inflight -= 1
-        lane.meter.finish(status, seconds)
-        if seat.tally is not None:
-            seat.tally.count(status, now - self._seated)
-        self._sent, self._used = answer.length, answer.aside
-        self._note(lane, seat, status, now, FUNCTION_ERROR if status >= 500 else "")
-        lane.leave(seat)
-        connection.finish(now, True)
-
-    def _answered(self, answer: Answer, first: Data, complete: bool) -> None:
         most = self._gateway.limits.answer_bytes
         size = max(answer.length, len(first))
         if most and size > most:

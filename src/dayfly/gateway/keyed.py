@@ -13,7 +13,6 @@ from dayfly.gateway.headers import depth_line
 from dayfly.gateway.queue_bound import PATIENCE_S, QueueBound
 from dayfly.gateway.routed import RoutedCall
 from dayfly.http1.answer import Answer
-from dayfly.http1.wire import Data
 
 _MARGIN_S = 5.0
 """What the queue's own work may take, beside a replica's start and the function's timeout."""
@@ -57,9 +56,9 @@ class KeyedCall(QueueBound, FunctionCall):
         """Return the headers of the answer, all of which were ours or passed a gateway before."""
         return answer.lines if _FRESH in answer.lines else answer.lines + self._ident[0] + self._start_line
 
-    def answered(self, answer: Answer, first: Data, complete: bool) -> None:
-        """Write the response's head and what of its body came along."""
-        self._answered(answer, first, complete)
+    def whole(self, answer: Answer, body: bytes) -> None:
+        """Write the response the general way."""
+        self.answered(answer, body, True)
 
     def repeatable(self) -> bool:
         """Whether it may be sent twice: that is what a key is for."""

@@ -11,6 +11,8 @@ from bisect import bisect_left
 
 from dayfly.model.table import CANARY_BUCKETS_S, LATENCY_BUCKETS_S, FunctionLoad, Load, RevisionLoad
 
+_LEAST_S = LATENCY_BUCKETS_S[0]
+
 
 class _Cell:
     """Calls that ended with one status."""
@@ -98,7 +100,7 @@ class Meter:
             cell = self._cells[status] = _Cell()
         cell.count += 1
         cell.seconds += seconds
-        cell.buckets[bisect_left(LATENCY_BUCKETS_S, seconds)] += 1
+        cell.buckets[bisect_left(LATENCY_BUCKETS_S, seconds) if seconds > _LEAST_S else 0] += 1
         if not self.changed:
             self.changed = True
             self._touched.append(self)

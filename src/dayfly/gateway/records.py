@@ -29,6 +29,8 @@ class Records:
         self._turn = 0
         self._told = (0, 0)
         self.notes: list[Note] = []
+        self.full: set[str] = set()
+        """Functions whose calls are no longer noted in this second, unless they fail."""
         self.payloads = Payloads(payload_bytes if per_second else 0)
         self.passed_over = 0
         """Calls that were not noted as their function had too many, a total."""
@@ -45,6 +47,8 @@ class Records:
             return True
         if self._per_second:
             self.passed_over += 1
+            if not is_failed:
+                self.full.add(function)
         return False
 
     def turn(self) -> None:
@@ -52,6 +56,7 @@ class Records:
         self._turn = (self._turn + 1) % _TURNS_A_SECOND
         if not self._turn:
             self._rooms.clear()
+            self.full.clear()
         excess = len(self.notes) - MAX_KEPT
         if excess > 0:
             self._let_go(self.notes[:excess])

@@ -91,9 +91,9 @@ class RoutedCall(FunctionCall):
     def _with_routes(self, lines: bytes) -> bytes:
         return (without_theirs(lines) if self._route.rule.entry.cors is not None else lines) + self._lines
 
-    def answered(self, answer: Answer, first: Data, complete: bool) -> None:
-        """Write the response's head and what of its body came along."""
-        self._answered(answer, first, complete)
+    def whole(self, answer: Answer, body: bytes) -> None:
+        """Write the response the general way."""
+        self.answered(answer, body, True)
 
     def _peer(self) -> str:
         return self.connection.peer.decode("ascii", "replace")

@@ -8,6 +8,7 @@ import http
 
 import httptools
 
+from dayfly.http1.date import date_line_until
 from dayfly.http1.framing import TRAILER_BYTES, TRAILER_COUNT
 from dayfly.http1.head import CHUNKED, Header, RequestHead
 from dayfly.http1.sieve import ASIDE, CODING, CONNECTION, DATE, LENGTH, PASS, TRAILER, UPGRADE, Sieve
@@ -74,12 +75,15 @@ class Answer:
         "_trailer_bytes",
         "announced",
         "aside",
+        "closing",
         "complete",
         "dated",
         "interims",
         "known",
         "length",
         "lines",
+        "opening",
+        "opening_until",
         "spoiled",
         "stated",
         "status",
@@ -112,6 +116,9 @@ class Answer:
         """What came after a chunked body and may pass."""
         self._trailer_bytes = 0
         self.known = b""
+        self.opening = self.closing = b""
+        """The beginning and the end of the head that goes to the caller, kept while the known one is; see `open`."""
+        self.opening_until = 0.0
         self.complete = False
         self.spoiled = False
         """Whether the connection must not carry another request."""
@@ -126,6 +133,7 @@ class Answer:
         self.length = UNTIL_CLOSE
         self.stated = b""
         self.known = b""
+        self.opening_until = 0.0
         self.announced = b""
         self.dated = False
         self.complete = False
@@ -139,6 +147,13 @@ class Answer:
         """Note that the head just read is `data[:end]`, if the next one may be compared with it."""
         if end <= _REMEMBERED_BYTES and not self.spoiled:
             self.known = data[:end]
+
+    def open(self, now: float) -> None:
+        """Make `opening` and `closing` of a counted answer, to be used until `opening_until`, when Date is another."""
+        date, until = date_line_until(now)
+        self.opening = STATUS_LINES[self.status] + (b"" if self.dated else date) + self.lines
+        self.opening_until = until
+        self.closing = b"%b\r\n\r\n" % self.stated
 
     def feed(self, data: bytes) -> None:
         """Read `data`. Raises BadAnswer, Switched."""

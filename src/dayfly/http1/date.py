@@ -6,6 +6,11 @@ import time
 _made = (-1, b"")
 
 
+def date_line_until(now: float) -> tuple[bytes, float]:
+    """Return the header line of the present second, and when that ends in monotonic seconds, of which it is `now`."""
+    return date_line(), now + 1 - time.time() % 1
+
+
 def date_line() -> bytes:
     """Return the header line of the present second; made once a second."""
     global _made

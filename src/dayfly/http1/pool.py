@@ -15,20 +15,21 @@ _BACKLOG_PAUSE_S = 0.005
 class Pool:
     """Connections to `address`. The one used last is used next, so that what is not needed stays idle and is closed."""
 
-    __slots__ = ("_connecting", "_idle", "_least", "address", "closed", "sieve")
+    __slots__ = ("_connecting", "_least", "address", "closed", "idle", "sieve")
 
     def __init__(self, address: str, sieve: Sieve) -> None:
         self.address = address
         self.sieve = sieve
         """Which response headers pass."""
         self.closed = False
-        self._idle: list[UpstreamConnection] = []
+        self.idle: list[UpstreamConnection] = []
+        """Where `take` takes from, to where a connection comes back unless this is `closed`."""
         self._least = 0
         self._connecting: dict[Caller, asyncio.Task[None]] = {}
 
     def take(self) -> UpstreamConnection | None:
         """Return an idle connection, or None; then `connect` makes one."""
-        idle = self._idle
+        idle = self.idle
         if not idle:
             return None
         upstream = idle.pop()
@@ -41,12 +42,12 @@ class Pool:
         if self.closed:
             upstream.close()
         else:
-            self._idle.append(upstream)
+            self.idle.append(upstream)
 
     def forget(self, upstream: UpstreamConnection) -> None:
         """Note that a connection is gone."""
-        if upstream in self._idle:
-            self._idle.remove(upstream)
+        if upstream in self.idle:
+            self.idle.remove(upstream)
 
     def connect(self, caller: Caller) -> None:
         """Make a connection and tell `caller`: `connected` or `unreachable`, never before this returns."""
@@ -58,17 +59,17 @@ class Pool:
 
     def trim(self) -> None:
         """Close the connections that nobody needed since the last call."""
-        for upstream in self._idle[: self._least]:
+        for upstream in self.idle[: self._least]:
             upstream.close()
-        del self._idle[: self._least]
-        self._least = len(self._idle)
+        del self.idle[: self._least]
+        self._least = len(self.idle)
 
     def close(self) -> None:
         """Close what is idle now and the rest as it comes back."""
         self.closed = True
-        for upstream in self._idle:
+        for upstream in self.idle:
             upstream.close()
-        self._idle.clear()
+        self.idle.clear()
 
     async def _connect(self, caller: Caller) -> None:
         try:

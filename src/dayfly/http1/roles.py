@@ -35,6 +35,13 @@ class Receiver(Protocol):
         """The deadline set with `due` has passed."""
 
 
+class Repeater(Receiver, Protocol):
+    """A receiver that has answered a request without a body, and keeps nothing of it."""
+
+    def repeat(self) -> None:
+        """Answer the same request, which has come once more."""
+
+
 class Application(Protocol):
     """What a listener serves."""
 
@@ -73,6 +80,9 @@ class Caller(Protocol):
 
     def answered(self, answer: "Answer", first: "Data", complete: bool, /) -> None:
         """The final response's head, with as much of its body as came along."""
+
+    def whole(self, answer: "Answer", body: bytes, /) -> None:
+        """As `answered`, for an answer with a counted body that is all there and short."""
 
     def answer(self, data: "Data", complete: bool, /) -> None:
         """More of the response's body."""

@@ -10,7 +10,8 @@ A connection is in one of these states:
 
 A head is a pure function of its bytes, and a client that keeps its connection often sends the same one again. So the
 last head and what was derived from it are kept, and equal bytes are not parsed twice. Without its system calls a bare
-GET then takes 6 us instead of 18.
+GET then takes 6 us instead of 18. So is the receiver, if it says so: to make a new one with its 24 attributes for
+each request takes a microsecond.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from dayfly.http1.flood import FLOOD_BYTES
 from dayfly.http1.head import Header, RequestHead
 from dayfly.http1.parser import HEAD_END, check_beginning, parse_request
 from dayfly.http1.refusal import Refusal, late
-from dayfly.http1.roles import Application, Receiver
+from dayfly.http1.roles import Application, Receiver, Repeater
 from dayfly.http1.sweep import NEVER
 from dayfly.http1.wire import Data, Wire
 
@@ -33,24 +34,9 @@ class ServerConnection(Wire):
     """One client's connection."""
 
     __slots__ = (
-        "_body",
-        "_held",
-        "_known_head",
-        "_lingering",
-        "_loop",
-        "_stalled_at",
-        "_tunnelled",
-        "app",
-        "body_hint",
-        "body_limit",
-        "call_deadline",
-        "deadline",
-        "known_raw",
-        "limits",
-        "peer",
-        "receiver",
-        "trailers",
-    )
+        "_body", "_held", "_known_head", "_lingering", "_loop", "_stalled_at", "_tunnelled", "again", "app",
+        "body_hint", "body_limit", "call_deadline", "deadline", "known_raw", "limits", "peer", "receiver", "trailers",
+    )  # fmt: skip
 
     def __init__(self, app: Application, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -68,6 +54,7 @@ class ServerConnection(Wire):
         self._held = b""
         self.known_raw = b""
         self._known_head: RequestHead | None = None
+        self.again: Repeater | None = None  # what has answered `known_raw` and can do so again; between requests only
         self._lingering = False
         self._tunnelled = False
         self._stalled_at = NEVER
@@ -87,6 +74,7 @@ class ServerConnection(Wire):
         del exc
         self.transport = None
         self.app.sweep.discard(self)
+        self.again = None
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
             receiver.cut(499)
@@ -98,6 +86,12 @@ class ServerConnection(Wire):
         if receiver is None:
             if data == self.known_raw and not self._held:
                 # The warm path: a request without a body, equal to the one before.
+                again = self.again
+                if again is not None:
+                    self.again = None
+                    self.receiver = again
+                    again.repeat()
+                    return
                 head = self._known_head
                 assert head is not None
                 if head.length == 0 and not self._lingering:
@@ -163,7 +157,7 @@ class ServerConnection(Wire):
             check_beginning(raw, self.limits)
             raise
         if len(raw) <= _REMEMBERED_BYTES:
-            self.known_raw, self._known_head = raw, head
+            self.known_raw, self._known_head, self.again = raw, head, None
         return head
 
     def _take_body(self, receiver: Receiver, body: RequestBody, data: Data, *, begins: bool = False) -> None:
@@ -227,7 +221,7 @@ class ServerConnection(Wire):
         self._close_gently(unread=True)
 
     def _close_gently(self, *, unread: bool = False) -> None:
-        transport = self.transport
+        transport, self.again = self.transport, None
         if transport is None or transport.is_closing():
             return
         if not (unread or self._body is not None or self._held) or not transport.can_write_eof():

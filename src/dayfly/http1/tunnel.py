@@ -107,5 +107,8 @@ class Tunnel:
     def switched(self, upstream: UpstreamConnection, rest: bytes) -> None:
         """Never called: HTTP is over."""
 
+    def whole(self, answer: Answer, body: bytes) -> None:
+        """Never called: HTTP is over."""
+
     def answered(self, answer: Answer, first: Data, complete: bool) -> None:
         """Never called: HTTP is over."""

@@ -56,7 +56,11 @@ class UpstreamConnection(Wire):
         self.reused = True
         if not self.reading:
             self.resume()
-        self._pool.put(self)
+        pool = self._pool
+        if pool.closed:
+            self.close()
+        else:
+            pool.idle.append(self)
 
     def drop(self) -> None:
         """Close without a word to the caller."""
@@ -109,9 +113,10 @@ class UpstreamConnection(Wire):
             known = answer.known
             if known and data.startswith(known) and self._method != b"HEAD":
                 # The warm path: the same head as the one before.
-                left = answer.length - len(data) + len(known)
+                size = len(known)
+                left = answer.length - len(data) + size
                 if left == 0 and answer.length < JOINED_BYTES:
-                    caller.answered(answer, data[len(known) :], True)
+                    caller.whole(answer, data[size:])
                     return
                 if left >= 0:
                     self._begin_counted(caller, memoryview(data)[len(known) :])
@@ -199,7 +204,10 @@ class UpstreamConnection(Wire):
         elif answer.complete or answer.length == CHUNKED:
             self._passing = True
             self._read = 0
-            caller.answered(answer, body, answer.complete)
+            if answer.complete and 0 < answer.length < JOINED_BYTES:
+                caller.whole(answer, body)
+            else:
+                caller.answered(answer, body, answer.complete)
         else:
             # From here the parser would only copy.
             answer.leave()

@@ -106,9 +106,23 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     image: str
     state: str
-    function: str = ""
+    replica: str = ""
+    """Whose it is; empty for one that waits for work, or works beside a replica."""
     node: str = ""
     created_unix_ms: int = 0
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider knows of where its replicas run."""
+
+    nodes: tuple[Node, ...] = ()
+    containers: tuple[Container, ...] = ()
+    images: dict[str, int] = {}
+    """Sizes by name, in bytes."""
+    pids: dict[str, int] = {}
+    """The first process of each replica, by the replica's id."""
+    notes: tuple[str, ...] = ()
+    """What could not be found out, and why."""
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,6 +102,11 @@ def parse_trigger_name(text: str) -> str:
     return _checked(_LABEL, text, "trigger name")
 
 
+def parse_alert_name(text: str) -> str:
+    """Return `text` as the name of an alert rule, a receiver or a report. Raises InvalidName."""
+    return _checked(_LABEL, text, "name")
+
+
 def parse_env_name(text: str) -> str:
     """Return `text` as the name of an environment variable. Raises InvalidName."""
     return _checked(_ENV_NAME, text, "environment variable name", "letters, digits and '_', no digit first")

@@ -61,31 +61,21 @@ def render(
     `rollouts` says how many ended, and how, since the control plane started. With an `installation` there are its own
     figures too, and this process's.
     """
-    found = families(
-        meter,
-        statuses,
-        namespaces,
-        rollouts=rollouts,
-        installation=installation,
-        further=further,
-        figures=meter.figures,
-    )
+    functions = [metered(meter, status, meter.figures) for status in statuses]
+    found = families(functions, namespaces, rollouts=rollouts, installation=installation, further=further)
     text = "".join(line for family in found for line in family.lines())
     return text.encode() + (generate_latest(_PROCESS) if installation is not None else b"")
 
 
 def families(
-    meter: Meter,
-    statuses: Iterable[FunctionStatus],
+    functions: Sequence[MeteredFunction],
     namespaces: Iterable[NamespaceStatus],
     *,
     rollouts: Mapping[tuple[FunctionKey, Verdict], int],
-    figures: Callable[[FunctionKey], Figures],
     installation: Installation | None = None,
     further: Iterable[Family] = (),
 ) -> list[Family]:
-    """Return the same as data, without this process's own; `figures` says what was counted of a function."""
-    functions = [_metered(meter, status, figures) for status in statuses]
+    """Return the same as data, without this process's own. It needs no event loop."""
     found = [
         *_openfaas(functions),
         *_ours(functions),
@@ -256,7 +246,8 @@ def _histogram(function: MeteredFunction) -> Iterator[Sample]:
         yield "_count", label, figures.calls
 
 
-def _metered(meter: Meter, status: FunctionStatus, figures: Callable[[FunctionKey], Figures]) -> MeteredFunction:
+def metered(meter: Meter, status: FunctionStatus, figures: Callable[[FunctionKey], Figures]) -> MeteredFunction:
+    """Return the function with what `figures` says was counted of it, and with what goes on."""
     key: FunctionKey = status.spec.key
     return MeteredFunction({"function_name": str(key)}, status, figures(key), meter.inflight(key), meter.waiting(key))
 

@@ -16,6 +16,7 @@ from dayfly.model.payload import CallPayload
 from dayfly.model.rollup import Rollup
 from dayfly.observe import payload_table, rollups
 from dayfly.observe.log_file import share
+from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import Life, RollupQuery, Totals
 from dayfly.observe.side_file import SideFile
 
@@ -137,6 +138,10 @@ class RecordFile(SideFile):
 
     def rolled_up(self, query: RollupQuery) -> list[Rollup]:
         """Return the roll-ups wanted, the newest first. Raises StoreUnavailable."""
+        return [query.read(row) for row in self.read(*query.sql())]
+
+    def summed(self, query: RollupSums) -> list[Rollup]:
+        """Return sums of roll-ups. Raises StoreUnavailable."""
         return [query.read(row) for row in self.read(*query.sql())]
 
     def opened(self, writer: sqlite3.Connection) -> int:

@@ -22,6 +22,7 @@ from dayfly.model.rollup import Rollup
 from dayfly.model.table import Load
 from dayfly.observe.losses import Losses
 from dayfly.observe.record_file import RecordFile
+from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import Life, RollupQuery, Totals, totals_of
 from dayfly.observe.settling import settle
 
@@ -143,6 +144,11 @@ class RecordStore:
         """Return the roll-ups wanted, the newest first. Raises StoreUnavailable."""
         await self.flush()
         return await asyncio.to_thread(self._file.rolled_up, query)
+
+    async def summed(self, query: RollupSums) -> list[Rollup]:
+        """Return sums of roll-ups. Raises StoreUnavailable."""
+        await self.flush()
+        return await asyncio.to_thread(self._file.summed, query)
 
     async def of_id(self, call_id: str) -> list[Invocation]:
         """Return the calls of this id in all namespaces, the oldest first. Raises StoreUnavailable."""

@@ -20,7 +20,8 @@ _BOOTS = 4
 """Lives of a gateway that are remembered: one that leaves may still report when the next has begun."""
 _SUMS = ("calls", "failed", "cold", "seconds", "run_s", "request_bytes", "response_bytes")
 _BUCKETS = tuple(f"le{at}" for at in range(len(LATENCY_BUCKETS_S) + 1))
-_VALUES = (*_SUMS, *_BUCKETS)
+_VALUES = COLUMNS = (*_SUMS, *_BUCKETS)
+"""What is summed up."""
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS rollups (
   namespace TEXT NOT NULL, function TEXT NOT NULL, span TEXT NOT NULL, at INTEGER NOT NULL,

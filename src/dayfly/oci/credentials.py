@@ -86,6 +86,17 @@ def login_for(reference: Reference, environ: Mapping[str, str] = os.environ) -> 
     return None
 
 
+def login_in(config: bytes, reference: Reference) -> Login | None:
+    """Return the login that such a file's content itself has for the repository, None without one.
+
+    Content that is damaged has none: whoever is asked for it will say what is lacking.
+    """
+    try:
+        return _kept(msgspec.json.decode(config, type=dict[str, Any]), reference)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def read(path: Path) -> dict[str, Any]:
     """Return what a file of logins holds, nothing where there is none. Raises ConfigError when it is damaged."""
     try:

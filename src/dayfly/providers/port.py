@@ -8,6 +8,7 @@ import abc
 from collections.abc import Callable
 
 from dayfly.model.log import LogLine
+from dayfly.model.machine import Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats, StartOrder
 
@@ -50,3 +51,7 @@ class Provider(abc.ABC):
     @abc.abstractmethod
     async def stats(self) -> dict[ReplicaId, ReplicaStats]:
         """Return what each replica uses now."""
+
+    async def survey(self) -> Surroundings:
+        """Return what is known of where replicas run, for people to look at. Raises Unavailable."""
+        return Surroundings()

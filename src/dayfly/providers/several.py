@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from dayfly.model.errors import NotSupported, Unavailable
 from dayfly.model.log import LogLine
+from dayfly.model.machine import Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaExited, ReplicaStats, StartOrder
 from dayfly.model.runtime import Runtime
@@ -85,6 +86,23 @@ class SeveralProviders(Provider):
                 raise uses
             else:
                 _log.info("%s cannot tell what its replicas use: %s", provider.name, uses)
+        return found
+
+    async def survey(self) -> Surroundings:
+        """Return what all know of where replicas run; what one cannot tell is noted."""
+        found = Surroundings()
+        for provider in self._all:
+            try:
+                told = await provider.survey()
+            except Unavailable as error:
+                told = Surroundings(notes=(f"{provider.name}: {error.message}",))
+            found = Surroundings(
+                nodes=found.nodes + told.nodes,
+                containers=found.containers + told.containers,
+                images=found.images | told.images,
+                pids=found.pids | told.pids,
+                notes=found.notes + told.notes,
+            )
         return found
 
     def _heard(self, event: ReplicaEvent) -> None:

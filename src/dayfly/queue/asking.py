@@ -152,6 +152,10 @@ class _Asking:
         self._status, self._lines = answer.status, answer.lines
         self.answer(first, complete)
 
+    def whole(self, answer: Answer, body: bytes) -> None:
+        """Take a short answer that is all there."""
+        self.answered(answer, body, True)
+
     def answer(self, data: Data, complete: bool) -> None:
         """Take more of the body."""
         self._size += len(data)

@@ -106,17 +106,22 @@ class Callbacks:
 
 def parse_callback(url: str) -> Target:
     """Return where a callback URL leads. Raises InvalidRequest when that is not beyond doubt."""
+    return parse_url("X-Callback-Url", url)
+
+
+def parse_url(field: str, url: str) -> Target:
+    """Return where a URL leads that somebody gave in a field. Raises InvalidRequest when that is not beyond doubt."""
     if not url.isascii() or not url.isprintable() or " " in url or len(url) > MAX_URL or "\\" in url:
-        raise InvalidRequest("X-Callback-Url: the URL is too long or holds a blank, a backslash or a byte beyond ASCII")
+        raise InvalidRequest(f"{field}: the URL is too long or holds a blank, a backslash or a byte beyond ASCII")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise InvalidRequest(f"X-Callback-Url: {error}") from None
+        raise InvalidRequest(f"{field}: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidRequest("X-Callback-Url: an absolute http:// or https:// URL is needed")
+        raise InvalidRequest(f"{field}: an absolute http:// or https:// URL is needed")
     if "@" in parts.netloc:
-        raise InvalidRequest("X-Callback-Url: a user name or password in the URL is not taken")
+        raise InvalidRequest(f"{field}: a user name or password in the URL is not taken")
     return Target(
         secure=parts.scheme == "https",
         host=parts.hostname,

@@ -40,15 +40,25 @@ class Access(msgspec.Struct, frozen=True):
     store: str = ""
     """The folder that it keeps calls in; empty where it is none of ours."""
     host: str = "127.0.0.1"
+    nodes: int = 1
+    """How many servers there are, at the same host; they keep everything as often, three times at most."""
+
+    @property
+    def copies(self) -> int:
+        """How many servers keep each message: all of three, so that it outlives any one."""
+        return 3 if self.nodes >= 3 else 1
 
 
 USER, SYSTEM_USER = "dayfly", "system"
 
 
 class Connection:
-    """The connection, over all the server's lives. `prepare` is awaited on each one before it is used."""
+    """The connection, over all the server's lives. `prepare` is awaited on each one before it is used.
 
-    def __init__(self, access_file: Path, prepare: Callable[[JetStreamContext], Awaitable[None]]) -> None:
+    It is told how many copies there are to be of each message.
+    """
+
+    def __init__(self, access_file: Path, prepare: Callable[[JetStreamContext, int], Awaitable[None]]) -> None:
         self.why = "nats-server has not answered yet"
         """Why there is no connection now."""
         self.reconnects = 0
@@ -139,7 +149,7 @@ class Connection:
         client = await _dial(access, USER, access.password, closed)
         try:
             context = client.jetstream(timeout=REQUEST_S)
-            await self._prepare(context)
+            await self._prepare(context, access.copies)
         except BaseException:
             await _close(client)
             raise

@@ -10,6 +10,9 @@
 A standing is replaced only if the last one has the sequence number we believe (`Nats-Expected-Last-Subject-Sequence`).
 Every message has a number of its own (`Nats-Msg-Id`), so that one sent again, after its acknowledgement was lost, is
 kept once. Calls and standings are in headers, so that all of them are read at start without their payloads.
+
+Of three servers each keeps everything, and what is acknowledged is on two at least. Then the stream's leader alone is
+asked: another server may not have heard yet of what was acknowledged a moment ago.
 """
 
 import asyncio
@@ -124,7 +127,7 @@ class JetStreamStore:
             try:
                 found = await self._ask(
                     lambda context, start=start: context.get_msg(  # type: ignore[misc] # it is asked at once
-                        "results", seq=start, subject="dayfly.result.>", direct=True, next=True
+                        "results", seq=start, subject="dayfly.result.>", direct=self._is_alone, next=True
                     )
                 )
             except NotFoundError:
@@ -149,6 +152,11 @@ class JetStreamStore:
         """Let the key stand for this."""
         await self._publish(_key_subject(key), {}, None, msgspec.msgpack.encode(claim))
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether any server that has a message has all: there is one."""
+        return self.connection.access is None or self.connection.access.copies == 1
+
     # -- the wire ----------------------------------------------------------------------------------------------------
 
     async def _publish(
@@ -161,7 +169,7 @@ class JetStreamStore:
 
     async def _last(self, stream: str, subject: str) -> RawStreamMsg | None:
         try:
-            return await self._ask(lambda context: context.get_msg(stream, subject=subject, direct=True))
+            return await self._ask(lambda context: context.get_msg(stream, subject=subject, direct=self._is_alone))
         except NotFoundError:
             return None
 
@@ -203,7 +211,7 @@ class JetStreamStore:
         raise AssertionError("the last turn ends in an answer or an error")
 
 
-async def _make_streams(context: JetStreamContext) -> None:
+async def _make_streams(context: JetStreamContext, copies: int) -> None:
     # What the calls may take is bounded where they are accepted: their standings must move even when it is full.
     calls = StreamConfig(name="calls", subjects=["dayfly.call.*.request", "dayfly.call.*.standing"])
     calls.discard = DiscardPolicy.NEW
@@ -213,7 +221,8 @@ async def _make_streams(context: JetStreamContext) -> None:
     keys = StreamConfig(name="keys", subjects=["dayfly.key.*"], max_age=KEEP_S, max_bytes=_KEY_BYTES)
     keys.discard = DiscardPolicy.OLD
     for stream in (calls, results, keys):
-        stream.max_msgs_per_subject, stream.allow_direct, stream.duplicate_window = 1, True, _DUPLICATES_S
+        stream.max_msgs_per_subject, stream.allow_direct, stream.duplicate_window = 1, copies == 1, _DUPLICATES_S
+        stream.num_replicas = copies
         try:
             await context.update_stream(stream)
         except NotFoundError:
@@ -235,7 +244,10 @@ async def _headers(context: JetStreamContext) -> list[tuple[str, dict[str, str],
         found += [(each.subject, each.headers or {}, each.metadata.sequence.stream) for each in messages]
         if not messages[-1].metadata.num_pending:
             await reader.unsubscribe()
-            return found
+            break
+    if len(found) < (state.messages or 0):  # the reader is at a server that has not heard of everything yet
+        raise TimeoutError("a server of the queue is behind the others")
+    return found
 
 
 def _subject(call_id: str, part: str) -> str:

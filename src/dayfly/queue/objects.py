@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nats.errors
 from nats.js import JetStreamContext
+from nats.js.api import ObjectStoreConfig
 from nats.js.errors import BucketNotFoundError, Error, NotFoundError, ObjectNotFoundError
 from nats.js.object_store import ObjectStore
 
@@ -69,8 +70,12 @@ class Objects:
             raise StoreUnavailable(f"functions' code cannot be reached in the queue: {why}") from error
 
 
-async def _make_bucket(context: JetStreamContext) -> None:
+async def _make_bucket(context: JetStreamContext, copies: int) -> None:
     try:
         await context.object_store(BUCKET)
     except (BucketNotFoundError, NotFoundError):
-        await context.create_object_store(BUCKET)
+        await context.create_object_store(BUCKET, ObjectStoreConfig(bucket=BUCKET, replicas=copies))
+        return
+    kept = (await context.stream_info(f"OBJ_{BUCKET}")).config
+    if kept.num_replicas != copies:
+        await context.update_stream(kept.evolve(num_replicas=copies))

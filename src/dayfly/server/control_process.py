@@ -21,7 +21,10 @@ import uvloop
 from dayfly.api.services import InstanceInfo, Services
 from dayfly.control.clock import Clock, SystemClock
 from dayfly.control.plane import ControlPlane
+from dayfly.control.triggers import Triggers
+from dayfly.events.flows.flows import Flows
 from dayfly.model.errors import DayflyError
+from dayfly.observe.alerts.past import PastHistory
 from dayfly.observe.audit import AuditLog
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
@@ -30,6 +33,8 @@ from dayfly.queue.direct import GatewayCalls
 from dayfly.queue.occupant import QueuedCalls
 from dayfly.queue.remote import RemoteQueue
 from dayfly.runtimes.jail import calls
+from dayfly.runtimes.log_format import log_to_stderr
+from dayfly.server.alerts import AlertParts
 from dayfly.server.app_server import AppServer, listen
 from dayfly.server.apps import build_apps
 from dayfly.server.background import Background
@@ -40,9 +45,11 @@ from dayfly.server.ground import Ground
 from dayfly.server.history import HistoryParts
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
+from dayfly.server.machine import MachineView
 from dayfly.server.platform_acts import tell_of_platform
 from dayfly.server.queries import QueryParts
-from dayfly.server.reporting import Reporter, log_to_stderr
+from dayfly.server.reporting import Reporter
+from dayfly.server.traced import Traced
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
 from dayfly.storage.sqlite_ledger import SqliteLedger
@@ -60,7 +67,9 @@ class ControlProcess:
         self._logs = LogStore(place.data("records") / "logs.db", retention=settings.logs, unix_ms=clock.unix_ms)
         self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
         self._audit = AuditLog(place.data("records") / "audit.db", settings.audit, clock)
-        self._meter = Meter(self._records.take)
+        self._queue = RemoteQueue(place.run("queue.sock"), place.nats.missing)
+        self._traced = Traced(place, self._queue)
+        self._meter = Meter(self._traced.beside(self._records.take))
         self._plane = ControlPlane(
             store=ground.state,
             secrets=ground.secrets,
@@ -81,7 +90,6 @@ class ControlProcess:
         )
         self._builder = make_builder(place, self._plane, ground, clock)
         self._plane.namespaces.on_removed.append(ground.tokens.forget)
-        self._queue = RemoteQueue(place.run("queue.sock"), place.nats.missing)
         self._flows = FlowParts(ground.flows, place.data("flows") / "flows.db", self._queue, self._plane, clock)
         self._events = Events(
             self._plane,
@@ -94,10 +102,13 @@ class ControlProcess:
             self._flows,
         )
         self._queries = QueryParts(place, ground.queries, self._plane, clock)
+        self._traced.follow(self._flows)
         tell_of_platform(self._audit, self._plane, self._events.triggers)
         self._calls = GatewayCalls(lambda: inner_sockets(place), urlsplit(place.gateway_url).netloc)
         self._history = HistoryParts(place, self._meter, clock, lambda: self._services)
-        jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs)
+        past = PastHistory(self._history.past)
+        self._alerts = AlertParts(place, ground, self._plane, self._records, self._queue, clock, past)
+        jobs = (*self._events.jobs, self._flows.engine.tidy, *self._history.jobs, self._alerts.alerts.run)
         self._background = Background(*ground.jobs, self._calls.run, *jobs)
         self._plane.namespaces.house(QueuedCalls(self._queue))
         self._plane.namespaces.house(self._records)
@@ -112,14 +123,26 @@ class ControlProcess:
         """The control plane itself."""
         return self._plane
 
+    @property
+    def triggers(self) -> Triggers:
+        """The triggers."""
+        return self._events.triggers
+
+    @property
+    def flows(self) -> Flows:
+        """The flows."""
+        return self._flows.flows
+
     async def start(self) -> None:
         """Adopt what runs and begin to serve. Raises Unavailable, StoreUnavailable, OSError."""
         kept = (self._logs, self._records, self._audit, self._history)
         await asyncio.gather(*(each.open() for each in kept))
+        self._traced.start()
         await self._plane.start()
         await self._flows.open()
         await self._queries.open()
         await self._events.start()
+        await self._alerts.alerts.open()
         await self._ground.tokens.open()
         self._background.start()
         apps = build_apps(self._services, self._ground.credentials, metrics_open=self._place.settings.metrics_open)
@@ -150,6 +173,7 @@ class ControlProcess:
 
     async def _close(self) -> None:
         await self._background.stop()
+        await self._traced.stop()
         await self._flows.engine.close()
         await self._queries.saved.drain()
         self._queue.close()
@@ -183,6 +207,7 @@ class ControlProcess:
             builder=self._builder,
             flows=self._flows.flows,
             runs=self._flows.runs,
+            alerts=self._alerts.alerts,
             info=info,
             queue=self._queue,
             records=self._records,
@@ -190,6 +215,7 @@ class ControlProcess:
             saved_queries=self._queries.saved,
             audit=self._audit,
             history=self._history.past,
+            machine=MachineView(self._history.machine, self._ground.provider, self._plane, self._plane.namespaces),
             build_log=self._ground.prepare.build_log,
             direct=self._calls,
         )
@@ -227,7 +253,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--generation", type=int, required=True)
     given = parser.parse_args(argv)
     place, reporter = read_place(given.settings), Reporter(given.ready_fd)
-    log_to_stderr("control", place.settings.log_level)
+    log_to_stderr("control", place.settings.log_level, place.settings.log_format)
     for chatty in ("uvicorn", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     keep_to_ourselves()

@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from dayfly.http1.limits import Limits
+from dayfly.model.alert_settings import AlertSettings
 from dayfly.model.errors import ConfigError, InvalidSpec
 from dayfly.model.quantities import parse_duration, parse_memory
 from dayfly.model.reach import Reach
@@ -103,6 +104,20 @@ class Environment:
             ) from refused
         return limits
 
+    def alerts(self) -> AlertSettings:
+        """Return how alerts are looked for and told. Raises ConfigError."""
+        allow = tuple(part.strip() for part in self.text("ALERT_ALLOW").split(",") if part.strip())
+        default = AlertSettings()
+        settings = AlertSettings(every_s=self.duration("ALERT_INTERVAL", default.every_s), allow=allow or default.allow)
+        try:
+            settings.check()
+        except InvalidSpec as refused:
+            raise ConfigError(
+                f"DAYFLY_ALERT_INTERVAL or DAYFLY_ALERT_ALLOW: {refused}",
+                hint="write for example 15s, and public,mail.example.org:587",
+            ) from refused
+        return settings
+
     def fields(self, name: str) -> dict[str, str]:
         """Return `name=value` pairs with commas between."""
         pairs = (each.partition("=") for each in self.text(name).split(",") if each)
@@ -121,9 +136,9 @@ class Environment:
             raise ConfigError(f"DAYFLY_{name}: no limit is negative, and body_bytes is DAYFLY_MAX_BODY")
         return limits
 
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        """Return one of the choices. Raises ConfigError."""
-        text = self.text(name).lower() or default
+    def choice(self, name: str, choices: tuple[str, ...], default: str, given: str | None = None) -> str:
+        """Return one of the choices, the one that was given first. Raises ConfigError."""
+        text = (given or self.text(name)).lower() or default
         if text not in choices:
             raise ConfigError(f"DAYFLY_{name}: {text!r} must be one of {', '.join(choices)}")
         return text

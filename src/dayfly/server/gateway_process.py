@@ -24,9 +24,10 @@ from dayfly.gateway.certificates import Certificates
 from dayfly.gateway.process import GatewaySettings, serve
 from dayfly.model.errors import DayflyError
 from dayfly.model.function import MAX_TIMEOUT_S
+from dayfly.runtimes.log_format import log_to_stderr
 from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.crew import END
-from dayfly.server.reporting import Reporter, log_to_stderr
+from dayfly.server.reporting import Reporter
 from dayfly.server.settings import Settings
 from dayfly.server.wiring import Place, read_place
 
@@ -140,7 +141,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--metrics-fd", type=int)
     given = parser.parse_args(argv)
     place, reporter = read_place(given.settings), Reporter(given.ready_fd, overlaps=True)
-    log_to_stderr(given.name, place.settings.log_level)
+    log_to_stderr(given.name, place.settings.log_level, place.settings.log_format)
     allow_many_connections()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

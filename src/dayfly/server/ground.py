@@ -12,6 +12,7 @@ from dayfly.build.prepare import Prepare
 from dayfly.control.bundles import Blobs
 from dayfly.control.tokens import Tokens
 from dayfly.model.engine import EngineState
+from dayfly.model.names import NamespaceName
 from dayfly.model.sandbox import Sandbox, Tier
 from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.port import Provider
@@ -24,6 +25,7 @@ from dayfly.storage.routes import RouteStore
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.tenancy import TenancyStore
 from dayfly.storage.triggers import TriggerStore
+from dayfly.storage.watch import WatchStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,9 @@ class Ground:
     triggers: TriggerStore
     flows: FlowStore
     queries: QueryStore
+    watch: WatchStore
+    home: NamespaceName
+    """Where secrets of the installation's own lie: a namespace that no caller can name, or no tenant has."""
     provider: Provider
     blobs: Blobs
     bundles: Prepare

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from dayfly.api.metrics import everything
 from dayfly.api.services import Services
+from dayfly.model.machine import MachineUsage
 from dayfly.model.table import FunctionLoad
+from dayfly.observe.family import Family
 from dayfly.observe.history.past import Past
 from dayfly.observe.history.remote import Prometheus
 from dayfly.observe.history.scrape import GatewayLife, Group
@@ -58,11 +60,12 @@ class HistoryParts:
         """What goes on for as long as the control plane serves."""
         return (self.past.run,) if self.is_kept else ()
 
-    async def _gather(self) -> tuple[tuple[Group, ...], dict[GatewayLife, FunctionLoad]]:
+    async def _gather(self) -> tuple[Callable[[], tuple[Group, ...]], dict[GatewayLife, FunctionLoad]]:
         machine = self.machine.look()
-        found = await everything(self._services(), self._meter.figures_ever)
-        marks = self._meter.marks
+        make = await everything(self._services(), self._meter.figures_ever)
+        return lambda: self._groups(make(), machine), self._meter.marks
+
+    def _groups(self, found: list[Family], machine: MachineUsage) -> tuple[Group, ...]:
         ours = tuple(family for family in found if not family.name.startswith(_ELSEWHERE))
         queue = tuple(family for family in found if family.name.startswith(_ELSEWHERE))
-        groups = (Group(self._life, ours), Group("", queue), Group(machine.boot, tuple(of_machine(machine))))
-        return groups, marks
+        return Group(self._life, ours), Group("", queue), Group(machine.boot, tuple(of_machine(machine)))

@@ -13,6 +13,7 @@ from dayfly.build.leftovers import Leftovers
 from dayfly.build.prepare import Prepare
 from dayfly.control.clock import Clock
 from dayfly.control.tokens import Tokens
+from dayfly.model.names import NamespaceName
 from dayfly.model.sandbox import Sandbox
 from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.docker.provider import DockerProvider
@@ -32,6 +33,7 @@ from dayfly.storage.sqlite_queries import SqliteQueries
 from dayfly.storage.sqlite_routes import SqliteRoutes
 from dayfly.storage.sqlite_tenancy import SqliteTenancy
 from dayfly.storage.sqlite_triggers import SqliteTriggers
+from dayfly.storage.sqlite_watch import SqliteWatch
 
 
 def local_ground(place: Place, generation: int, clock: Clock) -> Ground:
@@ -56,6 +58,8 @@ def local_ground(place: Place, generation: int, clock: Clock) -> Ground:
         triggers=SqliteTriggers(state.database),
         flows=SqliteFlows(state.database),
         queries=SqliteQueries(state.database),
+        watch=SqliteWatch(state.database),
+        home=NamespaceName(""),
         provider=SeveralProviders(local, {"image": docker}),
         blobs=blobs,
         bundles=bundles,

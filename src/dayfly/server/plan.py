@@ -48,6 +48,8 @@ class Plan(NamedTuple):
     """The command line of this program's supervisor, without the plan: how another life becomes this one again."""
     layout: int = 0
     """The layout of the state database that this program works with."""
+    log_format: str = "text"
+    """What the supervisor's own words are like: text or json."""
 
     def to_json(self) -> bytes:
         """Return the plan as from_json reads it."""

@@ -33,9 +33,10 @@ from dayfly.queue.jetstream import JetStreamStore
 from dayfly.queue.ledger import Ledger
 from dayfly.queue.life import Life, is_alive
 from dayfly.queue.server import ACCESS
+from dayfly.runtimes.log_format import log_to_stderr
 from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.crew import END
-from dayfly.server.reporting import Reporter, log_to_stderr
+from dayfly.server.reporting import Reporter
 from dayfly.server.wiring import Place, inner_sockets, read_place
 
 _BACKLOG = 1024
@@ -160,7 +161,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--ready-fd", type=int, required=True)
     given = parser.parse_args(argv)
     place, reporter = read_place(given.settings), Reporter(given.ready_fd, overlaps=True)
-    log_to_stderr("queue", place.settings.log_level)
+    log_to_stderr("queue", place.settings.log_level, place.settings.log_format)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:

@@ -5,9 +5,7 @@ One that may run beside its successor keeps the pipe, to say one more line when 
 
 import contextlib
 import json
-import logging
 import os
-import sys
 
 from dayfly.model.errors import DayflyError
 
@@ -55,12 +53,3 @@ class Reporter:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-def log_to_stderr(process: str, level: str) -> None:
-    """Send this process's log to standard error, one event a line with the process's name in it."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level.upper(),
-        format=f"%(asctime)s %(levelname)s {process} %(name)s %(message)s",
-    )

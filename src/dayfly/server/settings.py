@@ -40,7 +40,11 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | | DAYFLY_PROMETHEUS_URL | none: a Prometheus that is asked instead of our own history |
 | | DAYFLY_PRICES | none: what use costs, as call=0.0000002,cpu_second=0.00002,gib_second=0.000003,currency=EUR |
 | | DAYFLY_MAX_DEPTH | 32 calls of functions, one made by the other; docs/budgets.md |
+| | DAYFLY_ALERT_INTERVAL | 15s between two looks at the rules of alerts; docs/alerts.md |
+| | DAYFLY_ALERT_ALLOW | public: where namespaces' receivers may lead, as DAYFLY_CALLBACK_ALLOW |
 | | DAYFLY_LOG_LEVEL | info |
+| --log-format | DAYFLY_LOG_FORMAT | text: lines for people; json: an object a line; docs/observability.md |
+| | DAYFLY_OTLP_ENDPOINT | OTEL_EXPORTER_OTLP_ENDPOINT, else none: where spans go, as http://127.0.0.1:4318 |
 """
 
 import ipaddress
@@ -51,6 +55,7 @@ from pathlib import Path
 import msgspec
 
 from dayfly.http1.limits import Limits
+from dayfly.model.alert_settings import AlertSettings
 from dayfly.model.audit import AuditLimits, audit_limits
 from dayfly.model.cost import Prices
 from dayfly.model.depth import DEFAULT_MAX_DEPTH, HIGHEST
@@ -62,14 +67,16 @@ from dayfly.model.reach import Reach
 from dayfly.model.replica import Ceilings
 from dayfly.providers.docker.endpoint import candidates
 from dayfly.queue.limits import QueueLimits
+from dayfly.runtimes.log_format import LogFormat
 from dayfly.server.environment import Environment, Port
-from dayfly.server.given_address import address
+from dayfly.server.given_address import address, web_address
 from dayfly.server.given_paths import key_file, readable_file, readable_folder
 
 DEFAULT_PORT, DEFAULT_CONSOLE_PORT, DEFAULT_METRICS_PORT = 8080, 8081, 8082
 MAX_GATEWAYS = 64
 _WORKERS = 2
 _TEMPLATE_BUDGET_BYTES, _MAX_BODY_BYTES, _DRAIN_S = 512 * 2**20, 10 * 2**20, 30.0
+_FORMATS = ("text", "json")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -91,6 +98,7 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     attached: bool = False
     """Whether a platform in the background ends with the thread that starts it."""
     secrets_key_file: str | None = None
+    log_format: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +122,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float = _DRAIN_S
     max_body_bytes: int = _MAX_BODY_BYTES
     log_level: str = "info"
+    log_format: LogFormat = "text"
+    otlp_endpoint: str = ""
+    """Where spans go; empty for nowhere."""
     secrets_key_file: str = ""
     """The file that was given; empty where the installation has one of its own in `key_dir`."""
     engine_sockets: tuple[str, ...] = candidates("", {}, uid=os.geteuid())
@@ -130,6 +141,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prometheus_url: str = ""
     max_depth: int = DEFAULT_MAX_DEPTH
     prices: Prices = Prices()
+    alerts: AlertSettings = AlertSettings()
 
     @property
     def is_loopback(self) -> bool:
@@ -169,8 +181,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             history=source.parsed("HISTORY", history_limits, HistoryLimits()),
             prometheus_url=source.parsed("PROMETHEUS_URL", prometheus_url, ""),
             prices=source.parsed("PRICES", Prices.parse, Prices()),
+            alerts=source.alerts(),
             max_depth=source.number("MAX_DEPTH", None, DEFAULT_MAX_DEPTH, lowest=1, highest=HIGHEST),
             log_level=source.choice("LOG_LEVEL", _LEVELS, "info"),
+            log_format="json"
+            if source.choice("LOG_FORMAT", _FORMATS, "text", options.log_format) == "json"
+            else "text",
+            otlp_endpoint=web_address(
+                "DAYFLY_OTLP_ENDPOINT", source.text("OTLP_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+            ),
             engine_sockets=candidates(source.text("DOCKER_HOST"), environ, uid=os.geteuid()),
         )
         settings.check()

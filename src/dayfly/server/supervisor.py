@@ -1,14 +1,12 @@
 """The process behind `dayfly start`: it starts the others, starts again what dies, and leaves nothing behind.
 
-It does nothing else, so that nothing can bring it down, and imports nothing but the standard library's lighter half, so
-that it costs a few megabytes. It is one thread around one `poll`: a byte on the wake-up pipe means a signal came, a
-line on a child's pipe says that the child serves.
+Nothing else, so that nothing can bring it down, and by the standard library's lighter half alone, for a few megabytes.
+It is one thread around one `poll`: a byte on the wake-up pipe is a signal, a line on a child's that the child serves.
 
 Nothing outlives it. Children are killed by the kernel when it dies (PR_SET_PDEATHSIG), grandchildren whose parent died
 become its own (PR_SET_CHILD_SUBREAPER), and the last act of a stop is to kill whatever is still its descendant.
 
-A running one can be told to become another version's supervisor, and is then given what the earlier life has started;
-see `changeover`.
+A running one can become another version's, which is given what the earlier life has started; see `changeover`.
 
     python -P -m dayfly.server.supervisor PLAN --lock FD --public FD --console FD --metrics FD [--report FD]
                                                [--handover PATH] [--parent PID]
@@ -31,7 +29,7 @@ from dayfly.server.changeover import Changeover, Failed
 from dayfly.server.crew import END, ZYGOTES, Crew
 from dayfly.server.plan import Handover, Plan
 from dayfly.server.process import Process, become_subreaper, end_with, kill_descendants
-from dayfly.server.traces import clear, say, sign, tell, write, write_private
+from dayfly.server.traces import clear, say, sign, speak, tell, write, write_private
 
 EXIT_BUG = 70
 EXIT_CONFIG = 78
@@ -285,14 +283,16 @@ class Supervisor:
 def main(argv: list[str]) -> int:
     """Run the supervisor that `commands.start` or `upgrade` described in the plan; return its exit code."""
     plan_path, given = argv[0], dict(zip(argv[1::2], argv[2::2], strict=True))
+    plan = Plan.from_json(Path(plan_path).read_bytes())
     if "--check" in given:
-        return changeover.check(Plan.from_json(Path(plan_path).read_bytes()), given["--check"])
+        return changeover.check(plan, given["--check"])
     handover, parent = given.pop("--handover", ""), given.pop("--parent", "")
     fds = {flag.removeprefix("--"): int(number) for flag, number in given.items()}
     sign(fds["lock"])
     become_subreaper()
     if not end_with(parent):
         return 0
+    speak(plan.log_format)
     return Supervisor(plan_path, fds, Handover.from_json(Path(handover).read_bytes()) if handover else None).run()
 
 

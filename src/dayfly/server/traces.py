@@ -7,13 +7,27 @@ import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
+
+_said_as = {"form": "text"}
+
+
+def speak(form: str) -> None:
+    """Have `say` write lines of text, or of JSON as the other processes write them, from now on."""
+    _said_as["form"] = form
 
 
 def say(text: str) -> None:
     """Write a line to standard error."""
-    write(2, f"dayfly: {text}\n")
+    if _said_as["form"] != "json":
+        write(2, f"dayfly: {text}\n")
+        return
+    seconds, part = divmod(time.time_ns() // 1_000_000, 1000)
+    at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{part:03}Z"
+    told = {"at": at, "level": "info", "process": "supervisor", "logger": "dayfly.server", "message": text}
+    write(2, json.dumps(told) + "\n")
 
 
 def write(fd: int, text: str) -> None:

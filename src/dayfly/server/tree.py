@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
 _PARTS = {
     "supervisor": "supervisor",
     "control_process": "control",
@@ -26,23 +27,41 @@ class ProcessStatus(msgspec.Struct, frozen=True):
     pid: int
     role: str
     memory_bytes: int
+    parent: int = 0
+    name: str = ""
+    """As the kernel knows it."""
+    cpu_s: float = 0.0
+    """Processor time since it was started, in seconds, without that of its children."""
+    started_unix_ms: int = 0
+    function: str = ""
+    """`name.namespace`, where whoever asks was told."""
 
 
 def processes_of(pid: int) -> tuple[ProcessStatus, ...]:
     """Return the process and all its descendants; those that end meanwhile are left out."""
     found: list[ProcessStatus] = []
-    waiting = [(pid, "")]
+    waiting = [(pid, 0, "")]
+    booted_s = _booted_unix_s()
     while waiting:
-        each, parent = waiting.pop(0)
+        each, parent, born_of = waiting.pop(0)
         try:
             pages = int(Path(f"/proc/{each}/statm").read_text().split()[1])
             name = Path(f"/proc/{each}/comm").read_text().strip()
             command = Path(f"/proc/{each}/cmdline").read_bytes().decode(errors="replace")
+            # The name, which may hold anything, is in parentheses; what follows the last one is numbers.
+            numbers = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
             children = Path(f"/proc/{each}/task/{each}/children").read_text().split()
         except (OSError, IndexError):
             continue
-        role = _NAMED.get(name) or _BORN_OF.get(parent)
+        role = _NAMED.get(name) or _BORN_OF.get(born_of)
         role = role or next((role for part, role in _PARTS.items() if part in command), "other")
-        found.append(ProcessStatus(each, role, pages * _PAGE_BYTES))
-        waiting += [(int(child), role) for child in children]
+        cpu_s, started_s = (int(numbers[11]) + int(numbers[12])) / _TICKS, int(numbers[19]) / _TICKS
+        started_unix_ms = round((booted_s + started_s) * 1000)
+        found.append(ProcessStatus(each, role, pages * _PAGE_BYTES, parent, name, cpu_s, started_unix_ms))
+        waiting += [(int(child), each, role) for child in children]
     return tuple(found)
+
+
+def _booted_unix_s() -> int:
+    lines = Path("/proc/stat").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("btime ")), 0)

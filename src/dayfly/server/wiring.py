@@ -37,6 +37,7 @@ _ACCOUNT = (
 )
 _NETWORK = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 _CERTIFICATES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+_EXPORTERS = ("OTEL_",)
 _INSTALLERS = ("PIP_", "UV_", "NPM_CONFIG_", "npm_config_")
 STATE = "state.db"
 """The state's file in the data folder."""
@@ -114,7 +115,7 @@ def make_plan(place: Place, layout: int, notices: Iterable[str] = ()) -> Plan:
     ]
     program = [sys.executable, "-P", "-m", "dayfly.server.supervisor"]
     told = list(dict.fromkeys((*notices, *_warnings(place))))  # those of the life before may be among the notices
-    return Plan(settings.data_dir, place.run_dir, children, instance, told, program, layout)
+    return Plan(settings.data_dir, place.run_dir, children, instance, told, program, layout, settings.log_format)
 
 
 def inner_sockets(place: Place) -> list[str]:
@@ -167,7 +168,7 @@ def _egress(place: Place) -> Child:
         str(place.run("egress.sock")),
     ]
     layers = ",".join(name for name in ("landlock", "seccomp") if getattr(place.layers, name))
-    argv += ["--layers", layers, "--ready-fd", "{ready}"]
+    argv += ["--layers", layers, "--log-format", place.settings.log_format, "--ready-fd", "{ready}"]
     return Child(
         "egress", argv, list(_EVERYBODY), [], reports=True, stage=_EGRESS_STAGE, stop_s=_STOP_MARGIN_S, overlaps=True
     )
@@ -183,7 +184,7 @@ def _control(place: Place) -> Child:
         *_CERTIFICATES,
         *(name.lower() for name in _NETWORK),
     ]
-    inherits += _prefixed(os.environ, _INSTALLERS)
+    inherits += _prefixed(os.environ, (*_INSTALLERS, *_EXPORTERS))
     stop_s = place.settings.drain_s + _STOP_MARGIN_S
     return Child("control", argv, inherits, [], reports=True, stage=1, stop_s=stop_s)
 

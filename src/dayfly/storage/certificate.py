@@ -54,6 +54,11 @@ def expiry(pem: bytes) -> datetime:
     return x509.load_pem_x509_certificate(pem).not_valid_after_utc
 
 
+def issued(pem: bytes) -> datetime:
+    """Return since when a certificate is good. Raises ValueError when it is none."""
+    return x509.load_pem_x509_certificate(pem).not_valid_before_utc
+
+
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 

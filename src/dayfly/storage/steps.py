@@ -250,4 +250,18 @@ STEPS: tuple[Step, ...] = (
         """,
         down="DROP TABLE queries; DELETE FROM tokens WHERE role = 'query';",
     ),
+    # Rules of alerts, silences, receivers and reports, as JSON, and how far each got. The way back forgets them.
+    Step(
+        since="0.2.0",
+        up="""
+        CREATE TABLE watch (
+            kind TEXT NOT NULL,
+            namespace TEXT NOT NULL,
+            name TEXT NOT NULL,
+            text TEXT NOT NULL,
+            PRIMARY KEY (kind, namespace, name)
+        ) STRICT, WITHOUT ROWID;
+        """,
+        down="DROP TABLE watch;",
+    ),
 )

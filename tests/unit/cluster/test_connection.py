@@ -291,3 +291,19 @@ def test_many_logs_can_be_followed_beside_each_other(
 
     monkeypatch.setattr(double, "beside", lambda path, _: log() if path.endswith("/log") else None)
     tell(story)
+
+
+@pytest.mark.parametrize("version", ["v1alpha1", "v1beta1", "v1"])
+def test_a_login_by_a_program_that_is_asked_in_another_way_is_told(tmp_path: Path, version: str) -> None:
+    plugin = {"apiVersion": f"client.authentication.k8s.io/{version}", "command": "aws", "args": ["eks", "get-token"]}
+    config = {
+        "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+        "clusters": [{"name": "k", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": {"exec": plugin}}],
+    }  # fmt: skip
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    if version != "v1":
+        assert from_kubeconfig(tmp_path / "config").user is not None
+        return
+    with pytest.raises(ConfigError, match=r"the program aws in the way client.authentication.k8s.io/v1, of which"):
+        from_kubeconfig(tmp_path / "config")

@@ -85,7 +85,8 @@ def test_the_time_in_the_queue_is_nobodys_latency(play: "Play", monkeypatch: pyt
             return time.monotonic() + self.ahead_s
 
     clock = Clock()
-    monkeypatch.setattr("dayfly.gateway.call.time", clock)
+    for module in ("call", "warm"):
+        monkeypatch.setattr(f"dayfly.gateway.{module}.time", clock)
 
     async def scenario(rig: "Rig") -> None:
         arrived, release = asyncio.Event(), asyncio.Event()

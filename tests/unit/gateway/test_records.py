@@ -261,7 +261,9 @@ def test_each_function_has_its_own_room_and_failures_have_theirs() -> None:
     for _ in range(4):
         records.turn()
         assert not records.has_room("f", False)
+        assert records.full == {"f"}
     records.turn()
+    assert not records.full
     assert records.has_room("f", False)
 
 

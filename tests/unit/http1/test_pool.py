@@ -31,6 +31,9 @@ class Caller:
     def switched(self, upstream: UpstreamConnection, rest: bytes) -> None:
         raise AssertionError(upstream, rest)
 
+    def whole(self, answer: object, body: bytes) -> None:
+        raise AssertionError(answer, body)
+
     def answered(self, answer: object, first: object, complete: bool) -> None:
         raise AssertionError(answer, first, complete)
 

@@ -66,6 +66,33 @@ class App:
         raise AssertionError(refusal)
 
 
+class Repeated(Call):
+    """A call that may be repeated, and is so only when that is told."""
+
+    def repeat(self) -> None:
+        raise AssertionError("repeated")
+
+
+def test_what_comes_after_the_last_answer_is_answered_by_nobody() -> None:
+    async def main() -> None:
+        app, loop = App(), asyncio.get_running_loop()
+        near, far = socket.socketpair()
+        _, connection = await loop.create_connection(lambda: ServerConnection(app, loop), sock=near)
+        reader, writer = await asyncio.open_connection(sock=far)
+        writer.write(REQUEST + REQUEST[:4])
+        await app.begun.wait()
+        connection.again = Repeated()
+        connection.write(ANSWER)
+        connection.finish(time.monotonic(), False)
+        connection.data_received(REQUEST)
+        assert await reader.read() == ANSWER
+        assert len(app.calls) == 1
+        writer.close()
+        app.sweep.close()
+
+    asyncio.run(main())
+
+
 def test_a_deadline_ends_with_the_call_that_it_was_set_for() -> None:
     async def main() -> None:
         app, loop = App(), asyncio.get_running_loop()

@@ -225,3 +225,29 @@ def test_calls_that_a_guard_refused_are_told_and_not_counted_as_calls() -> None:
         meter.merge("gw0", "a", Load((FunctionLoad(NAME, 0, 0, 3, codes, refused=refused),)))
     assert (meter.invocations(HELLO), meter.figures(HELLO).refused) == (3, 5)
     assert meter.figures(HELLO).codes[429].calls == 5
+
+
+def test_what_was_counted_while_no_control_plane_was_there_is_in_the_figures_of_all_lives_once() -> None:
+    first = Meter()
+    first.merge("gw0", "a", load(3))
+    first.merge("gw0", "a", load(5, inflight=1))
+    assert first.figures_ever(HELLO).codes[200].calls == 5
+    kept = first.marks
+    first.merge("gw0", "a", load(6))  # not kept any more
+
+    second = Meter()
+    second.remember(kept)
+    second.merge("gw0", "a", msgspec.structs.replace(load(8), again=True))
+    second.merge("gw1", "b", msgspec.structs.replace(load(2, code=500, cold=1), again=True))
+    assert second.figures(HELLO).codes[200].calls == 0, "what Prometheus may have seen"
+    ever = second.figures_ever(HELLO)
+    assert (ever.codes[200].calls, ever.codes[500].calls, ever.cold) == (3, 2, 1)
+    assert (ever.codes[200].seconds, ever.codes[200].buckets[0]) == (1.5, 3)
+    second.merge("gw0", "a", load(9))
+    assert second.figures_ever(HELLO).codes[200].calls == 4
+
+    third = Meter()
+    third.remember(second.marks)
+    # The function was removed and came back: the gateway counts it anew.
+    third.merge("gw0", "a", msgspec.structs.replace(load(1), again=True))
+    assert third.figures_ever(HELLO).codes[200].calls == 1

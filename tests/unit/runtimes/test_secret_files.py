@@ -76,6 +76,30 @@ def test_they_are_its_owners_alone_and_go_with_the_template(run_dir: Path) -> No
     as_user(body)
 
 
+def test_a_place_of_the_functions_own_holds_them_itself(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def body() -> None:
+        scratch = scratch_in(run_dir)
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as own:
+            monkeypatch.setenv(secret_files.OWN, own)
+            secret_files.make_place(scratch, passable=False)
+            for contents in (CONTENTS, {"other": b"newer"}):
+                assert secret_files.put(scratch, contents, os.geteuid()) == own
+                assert {path.name: path.read_bytes() for path in Path(own).iterdir()} == contents
+                assert {stat.S_IMODE(path.stat().st_mode) for path in Path(own).iterdir()} == {0o400}
+                assert stat.S_IMODE(Path(own).stat().st_mode) == 0o500
+            secret_files.clear(scratch, os.getpid())
+            assert Path(own, "other").exists()
+            secret_files.clear(scratch)
+            assert not os.path.lexists(f"{scratch}/own-secrets")
+            Path(own).chmod(0o700)
+        monkeypatch.setenv(secret_files.OWN, str(run_dir))
+        secret_files.make_place(scratch, passable=False)
+        assert not os.path.lexists(f"{scratch}/own-secrets"), "a disk is no such place"
+        secret_files.clear(scratch)
+
+    as_user(body)
+
+
 def test_those_that_a_crash_left_go_with_the_run_folder(run_dir: Path) -> None:
     def body() -> None:
         scratch = scratch_in(run_dir)

@@ -190,3 +190,23 @@ def test_a_folder_of_certificates_goes_with_the_pair_for_all(tmp_path: Path) -> 
         Settings.resolve(StartOptions(tls_folder=str(tmp_path)), {})
     with pytest.raises(ConfigError, match="is no folder"):
         Settings.resolve(StartOptions(tls_folder=str(tmp_path / "none")), pair)
+
+
+def test_where_spans_go_is_dayfly_s_word_or_opentelemetry_s() -> None:
+    usual = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    assert Settings.resolve(StartOptions(), {}).otlp_endpoint == ""
+    assert Settings.resolve(StartOptions(), usual).otlp_endpoint == "http://collector:4318"
+    both = {**usual, "DAYFLY_OTLP_ENDPOINT": "https://other:4318"}
+    assert Settings.resolve(StartOptions(), both).otlp_endpoint == "https://other:4318"
+    for wrong in ("collector:4318", "grpc://collector:4317", "http://", "http://c:4318/?x=1"):
+        with pytest.raises(ConfigError, match="DAYFLY_OTLP_ENDPOINT"):
+            Settings.resolve(StartOptions(), {"DAYFLY_OTLP_ENDPOINT": wrong})
+
+
+def test_the_log_s_format_is_what_was_given_first() -> None:
+    environ = {"DAYFLY_LOG_FORMAT": "json"}
+    assert Settings.resolve(StartOptions(), {}).log_format == "text"
+    assert Settings.resolve(StartOptions(), environ).log_format == "json"
+    assert Settings.resolve(StartOptions(log_format="text"), environ).log_format == "text"
+    with pytest.raises(ConfigError, match="DAYFLY_LOG_FORMAT"):
+        Settings.resolve(StartOptions(), {"DAYFLY_LOG_FORMAT": "xml"})

@@ -1,5 +1,51 @@
 // Written by scripts/ui_types.py from the API's own description. Do not edit.
 
+/** One thing that a rule found, or that an Alertmanager told of. */
+export interface Alert {
+  id: string;
+  rule: string;
+  namespace: string;
+  kind: "budget" | "certificate" | "cold_starts" | "dead_letters" | "disk" | "error_rate" | "incoming" | "latency" | "no_traffic" | "promql" | "queue_depth" | "replicas" | "restarts";
+  severity: "critical" | "info" | "warning";
+  state: "firing" | "pending" | "resolved";
+  labels: Record<string, string>;
+  value: number;
+  text: string;
+  summary?: string;
+  pending_unix_ms: number;
+  fired_unix_ms?: number;
+  resolved_unix_ms?: number;
+  silences?: Array<string>;
+}
+
+/** What is watched, and when that is an alert. Spans of time are written as `5m`. */
+export interface AlertRule {
+  name: string;
+  namespace?: string;
+  kind: "budget" | "certificate" | "cold_starts" | "dead_letters" | "disk" | "error_rate" | "latency" | "no_traffic" | "promql" | "queue_depth" | "replicas" | "restarts";
+  function?: string;
+  threshold?: number | null;
+  direction?: "above" | "below" | null;
+  resolve?: number | null;
+  window?: string;
+  quantile?: number;
+  expr?: string;
+  for?: string;
+  keep_firing_for?: string;
+  severity?: "critical" | "info" | "warning";
+  summary?: string;
+  labels?: Record<string, string>;
+  receivers?: Array<string>;
+  paused?: boolean;
+}
+
+/** An Alertmanager, or what takes the webhooks of one. The secret is a bearer token, if one is needed. */
+export interface AlertmanagerTarget {
+  kind: "alertmanager";
+  url: string;
+  format?: "api" | "webhook";
+}
+
 /** A queue of RabbitMQ or another broker of AMQP 0-9-1, or an exchange, for which it has a queue of its own. */
 export interface AmqpSource {
   kind: "amqp";
@@ -11,6 +57,11 @@ export interface AmqpSource {
   queue?: string;
   exchange?: string;
   routing_keys?: Array<string>;
+}
+
+/** A chat, a telephone and a hundred others, through the library apprise. The secret is its URLs, one a line. */
+export interface AppriseTarget {
+  kind: "apprise";
 }
 
 /** Wait until a person approves; a rejection fails with the code `rejected`. */
@@ -185,6 +236,17 @@ export interface Code {
   body?: string;
 }
 
+/** A container or pod of this installation. */
+export interface Container {
+  id: string;
+  name: string;
+  image: string;
+  state: string;
+  replica?: string;
+  node?: string;
+  created_unix_ms?: number;
+}
+
 /** An engine that answered. */
 export interface ContainerEngine {
   name: string;
@@ -211,6 +273,13 @@ export interface CostReport {
   until_unix_ms: number;
   prices: Prices;
   functions: Array<FunctionCost>;
+}
+
+/** Processors. */
+export interface CpuUsage {
+  cores: number;
+  seconds: Record<string, number>;
+  load?: [number, number, number];
 }
 
 /** The clock. */
@@ -294,6 +363,25 @@ export interface DirectCall {
   method?: "DELETE" | "GET" | "HEAD" | "OPTIONS" | "PATCH" | "POST" | "PUT";
   target?: string;
   headers?: Array<[string, string]>;
+}
+
+/** The file system of the data folder, in bytes. */
+export interface DiskUsage {
+  path: string;
+  total: number;
+  used: number;
+  available: number;
+}
+
+/** Mail by a server of SMTP. The secret is the password, for who has a `username`. */
+export interface EmailTarget {
+  kind: "email";
+  host: string;
+  port?: number;
+  security?: "none" | "starttls" | "tls";
+  username?: string;
+  sender: string;
+  to: Array<string>;
 }
 
 /** Whether image functions can run now, and why not. */
@@ -511,6 +599,11 @@ export interface Group {
   steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
 }
 
+/** What became of a message. */
+export interface Heard {
+  alerts: number;
+}
+
 /** A signature of whoever sends a webhook: HMAC-SHA256 over the body, by a key of the secret, one a line. */
 export interface HmacAuth {
   kind: "hmac";
@@ -525,6 +618,13 @@ export interface HmacAuth {
 export interface HostGrant {
   host: string;
   namespace: string;
+}
+
+/** An image that functions use, or the engine has for us. */
+export interface Image {
+  name: string;
+  functions?: Array<string>;
+  size_bytes?: number | null;
 }
 
 /** A call that is over. */
@@ -614,6 +714,43 @@ export interface LogLine {
   text: string;
 }
 
+/** The machine, or the cluster, and what runs there. */
+export interface Machine {
+  kind: string;
+  usage: MachineUsage;
+  nodes: Array<Node>;
+  processes?: Array<Process>;
+  replicas?: Array<MachineReplica>;
+  containers?: Array<Container>;
+  images?: Array<Image>;
+  notes?: Array<string>;
+}
+
+/** A replica, wherever it runs. */
+export interface MachineReplica {
+  id: string;
+  function: string;
+  namespace: string;
+  revision: number;
+  phase: string;
+  runtime: string;
+  image?: string;
+  cpu_s: number;
+  memory_bytes: number;
+  started_unix_ms: number;
+  node?: string;
+}
+
+/** A machine now. */
+export interface MachineUsage {
+  at_unix_ms: number;
+  boot: string;
+  cpu: CpuUsage;
+  memory: MemoryUsage;
+  disk: DiskUsage | null;
+  network: NetworkUsage;
+}
+
 /** Take steps for each item of a list, several at once; the result is the list of theirs, in the same order. */
 export interface Map {
   do: "map";
@@ -624,6 +761,22 @@ export interface Map {
   over: string;
   steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
   concurrency?: number;
+}
+
+/** A label and what it has to be, or must not be. A `*` in the value stands for any text. */
+export interface Matcher {
+  name: string;
+  value: string;
+  is_equal?: boolean;
+}
+
+/** Memory, in bytes. */
+export interface MemoryUsage {
+  total: number;
+  used: number;
+  available: number;
+  swap_total?: number;
+  swap_used?: number;
 }
 
 /** How many calls something was done with. */
@@ -671,6 +824,22 @@ export interface NatsSource {
   queue?: string;
   durable?: string;
   start?: "earliest" | "latest";
+}
+
+/** All interfaces but the loopback, in bytes since the machine started. */
+export interface NetworkUsage {
+  received: number;
+  sent: number;
+}
+
+/** A machine that replicas run on. */
+export interface Node {
+  name: string;
+  ready?: boolean;
+  cores?: number;
+  memory_bytes?: number;
+  pods?: number;
+  version?: string;
 }
 
 /** How a function's last rollout ended. */
@@ -749,6 +918,20 @@ export interface Problem {
   call_id?: string;
 }
 
+/** A process of the platform or of a function. */
+export interface Process {
+  pid: number;
+  parent: number;
+  role: string;
+  name: string;
+  function?: string;
+  revision?: number;
+  replica?: string;
+  cpu_s: number;
+  memory_bytes: number;
+  started_unix_ms: number;
+}
+
 /** What became of posted events. */
 export interface Published {
   events: number;
@@ -789,6 +972,46 @@ export interface RateLimit {
   calls: number;
   window?: string;
   by?: string;
+}
+
+/** Who is told, of what, and how often. */
+export interface Receiver {
+  name: string;
+  namespace?: string;
+  target: EmailTarget | SlackTarget | WebhookTarget | AlertmanagerTarget | AppriseTarget;
+  matchers?: Array<Matcher>;
+  min_severity?: "critical" | "info" | "warning";
+  group_by?: Array<string>;
+  group_wait?: string;
+  group_interval?: string;
+  repeat_interval?: string;
+  send_resolved?: boolean;
+}
+
+/** A receiver; its name and namespace may be left out, since the address says them. */
+export interface ReceiverRequest {
+  name?: string;
+  namespace?: string;
+  target: EmailTarget | SlackTarget | WebhookTarget | AlertmanagerTarget | AppriseTarget;
+  matchers?: Array<Matcher>;
+  min_severity?: "critical" | "info" | "warning";
+  group_by?: Array<string>;
+  group_wait?: string;
+  group_interval?: string;
+  repeat_interval?: string;
+  send_resolved?: boolean;
+  secret?: string | null;
+}
+
+/** A receiver, and how it does. */
+export interface ReceiverStatus {
+  receiver: Receiver;
+  has_secret: boolean;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  sent?: number;
+  sent_unix_ms?: number;
+  trouble?: string;
 }
 
 /** Streams of a Redis server. */
@@ -949,6 +1172,38 @@ export interface RouteStatus {
   trouble?: string;
 }
 
+/** A rule; its name and namespace may be left out, since the address says them. */
+export interface RuleRequest {
+  name?: string;
+  namespace?: string;
+  kind: "budget" | "certificate" | "cold_starts" | "dead_letters" | "disk" | "error_rate" | "latency" | "no_traffic" | "promql" | "queue_depth" | "replicas" | "restarts";
+  function?: string;
+  threshold?: number | null;
+  direction?: "above" | "below" | null;
+  resolve?: number | null;
+  window?: string;
+  quantile?: number;
+  expr?: string;
+  for?: string;
+  keep_firing_for?: string;
+  severity?: "critical" | "info" | "warning";
+  summary?: string;
+  labels?: Record<string, string>;
+  receivers?: Array<string>;
+  paused?: boolean;
+}
+
+/** A rule, and how it does. */
+export interface RuleStatus {
+  rule: AlertRule;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  state?: "failing" | "firing" | "inactive" | "paused" | "pending";
+  alerts?: number;
+  trouble?: string;
+  looked_unix_ms?: number;
+}
+
 /** A run with all that it did. */
 export interface RunReport {
   run: FlowRun;
@@ -1039,6 +1294,32 @@ export interface Side {
   p95_s?: number | null;
 }
 
+/** A silence: alerts that all its matchers fit are told to nobody while it lasts. */
+export interface Silence {
+  id: string;
+  namespace: string;
+  matchers: Array<Matcher>;
+  starts_unix_ms: number;
+  ends_unix_ms: number;
+  comment: string;
+  created_by: string;
+  created_unix_ms: number;
+}
+
+/** A silence that is wanted. */
+export interface SilenceRequest {
+  matchers: Array<Matcher>;
+  comment?: string;
+  starts_unix_ms?: number;
+  ends_unix_ms?: number;
+  duration?: string;
+}
+
+/** An incoming webhook of Slack, or of what takes the same. The secret is its URL. */
+export interface SlackTarget {
+  kind: "slack";
+}
+
 /** Cut a list into lists of `size`, or a text into those between `by`. */
 export interface Split {
   do: "split";
@@ -1107,6 +1388,26 @@ export interface TableInfo {
 export interface Target {
   function: string;
   weight?: number;
+}
+
+/** What became of a test. */
+export interface Tested {
+  trouble: string;
+}
+
+/** One alert. */
+export interface TheirAlert {
+  status: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  startsAt?: string | null;
+  endsAt?: string | null;
+}
+
+/** A message with alerts of one group. */
+export interface TheirMessage {
+  alerts: Array<TheirAlert>;
+  version?: string;
 }
 
 /** The token that is wanted; the path says for which namespace. */
@@ -1191,6 +1492,12 @@ export interface WebhookSource {
   header?: string;
   window?: string;
   max_body?: string;
+}
+
+/** JSON posted to a URL, signed as Standard Webhooks has it if there is a secret, which is the key. */
+export interface WebhookTarget {
+  kind: "webhook";
+  url: string;
 }
 
 /** How a namespace is removed. */

@@ -19,6 +19,16 @@ class Session {
     return this.info?.caller?.role !== "invoke";
   }
 
+  /** Whether tokens may be made and revoked. */
+  get mayAdminister(): boolean {
+    return this.info?.caller?.role === "admin";
+  }
+
+  /** Whether the installation as a whole may be changed. */
+  get isOfAll(): boolean {
+    return this.mayAdminister && this.info?.caller?.namespace === null;
+  }
+
   begin(authorization: string, info: PlatformInfo): void {
     sessionStorage.setItem(KEY, authorization);
     this.authorization = authorization;

@@ -6,7 +6,7 @@ export type Part = (typeof PARTS)[number];
 export const WAYS = ["store", "image"] as const;
 export type Way = (typeof WAYS)[number];
 /** The views beside functions. What is in `path` is theirs to say. */
-export const SECTIONS = ["calls", "events", "flows", "dead-letters", "machine", "settings"] as const;
+export const SECTIONS = ["calls", "events", "flows", "machine", "query", "settings"] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export type Place =

@@ -16,4 +16,10 @@ export interface Section {
 export const looks = (): boolean => session.mayLook;
 export const rules = (): boolean => session.info?.caller?.role === "admin";
 
-export const sections: Section[] = [];
+export const sections: Section[] = [
+  { name: "calls", title: "Calls", load: () => import("../view/Calls.svelte"), open: looks },
+  { name: "events", title: "Events", load: () => import("../view/Events.svelte"), open: looks },
+  { name: "flows", title: "Flows", load: () => import("../view/Flows.svelte"), open: looks },
+  { name: "machine", title: "Machine", load: () => import("../view/Machine.svelte"), open: () => session.isOfAll },
+  { name: "settings", title: "Settings", load: () => import("../view/Settings.svelte"), open: looks },
+];

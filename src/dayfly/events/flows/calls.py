@@ -13,6 +13,7 @@ from typing import Protocol
 
 from dayfly.control.clock import Clock
 from dayfly.decide.flow_plan import Order
+from dayfly.decide.flow_spans import traceparent
 from dayfly.events.pause import pause
 from dayfly.model.depth import HEADER
 from dayfly.model.errors import DayflyError, InvalidRequest, NotFound, NotSupported
@@ -79,6 +80,7 @@ class QueueCalls:
             "X-Dayfly-Flow-Run": run.id,
             "X-Dayfly-Flow-Step": order.path,
             "X-Dayfly-Flow-Attempt": str(order.attempt),
+            "traceparent": traceparent(run.id, order.path),
         }
         if run.depth:
             headers[HEADER] = str(run.depth)

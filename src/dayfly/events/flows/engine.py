@@ -37,6 +37,8 @@ class Engine:
     """Drives runs. `open` it before anything is asked of it."""
 
     def __init__(self, log: RunLog, calls: Calls, clock: Clock, decide: Decide = by_steps) -> None:
+        self.on_ended: list[Callable[[str, str], None]] = []
+        """Told of each run that is over: its namespace and its id."""
         self.ended: Counter[tuple[str, str, RunState]] = Counter()
         """Runs that ended since we began, by namespace, flow and what they came to."""
         self._log = log
@@ -134,6 +136,8 @@ class Engine:
         if run.finished is not None:
             self._open.pop(run.id, None)
             self.ended[run.namespace, run.flow, run.finished.state] += 1
+            for tell in self.on_ended:
+                tell(run.namespace, run.id)
         if not task.cancelled() and task.exception() is not None:
             # It stays open in the log: the next control plane takes it up again.
             _log.error("bug: a run is driven no more run=%s", run.id, exc_info=task.exception())

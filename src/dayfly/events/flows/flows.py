@@ -4,14 +4,14 @@ They are few, so all of them are kept in memory beside the store; a change is wr
 name functions that are not deployed yet: a run that comes to one says so.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal, get_args
 
 from dayfly.control.clock import Clock
 from dayfly.control.sequence import Sequence
 from dayfly.decide.flow_names import check_names
 from dayfly.events.flows.engine import Engine
-from dayfly.model.errors import Conflict, LimitExceeded, NotFound
+from dayfly.model.errors import Conflict, DayflyError, LimitExceeded, NotFound, StoreUnavailable
 from dayfly.model.flow import Flow, FlowMode, FlowSpec
 from dayfly.model.flow_run import RunState
 from dayfly.model.flow_status import FlowFigures, FlowStatus
@@ -19,6 +19,7 @@ from dayfly.model.names import NamespaceName
 from dayfly.storage.flow_runs import RunLog
 from dayfly.storage.flows import FlowStore, missing
 
+Key = tuple[str, str]
 MAX_FLOWS = 1000
 """Flows of one namespace."""
 
@@ -38,11 +39,15 @@ class Flows:
         self._check_open = check_open
         self._clock = clock
         self._changes = Sequence()
-        self._known: dict[tuple[str, str], Flow] = {}
+        self._known: dict[Key, Flow] = {}
 
     async def start(self) -> None:
         """Read all of them. Raises StoreUnavailable."""
         self._known = {(flow.spec.namespace, flow.spec.name): flow for flow in await self._store.flows()}
+
+    def all(self) -> list[Flow]:
+        """Return every flow of every namespace."""
+        return list(self._known.values())
 
     def in_namespace(self, namespace: NamespaceName) -> list[FlowStatus]:
         """Return the namespace's flows, ordered by name."""
@@ -74,6 +79,13 @@ class Flows:
         check_names(spec)
         return await self._changes.run(spec.namespace, self._put(spec, mode))
 
+    async def follow(self, key: Key, read: Callable[[], Awaitable[Flow | None]]) -> None:
+        """Let the flow be what `read` finds that somebody else wrote into the store; nothing, for None.
+
+        Raises what `put` does for what may not be so, with the flow gone, and StoreUnavailable with all as it was.
+        """
+        await self._changes.run(key[0], self._follow(key, read))
+
     async def remove(self, namespace: NamespaceName, name: str) -> None:
         """Remove the flow; its runs under way go on. Raises NotFound, StoreUnavailable."""
         await self._changes.run(namespace, self._remove(namespace, name))
@@ -98,15 +110,36 @@ class Flows:
             raise Conflict(told, hint="`dayfly flow deploy -f FILE` does that, or `dayfly flow remove` makes room.")
         if mode == "update" and before is None:
             raise NotFound(missing(namespace, spec.name))
-        count = sum(key[0] == namespace for key in self._known)
-        if before is None and count >= MAX_FLOWS:
-            raise LimitExceeded(f"the namespace {namespace} has {count} flows, and may have no more")
+        self._check_room((namespace, spec.name))
         now_ms = self._clock.unix_ms()
         created_ms = before.created_unix_ms if before is not None else now_ms
         flow = Flow(spec=spec, created_unix_ms=created_ms, updated_unix_ms=now_ms)
         await self._store.put_flow(flow)
         self._known[namespace, spec.name] = flow
         return self._status(flow), "updated" if before is not None else "created"
+
+    async def _follow(self, key: Key, read: Callable[[], Awaitable[Flow | None]]) -> None:
+        try:
+            flow = await read()
+            if flow is not None:
+                flow.spec.check()
+                check_names(flow.spec)
+                self._check_open(NamespaceName(key[0]))
+                self._check_room(key)
+        except StoreUnavailable:
+            raise
+        except DayflyError:
+            self._known.pop(key, None)
+            raise
+        if flow is None:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = flow
+
+    def _check_room(self, key: Key) -> None:
+        count = sum(other[0] == key[0] for other in self._known)
+        if key not in self._known and count >= MAX_FLOWS:
+            raise LimitExceeded(f"the namespace {key[0]} has {count} flows, and may have no more")
 
     async def _remove(self, namespace: NamespaceName, name: str) -> None:
         await self._store.delete_flow(namespace, name)

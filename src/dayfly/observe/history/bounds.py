@@ -44,6 +44,13 @@ def trim(writer: sqlite3.Connection, limits: HistoryLimits) -> set[int]:
     return gone
 
 
+def cut_future(writer: sqlite3.Connection, now_ms: int) -> None:
+    """Remove what is after a moment, in all tiers. Raises sqlite3.Error."""
+    for table in ("points", "moments"):
+        sql = f"DELETE FROM {table} WHERE tier IN (0, 1, 2, 3) AND at >= ?"  # noqa: S608 - one of the two
+        writer.execute(sql, (now_ms,))
+
+
 def forget(writer: sqlite3.Connection, namespace: str) -> None:
     """Remove the namespace's series. Raises sqlite3.Error."""
     mine = "SELECT id FROM series WHERE namespace = ?"

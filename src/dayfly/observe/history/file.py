@@ -49,6 +49,7 @@ SELECT id, name, labels, namespace, counts, base, life, (
   SELECT value FROM points WHERE tier = 0 AND series = id ORDER BY at DESC LIMIT 1
 ) FROM series
 """
+_SET_BACK_MS = 600_000
 _PUT = "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LABELS = msgspec.json.Decoder(Labels)
 
@@ -101,13 +102,19 @@ class HistoryFile(SideFile):
     def append(self, scrape: Scrape) -> StoreUnavailable | None:
         """Write what was found; return why it could not be written, None when it was.
 
-        A moment that is not after the last one is left out: the machine's clock was set back.
+        A moment that is not after the last one is left out: the machine's clock was set back a little. When it was set
+        back by more, it was wrong before, and what is kept of a time to come is removed.
         """
         try:
             assert self._writer is not None
             with self._writer:
-                newest = self._writer.execute("SELECT max(at) FROM moments WHERE tier = 0").fetchone()[0]
-                if newest is None or scrape.at_ms > newest:
+                newest = self._writer.execute("SELECT max(at) FROM moments").fetchone()[0] or 0
+                if newest - scrape.at_ms > _SET_BACK_MS:
+                    _log.warning("the clock was set back: what is kept of a time to come is removed")
+                    bounds.cut_future(self._writer, scrape.at_ms)
+                    self.opened(self._writer)
+                    newest = 0
+                if scrape.at_ms > newest:
                     self._append(self._writer, scrape)
         except sqlite3.Error as error:
             self._forget_unwritten()

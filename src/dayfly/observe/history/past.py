@@ -8,9 +8,6 @@ from dayfly.observe.history.shelf import Family
 from dayfly.observe.history.store import Clock, HistoryStore
 from dayfly.observe.promql.series import Labels
 
-_FRESH_MS = 2_000
-"""A sample younger than this is the present."""
-
 
 class Past:
     """History; with `is_kept` false there is none, and all but a Prometheus is refused."""
@@ -29,14 +26,14 @@ class Past:
         await self._sampler.run()
 
     async def at_moment(self, query: str, namespace: str | None, at_ms: int | None) -> Answer:
-        """Answer a query of the series of a namespace, or of all, at a moment; None for now.
+        """Answer a query of the series of a namespace, or of all, at a moment; None for now, which is sampled then.
 
-        The present is sampled when it was not just now. Raises QueryWrong, QueryFailed, LimitExceeded, NotSupported,
+        Raises QueryWrong, QueryFailed, LimitExceeded, NotSupported,
         StoreUnavailable.
         """
         self._check()
         if at_ms is None:
-            await self._sampler.catch_up(_FRESH_MS)
+            await self._sampler.catch_up()
             at_ms = self._clock.unix_ms()
         return await self._store.at_moment(query, Extent(namespace, at_ms, at_ms))
 

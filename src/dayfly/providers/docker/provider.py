@@ -17,15 +17,17 @@ import msgspec
 from dayfly.model.engine import ContainerEngine, EngineState
 from dayfly.model.errors import NotSupported, Unavailable
 from dayfly.model.log import LogLine
+from dayfly.model.machine import Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats, StartOrder
 from dayfly.providers.docker import calls, container, porter_image
-from dayfly.providers.docker.engine import Engine
+from dayfly.providers.docker.engine import Engine, Refusal
 from dayfly.providers.docker.folders import Folder, secrets_root
 from dayfly.providers.docker.images import Pins
 from dayfly.providers.docker.life import Life
 from dayfly.providers.docker.output import Output
 from dayfly.providers.docker.presence import Event, Presence
+from dayfly.providers.docker.survey import survey
 from dayfly.providers.docker.ways import Ways
 from dayfly.providers.port import Provider
 
@@ -53,6 +55,7 @@ class DockerProvider(Provider):
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.porter_image = ""
+        self._installation = installation
         self.place = porter_image.place(installation)
         self._folders = folders
         self._secrets = secrets_root(environ) / f"dayfly-{os.geteuid()}-{installation}"
@@ -131,6 +134,13 @@ class DockerProvider(Provider):
 
         uses = await asyncio.gather(*map(use_of, lives))
         return {life.order.replica: use for life, use in zip(lives, uses, strict=True) if use is not None}
+
+    async def survey(self) -> Surroundings:
+        """Return the installation's containers and the engine's images. Raises Unavailable."""
+        try:
+            return await survey(self.engine(), self._installation)
+        except Refusal as error:
+            raise Unavailable(f"the container engine does not tell what it has: {error}") from error
 
     # -- what others ask ---------------------------------------------------------------------------------------------
 

@@ -86,6 +86,7 @@ class Container(_Part, frozen=True):
     """A container's status."""
 
     name: str = ""
+    image: str = ""
     state: State = State()
     last_state: State = State()
     restart_count: int = 0

@@ -12,6 +12,7 @@ import msgspec
 from dayfly.model.replica import StartOrder
 from dayfly.providers.kubernetes import choice, marks
 from dayfly.providers.pod.wire import AGENT_PORT, FUNCTION_PORT
+from dayfly.runtimes.python import secret_files
 from dayfly.runtimes.python.limits import LEAST_MEMORY_BYTES, limits_of
 
 Object = dict[str, Any]
@@ -24,6 +25,8 @@ USER = 10_001
 FOLDER, LAST_WORD = "/run/dayfly", "/dev/termination-log"
 OVERHEAD_BYTES = 96 << 20
 """What the agent, the zygote and the egress proxy take beside the function."""
+SECRETS_SIZE = "16Mi"
+"""How much a function's secrets may take; it counts to the pod's memory as it is used."""
 GRACE_S = 3600
 """How long a pod that somebody else deletes may finish its calls; our own stops say how long."""
 
@@ -69,6 +72,7 @@ def pod_template(values: PoolValues) -> Object:
             "volumes": [
                 {"name": "run", "emptyDir": {"sizeLimit": values.disk}},
                 {"name": "tmp", "emptyDir": {"sizeLimit": values.disk}},
+                {"name": "secrets", "emptyDir": {"medium": "Memory", "sizeLimit": SECRETS_SIZE}},
             ],
             **({"imagePullSecrets": [{"name": each} for each in values.pull_secrets]} if values.pull_secrets else {}),
             **({"nodeSelector": values.node_selector} if values.node_selector else {}),
@@ -180,6 +184,7 @@ def _container(values: PoolValues) -> Object:
             {"name": "DAYFLY_POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
             {"name": "DAYFLY_FOLDER", "value": FOLDER},
             {"name": "DAYFLY_TERMINATION_LOG", "value": LAST_WORD},
+            {"name": secret_files.OWN, "value": secret_files.FOLDER},
             {"name": "DAYFLY_AGENT_PORT", "value": str(values.agent_port)},
             {"name": "DAYFLY_FUNCTION_PORT", "value": str(values.function_port)},
         ],
@@ -195,5 +200,9 @@ def _container(values: PoolValues) -> Object:
         "resources": {"limits": limits, "requests": {"memory": values.memory_request, "cpu": values.cpu_request}},
         "securityContext": container_security(),
         "terminationMessagePath": LAST_WORD,
-        "volumeMounts": [{"name": "run", "mountPath": FOLDER}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - inside the container
+        "volumeMounts": [
+            {"name": "run", "mountPath": FOLDER},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - inside the container
+            {"name": "secrets", "mountPath": secret_files.FOLDER},
+        ],
     }

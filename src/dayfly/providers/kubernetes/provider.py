@@ -17,6 +17,7 @@ from dayfly.cluster.kinds import CONFIG_MAP, POD
 from dayfly.cluster.watch import Event, follow
 from dayfly.model.errors import DayflyError, NotSupported, Unavailable
 from dayfly.model.log import LogLine
+from dayfly.model.machine import Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats, StartOrder
 from dayfly.model.runtime import Runtime
@@ -29,6 +30,7 @@ from dayfly.providers.kubernetes.life import Life
 from dayfly.providers.kubernetes.output import AgentOutput
 from dayfly.providers.kubernetes.pods import Pod, standing, understand
 from dayfly.providers.kubernetes.pool import CONTAINER, CONTROL_KEY
+from dayfly.providers.kubernetes.survey import survey
 from dayfly.providers.pod.seal import ControlKey
 from dayfly.providers.port import Provider
 
@@ -152,6 +154,10 @@ class KubernetesProvider(Provider):
             if each.pod is not None and (use := uses.get(each.pod.name)) is not None:
                 found[each.order.replica] = use
         return found
+
+    async def survey(self) -> Surroundings:
+        """Return the pods, and the nodes that they are on. Raises Unavailable."""
+        return survey(self._at_home().pods.values())
 
     # -- within ------------------------------------------------------------------------------------------------------
 

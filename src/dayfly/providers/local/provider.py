@@ -18,6 +18,7 @@ import msgspec
 
 from dayfly.model.errors import ConfigError, NotSupported, Unavailable
 from dayfly.model.log import LogLine
+from dayfly.model.machine import Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import (
     RecoveredReplica,
@@ -170,6 +171,10 @@ class LocalProvider(Provider):
                     tree = known.order.runtime != "python"
                     found[known.order.replica] = ReplicaStats(*cpu_and_memory_of(known.pid, tree=tree))
         return found
+
+    async def survey(self) -> Surroundings:
+        """Return which process each replica is."""
+        return Surroundings(pids={known.order.replica: known.pid for known in self._known.values() if known.pid})
 
     def _zygote(self, path: Path, *, stale: bool) -> Zygote:
         return Zygote(path, stale=stale, on_message=self._heard, on_lost=self._lost)

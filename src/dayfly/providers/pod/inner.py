@@ -7,10 +7,11 @@ from pathlib import Path
 
 from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python.command import zygote_argv
+from dayfly.runtimes.python.secret_files import OWN
 
 _ENVIRON = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-_OURS = "PYTHONPATH"
-"""Where the image has Dayfly."""
+_OURS = ("PYTHONPATH", OWN)
+"""Where the image has Dayfly, and where the pod has a place for its function's secrets."""
 
 
 class Inner:
@@ -33,7 +34,7 @@ class Inner:
             egress=egress,
             workers=1,
         )
-        environ = _ENVIRON | {name: os.environ[name] for name in (_OURS,) if name in os.environ}
+        environ = _ENVIRON | {name: os.environ[name] for name in _OURS if name in os.environ}
         self._children = {
             "zygote": subprocess.Popen(zygote, env=environ, stdin=subprocess.DEVNULL, stdout=2),
             "egress proxy": subprocess.Popen(proxy, env=environ, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[tells]),

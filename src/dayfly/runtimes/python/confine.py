@@ -181,7 +181,7 @@ class Jail:
     def _fence(self, order: StartOrder, scratch: str, listeners: Sequence[int], secrets: str) -> list[str]:
         """Put up Landlock and seccomp; return what they cannot keep, and what is not where it is looked for."""
         missing = []
-        if secrets and scratch:
+        if scratch and secrets not in ("", secret_files.FOLDER):
             missing.append(
                 f"its secrets are in ${secret_files.VARIABLE}: without a root of its own there is no"
                 f" {secret_files.FOLDER}"

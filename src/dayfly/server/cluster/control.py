@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -24,16 +25,19 @@ from dayfly.control.clock import SystemClock
 from dayfly.model.errors import DayflyError
 from dayfly.queue.objects import Objects
 from dayfly.queue.server import ACCESS
-from dayfly.server.background import Background
+from dayfly.runtimes.log_format import log_settings, log_to_stderr
+from dayfly.server.background import Background, Job
 from dayfly.server.cluster import names
-from dayfly.server.cluster.ground import cluster_ground
+from dayfly.server.cluster.archives import Archives
+from dayfly.server.cluster.ground import cluster_ground, stores_of
 from dayfly.server.cluster.health import Health
+from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.passage.control_end import ControlEnd
 from dayfly.server.cluster.place import Pod
+from dayfly.server.cluster.watched import Parts, Stores, jobs
 from dayfly.server.cluster.wishing import Wishing
 from dayfly.server.control_process import ControlProcess, keep_to_ourselves
 from dayfly.server.crew import END
-from dayfly.server.reporting import log_to_stderr
 from dayfly.server.wiring import Place, settings_file
 from dayfly.storage.kubernetes.lease import Lease, hold
 from dayfly.storage.kubernetes.wishes import Wishes
@@ -94,11 +98,13 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
     objects, clock = Objects(place.run(ACCESS)), SystemClock()
     connecting = asyncio.create_task(objects.run())
     try:
-        process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock), clock)
+        stores = stores_of(api, pod.namespace)
+        process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock, stores), clock)
         await process.start()
-        wishing = Wishing(Wishes(api), process.plane)
-        background = Background(wishing.run, wishing.tell)
-        passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), pod.server_tls())
+        tls = pod.server_tls()
+        passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), tls)
+        jobs = await _followers(api, stores, process, place.settings.queue.callback_allow)
+        background = Background(*jobs, pod.renewal(lambda: _renew(pod, tls, passage), names.CERT, names.KEY).run)
         async with _queue(place, told):
             await passage.start(_ANYWHERE, names.PASSAGE_PORT)
             await _mark(api, pod, "true")
@@ -115,6 +121,23 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
     finally:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
+
+
+def _renew(pod: Pod, tls: ssl.SSLContext, passage: ControlEnd) -> None:
+    pod.load_server(tls)
+    passage.renew(pod.text(names.PASSAGE_TOKEN))
+
+
+async def _followers(
+    api: Connection, stores: Stores, process: ControlProcess, allow: tuple[str, ...]
+) -> tuple[Job, ...]:
+    """Return what does as the cluster's objects say. Raises StoreUnavailable."""
+    plane = process.plane
+    opening = Opening(plane.namespaces, stores.tenancy)
+    await opening.open_all(function.key.namespace for function in plane.functions())
+    wishing = Wishing(Wishes(api), plane, opening, Archives(allow))
+    parts = Parts(namespaces=plane.namespaces, routes=plane.routes, triggers=process.triggers, flows=process.flows)
+    return wishing.run, wishing.tell, *jobs(api, stores, parts, opening)
 
 
 async def _mark(api: Connection, pod: Pod, value: str | None) -> None:
@@ -150,7 +173,7 @@ async def _queue(place: Place, told: asyncio.Event) -> AsyncIterator[None]:
 
 def main() -> int:
     """Run until told to go; return the exit code."""
-    log_to_stderr("control", os.environ.get("DAYFLY_LOG_LEVEL", "info"))
+    log_to_stderr("control", *log_settings(os.environ))
     for chatty in ("uvicorn", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     keep_to_ourselves()

@@ -12,18 +12,19 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 
 import uvloop
 
 from dayfly.gateway.process import serve
 from dayfly.model.errors import DayflyError
+from dayfly.runtimes.log_format import log_settings, log_to_stderr
 from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.cluster import names
 from dayfly.server.cluster.passage.gateway_end import GatewayEnd, Way
 from dayfly.server.cluster.place import Pod
 from dayfly.server.gateway_process import allow_many_connections, certificates_of, gateway_settings
-from dayfly.server.reporting import log_to_stderr
 from dayfly.server.wiring import Place
 
 _INNER = "inner.sock"
@@ -37,10 +38,12 @@ async def _run(pod: Pod, place: Place) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     host, inner = pod.variable("DAYFLY_CONTROL_HOST"), place.run(_INNER)
     way = Way(host=host, port=names.PASSAGE_PORT, name=host, token=pod.text(names.PASSAGE_TOKEN), gateway=pod.name)
-    passage = GatewayEnd(way, pod.client_tls(), place.run(""), inner)
+    trust = pod.client_tls()
+    passage = GatewayEnd(way, trust, place.run(""), inner)
+    renewal = pod.renewal(lambda: _renew(pod, trust, passage), names.CA)
     certificates = certificates_of(place.settings)
     tls = certificates.open() if certificates is not None else None
-    jobs = [asyncio.create_task(passage.run())]
+    jobs = [asyncio.create_task(passage.run()), asyncio.create_task(renewal.run())]
     if certificates is not None:
         jobs.append(asyncio.create_task(certificates.watch()))
     listener = bind_private(inner)
@@ -64,6 +67,11 @@ async def _run(pod: Pod, place: Place) -> None:
             inner.unlink()
 
 
+def _renew(pod: Pod, trust: ssl.SSLContext, passage: GatewayEnd) -> None:
+    pod.load_client(trust)
+    passage.renew(pod.text(names.PASSAGE_TOKEN))
+
+
 def _bound(port: int) -> socket.socket:
     bound = socket.create_server((_ANYWHERE, port))
     bound.setblocking(False)
@@ -72,7 +80,7 @@ def _bound(port: int) -> socket.socket:
 
 def main() -> int:
     """Serve until told to go and until the calls in flight are answered; return the exit code."""
-    log_to_stderr("gateway", os.environ.get("DAYFLY_LOG_LEVEL", "info"))
+    log_to_stderr("gateway", *log_settings(os.environ))
     allow_many_connections()
     try:
         pod = Pod.read(os.environ)

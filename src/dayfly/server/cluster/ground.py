@@ -11,6 +11,7 @@ from dayfly.control.clock import Clock
 from dayfly.control.tokens import Tokens
 from dayfly.model.engine import ContainerEngine, EngineState
 from dayfly.model.errors import ConfigError, NotFound, Unavailable
+from dayfly.model.names import NamespaceName
 from dayfly.model.quantities import parse_memory
 from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.docker.engine import Engine
@@ -20,8 +21,10 @@ from dayfly.providers.kubernetes.house import Site
 from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.queue.objects import Objects
 from dayfly.server.cluster import names
+from dayfly.server.cluster.pinning import Pins
 from dayfly.server.cluster.place import Pod
 from dayfly.server.cluster.shared_blobs import SharedBlobs, SharedPreparation
+from dayfly.server.cluster.watched import Stores
 from dayfly.server.ground import Ground
 from dayfly.server.wiring import Place
 from dayfly.storage.blobs import FileBlobs
@@ -30,11 +33,14 @@ from dayfly.storage.kubernetes.queries import KubernetesQueries
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.watch import KubernetesWatch
 
 _KEY_BYTES = 32
 
 
-async def cluster_ground(pod: Pod, place: Place, api: Connection, objects: Objects, clock: Clock) -> Ground:
+async def cluster_ground(
+    pod: Pod, place: Place, api: Connection, objects: Objects, clock: Clock, stores: Stores
+) -> Ground:
     """Return it. Raises ConfigError, StoreUnavailable, OSError."""
     blobs = SharedBlobs(FileBlobs(place.data("blobs")), objects)
     await blobs.open()
@@ -44,21 +50,25 @@ async def cluster_ground(pod: Pod, place: Place, api: Connection, objects: Objec
     bundles = Prepare(
         blobs.files, place.data("code"), place.data("layers"), sys.executable, allow_sdist=place.settings.allow_sdist
     )
-    state, tenancy = KubernetesStore(api, pod.namespace), KubernetesTenancy(api, pod.namespace)
-    tokens = Tokens(tenancy, key, clock)
+    state = KubernetesStore(api, pod.namespace)
+    tokens = Tokens(stores.tenancy, key, clock)
+    site = await _site(pod, api)
+    pins = Pins(api, site.namespace, site.pool.pull_secrets)
     state_of_engine = EngineState(engine=ContainerEngine(name="Kubernetes", version="", socket=""))
     return Ground(
         state=state,
         secrets=KubernetesSecrets(api, pod.namespace),
-        tenancy=tenancy,
-        routes=KubernetesRoutes(api, pod.namespace),
-        triggers=KubernetesTriggers(api, pod.namespace),
-        flows=KubernetesFlows(api),
+        tenancy=stores.tenancy,
+        routes=stores.routes,
+        triggers=stores.triggers,
+        flows=stores.flows,
         queries=KubernetesQueries(api, pod.namespace),
-        provider=KubernetesProvider(lambda: Connection(from_service_account()), await _site(pod, api), key),
+        watch=KubernetesWatch(api, pod.namespace),
+        home=NamespaceName(pod.namespace),
+        provider=KubernetesProvider(lambda: Connection(from_service_account()), site, key),
         blobs=blobs,
         bundles=bundles,
-        prepare=SharedPreparation(blobs, bundles, _as_written, state),
+        prepare=SharedPreparation(blobs, bundles, pins.pin, state),
         tokens=tokens,
         credentials=Credentials(
             place.data("credentials") / "admin.json",
@@ -73,16 +83,19 @@ async def cluster_ground(pod: Pod, place: Place, api: Connection, objects: Objec
     )
 
 
+def stores_of(api: Connection, home: str) -> Stores:
+    """Return the stores of what is followed; `home` is the installation's own namespace."""
+    return Stores(
+        tenancy=KubernetesTenancy(api, home), routes=KubernetesRoutes(api, home),
+        triggers=KubernetesTriggers(api, home), flows=KubernetesFlows(api),
+    )  # fmt: skip
+
+
 _NO_DOCKERFILES = "a cluster carries out no Dockerfiles; build the image elsewhere and push it"
 
 
 def _no_engine() -> Engine:
     raise Unavailable(_NO_DOCKERFILES)
-
-
-async def _as_written(name: str, pinned: str) -> str:
-    """What a tag means is found by each node for itself; one with a digest means the same everywhere."""
-    return pinned or name
 
 
 async def _site(pod: Pod, api: Connection) -> Site:

@@ -24,6 +24,8 @@ FUNCTIONS_NAMESPACE: Final = "dayfly-functions"
 CONTROL: Final = "dayfly-control"
 GATEWAY: Final = "dayfly-gateway"
 CONSOLE: Final = "dayfly-console"
+OBSERVER: Final = "dayfly-observer"
+"""The volume of what is known of the past, where one was asked for."""
 QUEUE: Final = "dayfly-queue"
 QUEUE_CONFIG: Final = "dayfly-queue"
 ADMIN_SECRET: Final = "dayfly-admin"  # noqa: S105 - the name of an object

@@ -16,6 +16,7 @@ from dayfly.queue.binary import Server
 from dayfly.queue.server import ACCESS
 from dayfly.runtimes.jail.layers import Layers
 from dayfly.server.cluster import names
+from dayfly.server.cluster.renewal import Renewal
 from dayfly.server.folders import prepare_data_dir, prepare_run_dir
 from dayfly.server.settings import Settings, StartOptions
 from dayfly.server.traces import write_private
@@ -98,29 +99,48 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
         write_private(settings_file(run_dir, place.life), msgspec.json.encode(place))
         return place
 
+    def renewal(self, take: Callable[[], None], *keys: str) -> Renewal:
+        """Return what has these files, and the token between gateways and control plane, taken up when they change."""
+        return Renewal([self.credentials / key for key in (names.PASSAGE_TOKEN, *keys)], take)
+
     def tell_of_queue(self, place: Place) -> None:
         """Write where nats-server is and how it lets us in, as one of this machine would. Raises ConfigError."""
         access = {
             "host": self.variable("DAYFLY_QUEUE_HOST"),
             "port": names.NATS_PORT,
+            "nodes": self._nodes(),
             "password": self.text(names.QUEUE_PASSWORD),
             "system_password": self.text(names.QUEUE_SYSTEM_PASSWORD),
         }
         write_private(place.run(ACCESS), msgspec.json.encode(access))
 
+    def _nodes(self) -> int:
+        text = self.variable("DAYFLY_QUEUE_NODES")
+        if text not in ("1", "3"):
+            raise ConfigError(f"DAYFLY_QUEUE_NODES: {text[:20]!r} is not 1 or 3: is its manifest of another version?")
+        return int(text)
+
     def server_tls(self) -> ssl.SSLContext:
         """Return the side of the control plane. Raises ConfigError."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        self._load(lambda: context.load_cert_chain(self.credentials / names.CERT, self.credentials / names.KEY))
+        self.load_server(context)
         return context
+
+    def load_server(self, context: ssl.SSLContext) -> None:
+        """Have handshakes from now on show the certificate that is there now. Raises ConfigError."""
+        self._load(lambda: context.load_cert_chain(self.credentials / names.CERT, self.credentials / names.KEY))
 
     def client_tls(self) -> ssl.SSLContext:
         """Return the side of a gateway, which trusts this installation's certificate alone. Raises ConfigError."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        self._load(lambda: context.load_verify_locations(self.credentials / names.CA))
+        self.load_client(context)
         return context
+
+    def load_client(self, context: ssl.SSLContext) -> None:
+        """Have what is there now trusted, too. Raises ConfigError."""
+        self._load(lambda: context.load_verify_locations(self.credentials / names.CA))
 
     def _load(self, load: Callable[[], None]) -> None:
         try:

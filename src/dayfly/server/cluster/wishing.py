@@ -1,7 +1,8 @@
 """Carrying out what people write with kubectl, and telling kubectl what became of it.
 
-A wish goes the way of a request over HTTP: code in the object becomes a bundle, and then the plane deploys, scales or
-removes. Whoever may write the object by the cluster's own rights may do that, so that its namespace is opened for it.
+A wish goes the way of a request over HTTP: code in the object, or from where it says, becomes a bundle, then the plane
+deploys, scales or removes. Whoever may write the object by the cluster's own rights may do that, so its namespace is
+opened for it.
 """
 
 import asyncio
@@ -17,18 +18,20 @@ import msgspec
 
 from dayfly.cluster.records import Condition
 from dayfly.control.plane import ControlPlane
-from dayfly.model.errors import DayflyError, NotFound, NotSupported
-from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
-from dayfly.model.namespace import NamespaceChange
+from dayfly.model.errors import DayflyError, NotFound, StoreUnavailable
+from dayfly.model.function import FunctionSpec
+from dayfly.model.names import BundleDigest, FunctionKey
 from dayfly.model.status import FunctionStatus
 from dayfly.providers.kubernetes.marks import FUNCTION, NAMESPACE
+from dayfly.server.cluster.archives import Archives
+from dayfly.server.cluster.opening import Opening
 from dayfly.storage.kubernetes.conditions import READY
 from dayfly.storage.kubernetes.wishes import Wish, Wishes
 
 TELL_S = 1.0
 """How often it is looked whether objects still say what is true."""
-_AGAIN_S = 1.0
-_MOST_BYTES = 2**21
+_AGAIN_S, _LONGEST_S = 1.0, 60.0
+"""How long a wish waits that may be carried out later: first, and at most."""
 _REASONS = {"building": "Building", "starting": "Starting", "ready": "Ready", "idle": "Idle", "failing": "Failing"}
 _log = logging.getLogger("dayfly.server")
 
@@ -36,18 +39,21 @@ _log = logging.getLogger("dayfly.server")
 class Wishing:
     """Has the plane do what objects say, and objects say what the plane has done."""
 
-    def __init__(self, wishes: Wishes, plane: ControlPlane) -> None:
+    def __init__(self, wishes: Wishes, plane: ControlPlane, opening: Opening, archives: Archives) -> None:
         self._wishes = wishes
         self._plane = plane
+        self._opening = opening
+        self._archives = archives
+        self._last: dict[FunctionKey, asyncio.Task[None]] = {}
+        """What was wished last of each function: what was wished before it is not tried again."""
         self._said: dict[FunctionKey, tuple[object, ...]] = {}
 
     async def run(self) -> None:
         """Carry wishes out as they come, until cancelled; those of one function one after the other."""
-        last: dict[FunctionKey, asyncio.Task[None]] = {}
         async for wish in self._wishes.follow():
-            task = asyncio.create_task(self._after(last.get(wish.key), wish))
-            last[wish.key] = task
-            task.add_done_callback(functools.partial(_forget, last, wish.key))
+            task = asyncio.create_task(self._after(self._last.get(wish.key), wish))
+            self._last[wish.key] = task
+            task.add_done_callback(functools.partial(_forget, self._last, wish.key))
 
     async def tell(self) -> None:
         """Keep the objects' status true, until cancelled."""
@@ -61,17 +67,28 @@ class Wishing:
     async def _after(self, before: "asyncio.Task[None] | None", wish: Wish) -> None:
         if before is not None:
             await asyncio.wait([before])
+        wait_s = _AGAIN_S
         while True:
             try:
                 await self._carry_out(wish)
             except DayflyError as error:
                 if error.retryable:
                     _log.warning("a wish for %s waits: %s", wish.key, error)
-                    await asyncio.sleep(_AGAIN_S)
+                    await self._delay(wish, error)
+                    await asyncio.sleep(wait_s)
+                    if self._last.get(wish.key) is not asyncio.current_task() and not wish.is_gone:
+                        return
+                    wait_s = min(2 * wait_s, _LONGEST_S)
                     continue
                 _log.info("a wish for %s is refused: %s", wish.key, error)
                 await self._wishes.refused(wish, error)
             return
+
+    async def _delay(self, wish: Wish, error: DayflyError) -> None:
+        try:
+            await self._wishes.delayed(wish, error)
+        except StoreUnavailable:
+            return  # it is tried again all the same
 
     async def _carry_out(self, wish: Wish) -> None:
         """Do it. Raises DayflyError."""
@@ -84,26 +101,27 @@ class Wishing:
             else:
                 _log.info("%s was deleted from the cluster", key)
             return
-        if wish.archive is not None:
-            raise NotSupported(
-                "spec.archive: code is not fetched from elsewhere yet", hint="use spec.source, or the API"
-            )
         if wish.spec is not None:
-            await self._open(key.namespace)
+            await self._opening.open(key.namespace)
             spec = wish.spec
             if wish.source:
-                data, digest = bundled(wish.source)
-                await plane.bundles.put(key.namespace, digest, _once(data), _MOST_BYTES)
-                spec = msgspec.structs.replace(spec, bundle=digest)
+                spec = await self._with_code(spec, bundled(wish.source))
+            elif wish.archive is not None:
+                known = BundleDigest(f"sha256:{wish.archive.sha256}")
+                if await plane.bundles.has(key.namespace, known):
+                    spec = msgspec.structs.replace(spec, bundle=known)
+                else:
+                    spec = await self._with_code(spec, await self._archives.bundle(key, wish.archive))
             await plane.deploy(spec, mode="upsert", canary=wish.canary)
         if wish.spec is None or wish.replicas is not None:
             await plane.scale(key, wish.replicas)
         await self._wishes.settled(wish)
         _log.info("%s is as its object of generation %d wishes", key, wish.generation)
 
-    async def _open(self, namespace: NamespaceName) -> None:
-        if namespace not in self._plane.namespaces.names():
-            await self._plane.namespaces.create(namespace, NamespaceChange())
+    async def _with_code(self, spec: FunctionSpec, bundle: bytes) -> FunctionSpec:
+        digest = BundleDigest(f"sha256:{hashlib.sha256(bundle).hexdigest()}")
+        await self._plane.bundles.put(spec.key.namespace, digest, _once(bundle), len(bundle))
+        return msgspec.structs.replace(spec, bundle=digest)
 
     async def _tell_all(self) -> None:
         keys = {function.key for function in self._plane.functions()}
@@ -133,8 +151,8 @@ class Wishing:
         self._said[key] = said
 
 
-def bundled(source: Mapping[str, str]) -> tuple[bytes, BundleDigest]:
-    """Return files as a bundle, always the same bytes for the same files, and its digest."""
+def bundled(source: Mapping[str, str]) -> bytes:
+    """Return files as a bundle, always the same bytes for the same files."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path, text in sorted(source.items()):
@@ -142,8 +160,7 @@ def bundled(source: Mapping[str, str]) -> tuple[bytes, BundleDigest]:
             about = tarfile.TarInfo(path)
             about.size, about.mode = len(content), 0o644
             tar.addfile(about, io.BytesIO(content))
-    data = gzip.compress(archive.getvalue(), mtime=0)
-    return data, BundleDigest(f"sha256:{hashlib.sha256(data).hexdigest()}")
+    return gzip.compress(archive.getvalue(), mtime=0)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

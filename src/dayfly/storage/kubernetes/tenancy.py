@@ -13,11 +13,12 @@ from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import NAMESPACE, SECRET, TENANT, Object, name_of, namespace_of
 from dayfly.cluster.refusals import AlreadyThere, Changed, NotAllowed
 from dayfly.model.builder import BuiltImage
-from dayfly.model.errors import Forbidden, NotFound, StoreUnavailable
+from dayfly.model.errors import DayflyError, Forbidden, InvalidSpec, NotFound, StoreUnavailable
 from dayfly.model.names import DEFAULT_NAMESPACE, BundleDigest, NamespaceName
 from dayfly.model.namespace import Namespace
 from dayfly.model.token import Token
-from dayfly.storage.kubernetes.named import CREATED
+from dayfly.storage.kubernetes.conditions import accept, refuse
+from dayfly.storage.kubernetes.named import CREATED, Looked, made_unix_ms
 from dayfly.storage.kubernetes.shelf import ATTEMPTS, Shelf, overtaken
 from dayfly.storage.tenancy import KEPT_BUILT, TenancyStore
 
@@ -33,12 +34,35 @@ class KubernetesTenancy(TenancyStore):
         self._home = home
 
     async def namespaces(self) -> list[Namespace]:
-        """Return every namespace, ordered by name."""
+        """Return every namespace, ordered by name; one whose Tenant cannot be read is left out, and says so."""
         found = {DEFAULT_NAMESPACE: Namespace(name=DEFAULT_NAMESPACE)}
         for obj in (await self._api.list(TENANT)).items:
-            if namespace_of(obj) == name_of(obj):
-                found[NamespaceName(name_of(obj))] = _namespace(obj)
+            try:
+                namespace = _namespace(obj)
+                namespace.check()
+            except DayflyError as error:
+                await refuse(self._api, TENANT, obj, error)
+            else:
+                found[namespace.name] = namespace
         return [found[name] for name in sorted(found)]
+
+    async def look(self, namespace: str, name: str) -> Looked[Namespace] | None:
+        """Return what is there now; None where there is no such object. Raises StoreUnavailable."""
+        try:
+            obj = await self._api.get(TENANT, name, namespace)
+        except NotFound:
+            return None
+        try:
+            return Looked(obj, _namespace(obj), None)
+        except InvalidSpec as error:
+            return Looked(obj, None, error)
+
+    async def judged(self, looked: Looked[Namespace], error: DayflyError | None) -> None:
+        """Tell of what was looked at that it is taken over, or why it is not. Raises StoreUnavailable."""
+        if error is None:
+            await accept(self._api, TENANT, looked.object)
+        else:
+            await refuse(self._api, TENANT, looked.object, error)
 
     async def put_namespace(self, namespace: Namespace) -> None:
         """Create or replace the namespace. Raises Forbidden where Dayfly may not be in it."""
@@ -73,10 +97,7 @@ class KubernetesTenancy(TenancyStore):
         self.check_removable(name)
         try:
             await self._api.get(TENANT, name, name)
-            # The tokens first: none may open a namespace of which a part is gone.
-            await self._api.delete_all(SECRET, self._home, labels=f"{TOKEN}=true,{SPACE}={name}")
-            await self._claims(name).clear()
-            await self._built(name).clear()
+            await self.forget(name)
             await self._api.delete(TENANT, name, name)
         except NotFound as error:
             raise NotFound(f"there is no namespace {name}") from error
@@ -86,6 +107,13 @@ class KubernetesTenancy(TenancyStore):
                 await self._api.delete(NAMESPACE, name, uid=space["metadata"]["uid"])
         except (NotFound, Changed):
             return  # somebody else removed it
+
+    async def forget(self, name: NamespaceName) -> None:
+        """Remove what belongs to a namespace beside its Tenant: tokens, claims to bundles, what was built."""
+        # The tokens first: none may open a namespace of which a part is gone.
+        await self._api.delete_all(SECRET, self._home, labels=f"{TOKEN}=true,{SPACE}={name}")
+        await self._claims(name).clear()
+        await self._built(name).clear()
 
     async def tokens(self) -> list[Token]:
         """Return every token, ordered by id."""
@@ -166,15 +194,14 @@ class KubernetesTenancy(TenancyStore):
 
 
 def _namespace(obj: Object) -> Namespace:
-    created = obj["metadata"].get("annotations", {}).get(CREATED, "0")
-    fields = obj.get("spec", {}) | {"name": name_of(obj), "created_unix_ms": int(created) if created.isdigit() else 0}
+    if namespace_of(obj) != name_of(obj):
+        raise InvalidSpec(f"a Tenant is named as the namespace that it is in: {namespace_of(obj)}")
+    made = obj["metadata"].get("annotations", {}).get(CREATED, "")
+    created = int(made) if made.isdigit() else made_unix_ms(obj)
     try:
-        return msgspec.convert(fields, Namespace)
+        return msgspec.convert(obj.get("spec", {}) | {"name": name_of(obj), "created_unix_ms": created}, Namespace)
     except msgspec.ValidationError as error:
-        raise StoreUnavailable(
-            f"the tenant {name_of(obj)} in the cluster cannot be read: {error}",
-            hint="correct its spec with kubectl edit",
-        ) from error
+        raise InvalidSpec(f"{error}", hint="correct its spec with kubectl edit") from error
 
 
 def _token(obj: Object) -> Token:

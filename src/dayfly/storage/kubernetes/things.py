@@ -20,20 +20,20 @@ class KubernetesRoutes(RouteStore):
     """Routes, and on a shelf the hosts that namespaces were granted."""
 
     def __init__(self, connection: Connection, home: str) -> None:
-        self._named = Named(connection, ROUTE, Route)
+        self.objects = Named(connection, ROUTE, Route)
         self._grants = Shelf(connection, home, "grants")
 
     async def routes(self) -> list[Route]:
-        """Return every route that can be read, ordered by namespace and name."""
-        return await self._named.all()
+        """Return every route that was taken over, ordered by namespace and name."""
+        return await self.objects.all()
 
     async def put_route(self, route: Route) -> None:
         """Create or replace the route."""
-        await self._named.put(route)
+        await self.objects.put(route)
 
     async def delete_route(self, namespace: NamespaceName, name: str) -> None:
         """Remove the route. Raises NotFound."""
-        await self._named.delete(namespace, name)
+        await self.objects.delete(namespace, name)
 
     async def grants(self) -> list[HostGrant]:
         """Return every grant, ordered by host and namespace."""
@@ -62,20 +62,20 @@ class KubernetesTriggers(TriggerStore):
     """Triggers, and on a shelf how far the queue's results were followed."""
 
     def __init__(self, connection: Connection, home: str) -> None:
-        self._named = Named(connection, TRIGGER, Trigger)
+        self.objects = Named(connection, TRIGGER, Trigger)
         self._followed = Shelf(connection, home, "followed")
 
     async def triggers(self) -> list[Trigger]:
-        """Return every trigger that can be read, ordered by namespace and name."""
-        return await self._named.all()
+        """Return every trigger that was taken over, ordered by namespace and name."""
+        return await self.objects.all()
 
     async def put_trigger(self, trigger: Trigger) -> None:
         """Create or replace the trigger."""
-        await self._named.put(trigger)
+        await self.objects.put(trigger)
 
     async def delete_trigger(self, namespace: NamespaceName, name: str) -> None:
         """Remove the trigger. Raises NotFound."""
-        await self._named.delete(namespace, name)
+        await self.objects.delete(namespace, name)
 
     async def followed(self) -> int:
         """Return up to which of the queue's results functions' ends were delivered; 0 for none."""
@@ -90,20 +90,20 @@ class KubernetesFlows(FlowStore):
     """Flows."""
 
     def __init__(self, connection: Connection) -> None:
-        self._named = Named(connection, FLOW, Flow)
+        self.objects = Named(connection, FLOW, Flow)
 
     async def flows(self) -> list[Flow]:
-        """Return every flow that can be read, ordered by namespace and name."""
-        return await self._named.all()
+        """Return every flow that was taken over, ordered by namespace and name."""
+        return await self.objects.all()
 
     async def put_flow(self, flow: Flow) -> None:
         """Create or replace the flow."""
-        await self._named.put(flow)
+        await self.objects.put(flow)
 
     async def delete_flow(self, namespace: NamespaceName, name: str) -> None:
         """Remove the flow. Raises NotFound."""
         try:
-            await self._named.delete(namespace, name)
+            await self.objects.delete(namespace, name)
         except NotFound as error:
             raise NotFound(missing(namespace, name)) from error
 

@@ -22,7 +22,7 @@ from dayfly.model.names import FunctionKey
 from dayfly.model.rollout import Canary
 from dayfly.model.scaling import MAX_REPLICAS
 from dayfly.storage.kubernetes import function_objects as objects
-from dayfly.storage.kubernetes.conditions import READY, merged
+from dayfly.storage.kubernetes.conditions import READY, merged, reason_of
 from dayfly.storage.kubernetes.shelf import ATTEMPTS, overtaken
 
 PROGRESSING = "Progressing"
@@ -72,9 +72,21 @@ class Wishes:
     async def refused(self, wish: Wish, error: DayflyError) -> None:
         """Note that the wish cannot be carried out, and why; what was deployed before goes on."""
         hint = f" ({error.hint})" if error.hint else ""
-        news = Condition(type=PROGRESSING, status="False", reason=_reason(error), message=f"{error}{hint}")
+        message = f"{error}{hint}"
+        news = Condition(type=PROGRESSING, status="False", reason=reason_of(error), message=message)
         ready = Condition(type=READY, status="False", reason=news.reason, message=news.message)
         await self._note(wish, None, news, ready)
+
+    async def delayed(self, wish: Wish, error: DayflyError) -> None:
+        """Note why the wish is not carried out yet; it comes again after a restart. Raises StoreUnavailable."""
+        news = Condition(
+            type=PROGRESSING, status="False", reason=reason_of(error), message=f"{error}; it is tried again"
+        )
+        told = msgspec.structs.replace(news, observed_generation=wish.generation)
+        await self._change(
+            wish.key,
+            lambda status: msgspec.structs.replace(status, conditions=merged(status.conditions, (told,), stamp())),
+        )
 
     async def told(
         self, key: FunctionKey, *, ready: Condition, replicas: int, ready_replicas: int, selector: str, url: str
@@ -173,7 +185,3 @@ def _checked(replicas: int | None) -> int | None:
     if replicas is not None and not 0 <= replicas <= MAX_REPLICAS:
         raise InvalidSpec(f"spec.replicas: {replicas} must be from 0 to {MAX_REPLICAS}")
     return replicas
-
-
-def _reason(error: DayflyError) -> str:
-    return "".join(part.capitalize() for part in error.code.split("_"))

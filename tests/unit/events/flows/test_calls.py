@@ -9,6 +9,7 @@ import pytest
 
 from dayfly.control.clock import ManualClock
 from dayfly.decide.flow_plan import Order
+from dayfly.decide.flow_spans import traceparent
 from dayfly.events.flows.calls import LONGEST_AGAIN_S, QueueCalls
 from dayfly.model.errors import DayflyError, KeyReused, LimitExceeded, NotFound, NotSupported, Unavailable
 from dayfly.model.flow import FlowSpec
@@ -109,6 +110,7 @@ def test_an_answer_becomes_data() -> None:
     assert headers == {
         "Content-Type": "application/json", "X-Dayfly-Trigger": "flow r", "X-Dayfly-Flow": "bill",
         "X-Dayfly-Flow-Run": "r", "X-Dayfly-Flow-Step": "a.1.b", "X-Dayfly-Flow-Attempt": "2",
+        "traceparent": traceparent("r", "a.1.b"),
     }  # fmt: skip
 
 

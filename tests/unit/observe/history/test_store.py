@@ -139,6 +139,15 @@ def test_a_moment_before_the_last_one_is_left_out(tmp_path: Path) -> None:
     played(tmp_path / "h.db", story)
 
 
+def test_what_was_kept_while_the_clock_was_far_ahead_goes_when_it_is_set_right(tmp_path: Path) -> None:
+    async def story(store: HistoryStore) -> None:
+        await kept(store, scrape(0, calls("a.x", 5)), scrape(90_000, calls("a.x", 6)), scrape(10, calls("a.x", 6)))
+        assert values(await store.at_moment(f"{NAME}[1m]", at(10))) == {"200,a.x": [5, 6]}
+        assert values(await store.at_moment(f"{NAME}[2d]", at(90_000))) == {"200,a.x": [5, 6]}
+
+    played(tmp_path / "h.db", story)
+
+
 def test_what_cannot_be_answered_is_refused_in_words(tmp_path: Path) -> None:
     async def story(store: HistoryStore) -> None:
         await kept(store, scrape(0, calls("a.x", 1)))

@@ -12,6 +12,7 @@ from dayfly.model.errors import InvalidSpec, NotSupported
 from dayfly.model.replica import StartOrder
 from dayfly.providers.kubernetes import deployments, marks, pool
 from dayfly.providers.kubernetes.pool import PoolValues
+from dayfly.runtimes.python import secret_files
 
 VALUES = PoolValues(installation="i", image="runtime:1", pull_secrets=("registry",), priority_class="high")
 CODE = order(runtime="python", lang="python", image="", memory_bytes=1 << 30, constraints=("disk=ssd",))
@@ -49,6 +50,16 @@ def test_a_pod_of_the_pool_holds_no_secret_and_cannot_be_written_to() -> None:
     assert "secretKeyRef" not in json.dumps(spec)
     assert spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
     assert pool.pod_template(VALUES)["metadata"]["labels"][marks.NETWORK] == "none"
+
+
+@pytest.mark.parametrize("spec", [pool.pod_template(VALUES)["spec"], pool.own_pod(VALUES, CODE)["spec"]])
+def test_a_pod_has_a_place_in_memory_for_its_functions_secrets(spec: Any) -> None:
+    (container,) = spec["containers"]
+    (place,) = (each["value"] for each in container["env"] if each["name"] == secret_files.OWN)
+    assert place == "/var/openfaas/secrets"
+    (name,) = (each["name"] for each in container["volumeMounts"] if each["mountPath"] == place)
+    (volume,) = (each for each in spec["volumes"] if each["name"] == name)
+    assert volume["emptyDir"]["medium"] == "Memory"
 
 
 def test_what_a_pool_was_made_from_is_read_from_it() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from dayfly.providers.kubernetes import marks
 from dayfly.providers.kubernetes.pods import End, gone, standing, understand
+from dayfly.providers.kubernetes.survey import survey
 
 RUNNING = {"running": {"startedAt": "2026-11-29T10:00:00Z"}}
 WORD = '{"kind":"end","reason":"timeout","detail":"a call took longer than 5 s"}'
@@ -100,3 +101,21 @@ def test_a_pod_that_went_says_why(reason: str, told: str) -> None:
     ended = gone(pod({"conditions": conditions}))
     assert isinstance(ended, End)
     assert (ended.reason, told in ended.detail) == ("lost", True), ended
+
+
+def test_pods_are_told_with_what_they_do_and_nodes_with_how_many_they_have() -> None:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [{"name": "f", "image": "i:1"}]}
+    labels = {marks.ROLE: marks.OURS, marks.REPLICA: "r1"}
+    found = survey(
+        understand({"metadata": meta, "status": ready, "spec": {"nodeName": node}})
+        for meta, node in (
+            ({"name": "b", "uid": "2", "labels": labels, "creationTimestamp": "2026-11-29T10:00:00Z"}, "n1"),
+            ({"name": "a", "uid": "1", "labels": {marks.ROLE: marks.POOL}}, "n1"),
+            ({"name": "c", "uid": "3", "labels": labels, "deletionTimestamp": "x"}, None),
+        )
+    )
+    assert [(node.name, node.pods) for node in found.nodes] == [("n1", 2)]
+    assert [(one.name, one.state, one.replica, one.image) for one in found.containers] == [
+        ("a", "pool", "", "i:1"), ("b", "running", "r1", "i:1"), ("c", "leaving", "r1", "i:1"),
+    ]  # fmt: skip
+    assert found.containers[1].created_unix_ms == 1_795_946_400_000

@@ -41,6 +41,7 @@ SETS: dict[str, dict[str, Any]] = {
         "nodeSelector": {"kubernetes.io/arch": "amd64", "disk": "true"},
         "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "faas", "effect": "NoSchedule"}],
     },
+    "lasting": {"observer": {"storage": "5Gi", "storageClass": "fast"}},
     "little": {
         "createNamespace": False,
         "crds": False,

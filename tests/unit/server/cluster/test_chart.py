@@ -75,6 +75,7 @@ def test_helm_makes_credentials_of_its_own(tmp_path: Path) -> None:
     [
         ({"service": {"type": "LoadBalancer"}}, "/tls/secret"),
         ({"queue": {"nodes": 2}}, "/queue/nodes"),
+        ({"observer": {"storage": "1Gi"}, "control": {"replicas": 2}}, "/control/replicas"),
         ({"unheard": 1}, "unheard"),
         ({"httpRoute": {"enabled": True}}, "/httpRoute"),
         ({"functions": {"namespaces": ["dayfly"]}}, "functions go elsewhere"),

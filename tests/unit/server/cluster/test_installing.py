@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from dayfly.cli.main import cli
 from dayfly.cluster.schema import crds
 from dayfly.model.errors import ConfigError, Unavailable
 from dayfly.server.cluster.install.applying import check_versions, place_of, trouble_of
-from dayfly.server.cluster.install.examining import Examination, deprecated
+from dayfly.server.cluster.install.examining import Examination, Finding, deprecated
 from dayfly.server.cluster.install.given import merged, placed
 from dayfly.server.cluster.install.kubectl import Kubectl, Versions
 from dayfly.storage.certificate import expiry, make_certificate
@@ -211,7 +212,14 @@ def test_a_certificate_that_ends_is_told() -> None:
         kubectl = Known({"secret": secret})
         found = Examination(kubectl, "dayfly", "dayfly-functions", now).findings()
         assert [each.mark for each in found if each.part == "Certificate"] == [mark]
+        assert f"dayfly-internal: {round(365 - days, -1)} days old" in found_text(found)
         assert [each.mark for each in found if each.part == "Kubernetes"] == ["unknown"]
+
+
+def found_text(found: list[Finding]) -> str:
+    """Return what is said of the certificate, whatever a leap year and the hour make of its age."""
+    (text,) = (each.text for each in found if each.part == "Certificate")
+    return re.sub(r"(\d+) days old", lambda number: f"{round(int(number[1]), -1)} days old", text)
 
 
 class Known(Kubectl):

@@ -3,6 +3,7 @@
 import base64
 import copy
 import functools
+import ipaddress
 import re
 import subprocess
 from collections.abc import Callable
@@ -134,6 +135,32 @@ def test_functions_reach_the_gateways_and_nothing_else_of_ours() -> None:
             assert {"10.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16"} <= set(block["except"])
 
 
+METADATA = {
+    "169.254.169.254": "most clouds", "169.254.170.2": "containers of one", "100.100.100.200": "another",
+    "168.63.129.16": "a third", "192.0.0.192": "a fourth", "fd00:ec2::254": "the first by IPv6", "fe80::a9fe:a9fe": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("network", ["none", "proxy", "host"])
+@pytest.mark.parametrize("address", METADATA)
+def test_no_function_reaches_the_address_at_which_a_cloud_hands_out_credentials(address: str, network: str) -> None:
+    for name, namespace in (("plain", "dayfly-functions"), ("much", "pods")):
+        nodes = made(name)
+        labels = {**templates(nodes)[f"{namespace}/dayfly-pool"]["metadata"]["labels"], "dayfly.dev/network": network}
+        blocks = [to["ipBlock"] for rule in outwards(nodes, labels) for to in rule.get("to", ()) if "ipBlock" in to]
+        assert not [block for block in blocks if reaches(block, address)]
+        assert all("to" in rule for rule in outwards(nodes, labels)), "a rule without `to` reaches everything"
+        assert any(reaches(block, "93.184.216.34") for block in blocks) == (name == "plain" and network != "none")
+
+
+def reaches(block: Any, address: str) -> bool:
+    """Whether a NetworkPolicy's block lets an address through."""
+    wanted = ipaddress.ip_address(address)
+    return wanted in ipaddress.ip_network(block["cidr"]) and not any(
+        wanted in ipaddress.ip_network(each) for each in block.get("except", ())
+    )
+
+
 def outwards(nodes: list[Node], labels: dict[str, str]) -> list[Any]:
     """Return the rules by which a pod with these labels in the functions' namespace reaches something."""
     policies = [node["spec"] for node in nodes if node["kind"] == "NetworkPolicy"]
@@ -190,11 +217,14 @@ def test_nats_server_takes_its_configuration(name: str, tmp_path: Path) -> None:
         "QUEUE_PASSWORD": base64.b64decode(secret["queue-password"]).decode(),
         "QUEUE_SYSTEM_PASSWORD": base64.b64decode(secret["queue-system-password"]).decode(),
     }
+    (container,) = find(made(name), "StatefulSet", "dayfly-queue")["spec"]["template"]["spec"]["containers"]
+    given = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    passwords |= {key: value for key, value in given.items() if key.startswith("QUEUE_ROUTE")}
     argv = [str(server.path), "-t", "-c", str(config)]
     done = subprocess.run(argv, env={"POD_NAME": "dayfly-queue-0", **passwords}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "sync_interval: always" in config.read_text()
-    assert config.read_text().count("nats://") == (3 if name == "much" else 0)
+    assert config.read_text().count("$QUEUE_ROUTE_") == len(passwords) - 2 == (3 if name == "much" else 0)
 
 
 def test_values_reach_the_pods() -> None:
@@ -221,3 +251,17 @@ def test_the_pool_is_made_where_its_pods_are_known() -> None:
     assert {name: ours[name] for name in theirs} == theirs
     account = find(nodes, "ServiceAccount", pool.NAME)
     assert account["automountServiceAccountToken"] is False
+
+
+def test_what_is_known_of_the_past_is_on_a_volume_where_one_was_asked_for() -> None:
+    nodes = made("lasting")
+    claim = find(nodes, "PersistentVolumeClaim", "dayfly-observer", "dayfly")
+    assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
+    control = find(nodes, "Deployment", "dayfly-control")["spec"]
+    assert (control["replicas"], control["strategy"]) == (1, {"type": "Recreate"})
+    (data,) = (each for each in control["template"]["spec"]["volumes"] if each["name"] == "data")
+    assert data["persistentVolumeClaim"]["claimName"] == "dayfly-observer"
+    (container,) = control["template"]["spec"]["containers"]
+    (mount,) = (each["mountPath"] for each in container["volumeMounts"] if each["name"] == "data")
+    assert mount in [each.get("value") for each in container["env"] if each["name"] == "DAYFLY_DATA_DIR"]
+    assert not [node for node in made("plain") if node["kind"] == "PersistentVolumeClaim"]

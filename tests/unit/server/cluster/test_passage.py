@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -11,15 +12,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from dayfly.model.errors import InvalidRequest
+from dayfly.model.errors import ConfigError, InvalidRequest
 from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.cluster.passage import wire
 from dayfly.server.cluster.passage.control_end import ControlEnd
 from dayfly.server.cluster.passage.gateway_end import GatewayEnd, Way
+from dayfly.server.cluster.renewal import Renewal
 from dayfly.storage.certificate import make_certificate
 
 TOKEN = "t" * 40
 NAME = "dayfly-control.dayfly.svc"
+HOST = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}.1"  # noqa: S311
+"""An address of our own: on the one that all use, somebody could take a port that is free for a moment."""
 PATIENCE_S = 60
 
 
@@ -61,7 +65,7 @@ class Stage:
         return ControlEnd(self.control, TOKEN, self.tls.server, pulse_s=0.02, silence_s=self.silence_s)
 
     def way(self, **more: Any) -> Way:
-        way = Way(host="127.0.0.1", port=self.port, name=NAME, token=self.token, gateway="gw-0")
+        way = Way(host=HOST, port=self.port, name=NAME, token=self.token, gateway="gw-0")
         return msgspec.structs.replace(way, **more)
 
     def gateway_end(self, context: ssl.SSLContext | None = None, **more: Any) -> GatewayEnd:
@@ -134,7 +138,7 @@ def play(
                 for channel in wire.CHANNELS:
                     await stack.enter_async_context(_echoing(stage.control / f"{channel}.sock"))
                 await stack.enter_async_context(_echoing(stage.inner))
-                stage.port = await stage.end.start("127.0.0.1", 0)
+                stage.port = await stage.end.start(HOST, 0)
                 try:
                     await act(stage)
                 finally:
@@ -186,7 +190,7 @@ def test_a_wrong_token_opens_nothing(tls: Contexts, caplog: pytest.LogCaptureFix
 
 async def _greeted(stage: Stage, token: str, channel: str, gateway: str = "gw-9") -> bytes:
     """Return all that a greeting is answered with until the end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port, ssl=stage.tls.client, server_hostname=NAME)
+    reader, writer = await asyncio.open_connection(HOST, stage.port, ssl=stage.tls.client, server_hostname=NAME)
     writer.write(wire.greeting(token, channel, gateway))
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -248,7 +252,7 @@ def test_the_sockets_go_and_come_with_the_control_plane(tls: Contexts) -> None:
             with pytest.raises(OSError, match=r"No such file|refused"):
                 await asyncio.open_unix_connection(stage.gateway / "api.sock")
             stage.end = stage.control_end()
-            await stage.end.start("127.0.0.1", stage.port)
+            await stage.end.start(HOST, stage.port)
             await stage.until(lambda: stage.is_present, "the gateway did not come back")
             assert await said_back(stage.gateway / "api.sock", b"again") == b"again"
             assert await said_back(stage.control / wire.inner_name("gw-0"), b"in") == b"in"
@@ -275,7 +279,7 @@ def test_a_control_plane_that_falls_silent_is_left(tls: Contexts) -> None:
             finally:
                 writer.close()
 
-        server = await asyncio.start_server(mute, "127.0.0.1", 0, ssl=stage.tls.server)
+        server = await asyncio.start_server(mute, HOST, 0, ssl=stage.tls.server)
         port = server.sockets[0].getsockname()[1]
         async with _running(stage.gateway_end(port=port).run()):
             await stage.until(lambda: greeted >= 2, "the gateway stayed with a silent control plane")
@@ -287,9 +291,7 @@ def test_a_control_plane_that_falls_silent_is_left(tls: Contexts) -> None:
 
 def test_a_gateway_that_falls_silent_is_called_no_more(tls: Contexts) -> None:
     async def act(stage: Stage) -> None:
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", stage.port, ssl=stage.tls.client, server_hostname=NAME
-        )
+        reader, writer = await asyncio.open_connection(HOST, stage.port, ssl=stage.tls.client, server_hostname=NAME)
         writer.write(wire.greeting(TOKEN, wire.PRESENCE, "gw-0"))
         assert await reader.readexactly(1) == wire.YES
         async with asyncio.timeout(PATIENCE_S):
@@ -305,11 +307,56 @@ def test_who_does_not_greet_is_not_waited_for(tls: Contexts, monkeypatch: pytest
     monkeypatch.setattr("dayfly.server.cluster.passage.control_end.CONNECT_S", 0.2)
 
     async def act(stage: Stage) -> None:
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", stage.port, ssl=stage.tls.client, server_hostname=NAME
-        )
+        reader, writer = await asyncio.open_connection(HOST, stage.port, ssl=stage.tls.client, server_hostname=NAME)
         async with asyncio.timeout(PATIENCE_S):
             assert await reader.read() == b""
         writer.close()
 
     play(tls, act)
+
+
+def test_a_changed_certificate_and_token_are_taken_up_while_all_goes_on(tmp_path: Path) -> None:
+    """A Secret's new files: whoever comes then is shown the new certificate, and has to know the new token."""
+    new = make_certificate([NAME], years=1)
+
+    async def act(stage: Stage) -> None:
+        files = {"cert": new.cert, "key": new.key, "ca": new.ca}
+        taken: list[str] = []
+
+        def take() -> None:
+            stage.tls.server.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+            stage.end.renew("n" * 40)
+            taken.append("once")
+
+        renewal = Renewal([tmp_path / name for name in files], take)
+        gateway = stage.gateway_end()
+        async with _running(gateway.run()):
+            await stage.until(lambda: stage.is_present, "the gateway was never present")
+            await renewal.look()
+            assert taken == []
+            for name, content in files.items():
+                (tmp_path / name).write_bytes(content)
+            await renewal.look()
+            await renewal.look()
+            assert taken == ["once"]
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await said_back(stage.gateway / "api.sock", b"with the old ones")
+            stage.tls.client.load_verify_locations(tmp_path / "ca")
+            gateway.renew("n" * 40)
+            assert await said_back(stage.gateway / "api.sock", b"again") == b"again"
+            assert stage.changes == [True], "what was open has stayed so"
+
+    (tmp_path / "old").mkdir()
+    play(Contexts(tmp_path / "old"), act)
+
+
+def test_credentials_that_cannot_be_used_leave_what_was_there(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    def take() -> None:
+        raise ConfigError("it is none")
+
+    (tmp_path / "cert").write_text("one")
+    renewal = Renewal([tmp_path / "cert"], take)
+    (tmp_path / "cert").write_text("other")
+    asyncio.run(renewal.look())
+    asyncio.run(renewal.look())
+    assert [each.getMessage() for each in caplog.records] == ["changed credentials are not taken up: it is none"]

@@ -19,6 +19,7 @@ from dayfly.server.cluster.install.values import Values, decode
         ({"ingress": {"enabled": True}}, "ingress.host"),
         ({"httpRoute": {"enabled": True, "host": "a.example.com"}}, "httpRoute.gateway"),
         ({"queue": {"nodes": 2}}, r"queue\.nodes"),
+        ({"observer": {"storage": "1Gi"}, "control": {"replicas": 2}}, "held by one control plane"),
         ({"namespace": "No"}, r"\$\.namespace"),
         ({"pool": {"size": -1}}, r"pool\.size"),
         ({"pool": {"resources": {"memory": "64"}}}, r"pool\.resources\.memory"),

@@ -1,18 +1,24 @@
 """What kubectl wishes, carried out by a plane that is none: the order, what is refused, and what is tried again."""
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, cast
 
 import pytest
 
 from dayfly.cluster.records import Archive
+from dayfly.control.namespaces import Namespaces
 from dayfly.control.plane import ControlPlane
 from dayfly.model.errors import Conflict, DayflyError, NotFound, StoreUnavailable
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import BundleDigest, FunctionKey, FunctionName, NamespaceName
 from dayfly.server.cluster import wishing
+from dayfly.server.cluster.archives import Archives
+from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.wishing import Wishing
+from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.wishes import Wish, Wishes
 
 SPACE = NamespaceName("team-a")
@@ -26,11 +32,15 @@ class Plane:
     def __init__(self, *errors: DayflyError) -> None:
         self.asked: list[Any] = []
         self.errors = list(errors)
+        self.has_it: set[BundleDigest] = set()
         self.namespaces = self.bundles = self
         self.known = [NamespaceName("openfaas-fn")]
 
     def names(self) -> list[NamespaceName]:
         return self.known
+
+    async def follow(self, _name: NamespaceName, _read: object) -> None:
+        """There is no Tenant of anybody's."""
 
     async def create(self, name: NamespaceName, _change: object) -> None:
         self.known.append(name)
@@ -39,6 +49,10 @@ class Plane:
     async def put(self, _space: NamespaceName, digest: BundleDigest, chunks: AsyncIterator[bytes], _most: int) -> None:
         assert [chunk async for chunk in chunks]
         self.asked.append(("bundle", digest))
+        self.has_it.add(digest)
+
+    async def has(self, _space: NamespaceName, digest: BundleDigest) -> bool:
+        return digest in self.has_it
 
     async def deploy(self, spec: FunctionSpec, *, mode: str, canary: object) -> None:
         del canary
@@ -63,6 +77,7 @@ class Told(Wishes):
     def __init__(self, *wishes: Wish) -> None:
         self.wishes = wishes
         self.ends: list[str] = []
+        self.waits = asyncio.Event()
 
     async def follow(self) -> AsyncGenerator[Wish, None]:
         for wish in self.wishes:
@@ -70,6 +85,10 @@ class Told(Wishes):
 
     async def settled(self, wish: Wish) -> None:
         self.ends.append(f"settled {wish.generation}")
+
+    async def delayed(self, wish: Wish, error: DayflyError) -> None:
+        self.ends.append(f"delayed {wish.generation}: {error}")
+        self.waits.set()
 
     async def refused(self, wish: Wish, error: DayflyError) -> None:
         self.ends.append(f"refused {wish.generation}: {error}")
@@ -80,7 +99,8 @@ def carried_out(plane: Plane, *wishes: Wish, ends: int) -> list[str]:
 
     async def main() -> list[str]:
         told = Told(*wishes)
-        await Wishing(told, cast("ControlPlane", plane)).run()
+        opening = Opening(cast("Namespaces", plane), cast("KubernetesTenancy", plane))
+        await Wishing(told, cast("ControlPlane", plane), opening, Archives(("public",))).run()
         async with asyncio.timeout(60):
             await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
         assert len(told.ends) == ends
@@ -93,7 +113,7 @@ def test_code_in_the_object_is_deployed_in_a_namespace_that_is_opened_for_it() -
     plane = Plane()
     wish = Wish(key=KEY, generation=1, digest="d", spec=SPEC, source={"handler.py": "x"}, replicas=2)
     assert carried_out(plane, wish, ends=1) == ["settled 1"]
-    digest = wishing.bundled({"handler.py": "x"})[1]
+    digest = f"sha256:{hashlib.sha256(wishing.bundled({'handler.py': 'x'})).hexdigest()}"
     assert plane.asked == [("namespace", "team-a"), ("bundle", digest), ("upsert", digest), ("scale", 2)]
 
 
@@ -107,15 +127,52 @@ def test_what_cannot_be_done_is_refused_and_what_can_later_is_tried_again(monkey
     monkeypatch.setattr(wishing, "_AGAIN_S", 0.0)
     plane = Plane(Conflict("no"), StoreUnavailable("away"), StoreUnavailable("away"))
     first, second = (Wish(key=KEY, generation=number, digest="d", spec=SPEC) for number in (1, 2))
-    assert carried_out(plane, first, second, ends=2) == ["refused 1: no", "settled 2"]
+    ends = ["refused 1: no", "delayed 2: away", "delayed 2: away", "settled 2"]
+    assert carried_out(plane, first, second, ends=4) == ends
     assert not plane.errors
 
 
-def test_an_archive_is_refused_before_anything_is_done() -> None:
+def test_an_archive_is_fetched_unless_the_namespace_has_it() -> None:
+    plane, data = Plane(), wishing.bundled({"handler.py": "x"})
+    digest = hashlib.sha256(data).hexdigest()
+    archive = Archive(data=base64.b64encode(data).decode(), sha256=digest)
+    wish = Wish(key=KEY, generation=1, digest="d", spec=SPEC, archive=archive)
+    assert carried_out(plane, wish, ends=1) == ["settled 1"]
+    assert plane.asked == [("namespace", "team-a"), ("bundle", f"sha256:{digest}"), ("upsert", f"sha256:{digest}")]
+    again = Wish(key=KEY, generation=2, digest="d", spec=SPEC, archive=Archive(url="https://x.invalid", sha256=digest))
+    assert carried_out(plane, again, ends=1) == ["settled 2"]
+    assert plane.asked[3:] == [("upsert", f"sha256:{digest}")]
+
+
+def test_an_archive_that_is_another_is_refused_before_anything_is_kept() -> None:
     plane = Plane()
-    wish = Wish(key=KEY, generation=1, digest="d", spec=SPEC, archive=Archive(url="https://x", sha256="0" * 64))
-    assert "spec.archive" in carried_out(plane, wish, ends=1)[0]
-    assert plane.asked == []
+    wish = Wish(key=KEY, generation=1, digest="d", spec=SPEC, archive=Archive(data="eA==", sha256="0" * 64))
+    assert "has the sha256 2d711642" in carried_out(plane, wish, ends=1)[0]
+    assert plane.asked == [("namespace", "team-a")]
+
+
+def test_what_waits_says_so_and_gives_way_to_what_is_wished_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wishing, "_AGAIN_S", 0.0)
+    plane = Plane()
+    away = Archive(url="http://127.0.0.1:1/x", sha256="0" * 64)
+    archives = Archives(("127.0.0.1",))
+    first = Wish(key=KEY, generation=1, digest="d", spec=SPEC, archive=away)
+
+    async def main() -> list[str]:
+        told = Told(first)
+        opening = Opening(cast("Namespaces", plane), cast("KubernetesTenancy", plane))
+        wishes = Wishing(told, cast("ControlPlane", plane), opening, archives)
+        await wishes.run()
+        async with asyncio.timeout(60):
+            await told.waits.wait()
+            told.wishes = (Wish(key=KEY, generation=2, digest="d", spec=SPEC, source={"handler.py": "x"}),)
+            await wishes.run()
+            await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
+        return told.ends
+
+    ends = asyncio.run(main())
+    assert ends[0].startswith("delayed 1: spec.archive: http://127.0.0.1:1/x cannot be fetched")
+    assert ends[-1] == "settled 2"
 
 
 @pytest.mark.parametrize("errors", [(), (NotFound("it went by us"),)])

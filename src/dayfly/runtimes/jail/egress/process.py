@@ -32,6 +32,7 @@ from dayfly.runtimes.jail.egress import wire
 from dayfly.runtimes.jail.egress.lookups import Lookups
 from dayfly.runtimes.jail.egress.policy import Rules
 from dayfly.runtimes.jail.egress.proxy import Way
+from dayfly.runtimes.log_format import log_to_stderr
 from dayfly.runtimes.private_socket import bind_private
 
 _log = logging.getLogger("dayfly.egress")
@@ -189,11 +190,12 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="dayfly.runtimes.jail.egress")
     parser.add_argument("--socket", required=True)
     parser.add_argument("--layers", default="")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text")
     parser.add_argument("--ready-fd", type=int, required=True)
     given = parser.parse_args(argv)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s egress %(name)s %(message)s")
+    log_to_stderr("egress", "info", given.log_format)
     parent, uid, listener = os.getppid(), os.geteuid(), _listen(given.socket)
     socket.getaddrinfo("localhost", 80)  # loads what looking up a name needs, while its files can still be read
     _give_up_rights(given.layers.split(","))

@@ -21,8 +21,8 @@ from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.applying import check_versions
 from dayfly.server.cluster.install.kubectl import Kubectl
 from dayfly.server.cluster.install.pods import VERSION
-from dayfly.server.cluster.names import ADMIN_SECRET, CERT, CONTROL, GATEWAY, INTERNAL_SECRET, LEASE, QUEUE
-from dayfly.storage.certificate import expiry
+from dayfly.server.cluster.names import ADMIN_SECRET, CERT, CONTROL, GATEWAY, INTERNAL_SECRET, LEASE, OBSERVER, QUEUE
+from dayfly.storage.certificate import expiry, issued
 
 Mark = Literal["ok", "odd", "bad", "unknown"]
 _SOON = timedelta(days=30)
@@ -62,6 +62,7 @@ class Examination:
             "Rights": self._rights,
             "You": self._you,
             "Certificate": self._certificate,
+            "Records": self._records,
             "Old APIs": self._deprecated,
         }
         return [finding for part, look in parts.items() for finding in self._asked(part, look)]
@@ -167,16 +168,39 @@ class Examination:
         secret = self._kubectl.find_object("secret", INTERNAL_SECRET, self._namespace)
         if secret is None or CERT not in secret.get("data", {}):
             yield Finding("Certificate", "bad", f"{INTERNAL_SECRET} holds none; `dayfly install` makes it")
-            return
+        else:
+            yield self._aged(secret, f"; delete the Secret {INTERNAL_SECRET} and install again to have a new one")
+        gateway = self._kubectl.find_object("deployment", GATEWAY, self._namespace)
+        for volume in gateway["spec"]["template"]["spec"].get("volumes", ()) if gateway is not None else ():
+            if volume["name"] == "tls":
+                name = volume["secret"]["secretName"]
+                shown = self._kubectl.find_object("secret", name, self._namespace)
+                if shown is None or CERT not in shown.get("data", {}):
+                    yield Finding("Certificate", "bad", f"the gateways' Secret {name} holds none")
+                else:
+                    yield self._aged(shown, f"; have whoever keeps the Secret {name} renew it")
+
+    def _aged(self, secret: Any, remedy: str) -> Finding:
+        """Return how old a Secret's certificate is, and what to do where that is too old."""
+        name = secret["metadata"]["name"]
         try:
-            until = expiry(base64.b64decode(secret["data"][CERT]))
+            cert = base64.b64decode(secret["data"][CERT])
+            since, until = issued(cert), expiry(cert)
         except ValueError:
-            yield Finding("Certificate", "bad", f"{CERT} of {INTERNAL_SECRET} is no certificate")
-            return
+            return Finding("Certificate", "bad", f"{CERT} of {name} is no certificate")
         left = until - self._now
         mark: Mark = "bad" if left <= timedelta(0) else "odd" if left < _SOON else "ok"
-        hint = "" if mark == "ok" else f"; delete the Secret {INTERNAL_SECRET} and install again to have a new one"
-        yield Finding("Certificate", mark, f"good until {until:%Y-%m-%d}{hint}")
+        told = f"{name}: {max(0, (self._now - since).days)} days old, good until {until:%Y-%m-%d}"
+        return Finding("Certificate", mark, told + ("" if mark == "ok" else remedy))
+
+    def _records(self) -> Iterator[Finding]:
+        if self._kubectl.find_object("persistentvolumeclaim", OBSERVER, self._namespace) is not None:
+            yield Finding("Records", "ok", f"calls, logs, figures, spending and runs are on the volume {OBSERVER}")
+        else:
+            told = (
+                "calls, logs, figures, spending and runs end with the control plane's pod; observer.storage keeps them"
+            )
+            yield Finding("Records", "ok", told)
 
     def _deprecated(self) -> Iterator[Finding]:
         used = deprecated(self._kubectl.run("get", "--raw", "/metrics"))

@@ -25,6 +25,8 @@ from dayfly.server.cluster.names import (
 
 _METADATA = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"]
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"]
+_CLOUDS = ["168.63.129.16/32", "192.0.0.0/24"]
+"""Where two clouds answer their machines at addresses that look public."""
 _PRIVATE_6 = ["fc00::/7", "fe80::/10", "::1/128"]
 _OUTWARDS = ("proxy", "host")
 """Words by which a function may reach further than the gateways; docs/sandbox.md."""
@@ -106,7 +108,7 @@ def for_functions(values: Values) -> Iterator[Node]:
     every = {marks.INSTALLATION: values.namespace}
     egress = [_to_dns(values), {"to": callers[:1], "ports": _ports(GATEWAY_PORT)}]
     yield _policy(values, "dayfly-functions", every, [{"from": callers}], egress, namespace)
-    public = [{"to": [_outside("0.0.0.0/0", _PRIVATE), _outside("::/0", _PRIVATE_6)]}]
+    public = [{"to": [_outside("0.0.0.0/0", [*_PRIVATE, *_CLOUDS]), _outside("::/0", _PRIVATE_6)]}]
     for network in _OUTWARDS:
         policy = _policy(
             values, f"dayfly-functions-{network}", {**every, marks.NETWORK: network}, [], public, namespace, ["Egress"]

@@ -17,6 +17,10 @@ GROUP = "dayfly.dev"
 _RBAC = "rbac.authorization.k8s.io"
 
 
+_NOT_PEOPLES = ("revisions", "tenants")
+"""What is ours to write, and what bounds a namespace: who may work in it is not to raise its quota."""
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What may be done with some resources, and why."""
 
@@ -166,7 +170,7 @@ def for_people(kinds: Sequence[str]) -> dict[str, tuple[Rule, ...]]:
         "edit": (
             Rule(
                 group=GROUP,
-                resources=tuple(kinds),
+                resources=tuple(kind for kind in kinds if kind not in _NOT_PEOPLES),
                 verbs=("create", "update", "patch", "delete", "deletecollection"),
                 why="who may create Deployments in a namespace may deploy functions there",
             ),

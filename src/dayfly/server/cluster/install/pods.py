@@ -50,6 +50,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     volumes: Sequence[Node] = ()
     data_size: str = "1Gi"
     """How much DATA may hold; empty for no such folder."""
+    data: Node = None
+    """What DATA is kept on, where that is not as lasting as the pod."""
     labels: dict[str, str] = {}
     grace_s: int = 60
     asks_the_api: bool = False
@@ -131,7 +133,7 @@ def _container(values: Values, part: Part) -> Node:
 def _volumes(part: Part) -> Node:
     volumes: list[Node] = [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
     if part.data_size:
-        volumes.append({"name": "data", "emptyDir": {"sizeLimit": part.data_size}})
+        volumes.append(part.data or {"name": "data", "emptyDir": {"sizeLimit": part.data_size}})
     if part.credentials is not None:
         volumes.append({"name": "credentials", **part.credentials})
     return [*volumes, *part.volumes]

@@ -53,11 +53,11 @@ cluster {{
   name: dayfly
   listen: "0.0.0.0:{port}"
   authorization {{ user: route, password: $QUEUE_SYSTEM_PASSWORD }}
-  routes: [
-{routes}
-  ]
+  routes: [ {routes} ]
 }}
 """
+_ROUTE = "QUEUE_ROUTE_{number}"
+"""A variable for each route: a password inside of a text of the configuration is nothing that the server puts there."""
 _NODES = 3
 _SOFT_LIMIT = "160MiB"
 """Near this much memory the server collects its garbage sooner."""
@@ -78,8 +78,7 @@ def queue(values: Values) -> Iterator[Node]:
 
 def _config(values: Values) -> Node:
     alone = _COMMON.format(port=NATS_PORT, monitor=NATS_MONITOR_PORT, store=_STORE)
-    names = (f"{QUEUE}-{number}.{QUEUE}.{values.namespace}.svc" for number in range(_NODES))
-    routes = "\n".join(f'    "nats://route:$QUEUE_SYSTEM_PASSWORD@{name}:{NATS_CLUSTER_PORT}"' for name in names)
+    routes = ", ".join(f"${_ROUTE.format(number=number)}" for number in range(_NODES))
     together = alone + _CLUSTER.format(port=NATS_CLUSTER_PORT, routes=routes)
     return when(is_equal(values.queue.nodes, 1), alone, together)
 
@@ -112,6 +111,7 @@ def _servers(values: Values) -> Node:
             _secret("QUEUE_PASSWORD", QUEUE_PASSWORD),
             _secret("QUEUE_SYSTEM_PASSWORD", QUEUE_SYSTEM_PASSWORD),
             variable("GOMEMLIMIT", _SOFT_LIMIT),
+            *(when(is_not(is_equal(values.queue.nodes, 1)), _route(values, number)) for number in range(_NODES)),
         ],
         ports={"client": NATS_PORT, "cluster": NATS_CLUSTER_PORT, "monitor": NATS_MONITOR_PORT},
         probes={
@@ -151,6 +151,13 @@ def _servers(values: Values) -> Node:
             "volumeClaimTemplates": when(lasting, [claim]),
         },
     }
+
+
+def _route(values: Values, number: int) -> Node:
+    """Return the variable of the way to one of the servers, in quotes as the configuration has texts."""
+    host = f"{QUEUE}-{number}.{QUEUE}.{values.namespace}.svc"
+    url = f"nats://route:$(QUEUE_SYSTEM_PASSWORD)@{host}:{NATS_CLUSTER_PORT}"
+    return variable(_ROUTE.format(number=number), f'"{url}"')
 
 
 def _secret(name: str, key: str) -> Node:

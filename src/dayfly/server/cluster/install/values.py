@@ -73,6 +73,15 @@ class Queue(_Part, frozen=True, kw_only=True):
     resources: Resources = Resources(cpu="50m", memory="64Mi", cpu_limit="1", memory_limit="256Mi")
 
 
+class Observer(_Part, frozen=True, kw_only=True):
+    """What is known of the past: records of calls, logs, figures, spending, runs of flows."""
+
+    storage: Annotated[str, Meta(pattern=r"^([1-9][0-9]*(Ki|Mi|Gi))?$")] = ""
+    """How large a volume it gets, which one control plane holds; empty to have it end with the control plane's pod."""
+    storage_class: OptionalName = ""
+    """Empty for the cluster's own."""
+
+
 class Pool(_Part, frozen=True, kw_only=True):
     """Pods that wait to become a replica of any function."""
 
@@ -158,6 +167,7 @@ class Values(_Part, frozen=True, kw_only=True):
     control: Control = Control()
     gateway: Gateway = Gateway()
     queue: Queue = Queue()
+    observer: Observer = Observer()
     pool: Pool = Pool()
     functions: Functions = Functions()
     service: Service = Service()
@@ -192,6 +202,11 @@ class Values(_Part, frozen=True, kw_only=True):
                 len({self.functions.namespace, *self.functions.namespaces}) <= len(self.functions.namespaces),
                 "functions.namespaces: one of them is there twice, or is the pods' own (functions.namespace)",
                 "name each once",
+            ),
+            (
+                bool(self.observer.storage) and self.control.replicas > 1,
+                "observer.storage: the volume is held by one control plane, and control.replicas says several",
+                "set control.replicas: 1, or leave observer.storage empty",
             ),
             (
                 self.ingress.enabled and not self.ingress.host,

@@ -96,6 +96,7 @@ def _conditions() -> list[dict[str, Any]]:
     safe = [_has("tls", secret=some), _has("tls", insecure={"const": True})]
     return [
         {"if": _has("service", type={"enum": ["NodePort", "LoadBalancer"]}), "then": {"anyOf": safe}},
+        {"if": _has("observer", storage=some), "then": _has("control", replicas={"const": 1})},
         {"if": _has("ingress", enabled={"const": True}), "then": _has("ingress", host=some)},
         {"if": _has("httpRoute", enabled={"const": True}), "then": _has("httpRoute", host=some, gateway=some)},
     ]

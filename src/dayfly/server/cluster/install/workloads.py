@@ -38,6 +38,7 @@ from dayfly.server.cluster.names import (
     INTERNAL_SECRET,
     KEY,
     METRICS_PORT,
+    OBSERVER,
     PASSAGE_TOKEN,
     QUEUE,
     QUEUE_PASSWORD,
@@ -52,7 +53,12 @@ _GRACE_S = 90
 
 def deployments(values: Values) -> Iterator[Node]:
     """Yield the Deployments of our namespace, and their disruption budgets."""
-    yield _deployment(values, CONTROL, values.control.replicas, control(values))
+    lasting = is_set(values.observer.storage)
+    yield when(lasting, _claim(values))
+    # A volume is one pod's: the next control plane gets it when the one before has gone.
+    made = _deployment(values, CONTROL, values.control.replicas, control(values))
+    made["spec"]["strategy"] = when(lasting, {"type": "Recreate"}, made["spec"]["strategy"])
+    yield made
     yield disruption(values, CONTROL, "control", values.control.replicas)
     yield _deployment(values, GATEWAY, values.gateway.replicas, gateway(values))
     yield disruption(values, GATEWAY, "gateway", values.gateway.replicas)
@@ -86,6 +92,11 @@ def control(values: Values) -> Part:
         },
         credentials={"projected": {"defaultMode": 0o440, "sources": [{"secret": admin}, {"secret": internal}]}},
         asks_the_api=True,
+        data=when(
+            is_set(values.observer.storage),
+            {"name": "data", "persistentVolumeClaim": {"claimName": OBSERVER}},
+            {"name": "data", "emptyDir": {"sizeLimit": "1Gi"}},
+        ),
     )
 
 
@@ -138,6 +149,21 @@ def pool(values: Values) -> Node:
     template["spec"]["containers"][0]["resources"] = resources(values.pool.resources)
     metadata = meta(values, pods_of_functions.NAME, "pool", values.functions.namespace)
     return {**made, "metadata": {**metadata, "labels": {**metadata["labels"], **made["metadata"]["labels"]}}}
+
+
+def _claim(values: Values) -> Node:
+    """Return the volume of records, logs, figures, spending and runs; it stays when Helm takes a release away."""
+    observer = values.observer
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": meta(values, OBSERVER, "control", annotations={"helm.sh/resource-policy": "keep"}),
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": when(is_set(observer.storage_class), observer.storage_class),
+            "resources": {"requests": {"storage": observer.storage}},
+        },
+    }
 
 
 def _itself() -> list[Node]:

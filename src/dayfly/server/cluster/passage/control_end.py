@@ -57,6 +57,10 @@ class ControlEnd:
         self._visitors: set[asyncio.Task[None]] = set()
         self._callers: dict[str, _Callers] = {}
 
+    def renew(self, token: str) -> None:
+        """Let those in from now on who come with this token."""
+        self._token = token.encode()
+
     async def start(self, host: str, port: int) -> int:
         """Begin to listen; return the port. Raises OSError."""
         self._server = await asyncio.start_server(

@@ -71,6 +71,10 @@ class GatewayEnd:
         self._on_change = on_change
         self._jobs: set[asyncio.Task[None]] = set()
 
+    def renew(self, token: str) -> None:
+        """Come with this token from now on."""
+        self._way = msgspec.structs.replace(self._way, token=token)
+
     async def run(self) -> None:
         """Keep it up until cancelled."""
         pause = AGAIN_S[0]

@@ -1,0 +1,1 @@
+"""Alerts: what watches figures, and who is told."""

@@ -1,0 +1,178 @@
+"""Routes, triggers, flows and tenants that somebody writes with kubectl: taken over as they come, and told of.
+
+The watch tells only that there is something to look at. What counts is read anew, in turn with what comes over HTTP, so
+that neither can undo the other. What may not be so is told in the object's status and left out until it, or what stood
+against it, is another.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import Generic, Protocol, TypeVar
+
+from dayfly.cluster.connection import Connection
+from dayfly.cluster.kinds import Kind, Object, name_of, namespace_of
+from dayfly.cluster.watch import Event, follow_each
+from dayfly.model.errors import DayflyError, StoreUnavailable
+from dayfly.model.names import NamespaceName
+from dayfly.storage.kubernetes.named import Looked
+
+TELL_S = 1.0
+"""How often it is looked whether objects still say what is true."""
+DETAILS = 15
+"""In each how many of these rounds the words of what is wrong are told anew."""
+AGAIN_S = 3.0
+"""How often what was refused is looked at again: what stood against it may be gone."""
+_WAIT_S = 1.0
+_log = logging.getLogger("dayfly.server")
+Thing = TypeVar("Thing")
+Key = tuple[NamespaceName, str]
+Read = Callable[[], Awaitable[Thing | None]]
+
+
+class Objects(Protocol[Thing]):
+    """The objects of one kind; `Named` is one such."""
+
+    async def look(self, namespace: str, name: str) -> Looked[Thing] | None:
+        """Return what is there now; None where there is no such object. Raises StoreUnavailable."""
+
+    async def judged(self, looked: Looked[Thing], error: DayflyError | None) -> None:
+        """Tell of what was looked at that it is taken over, or why it is not. Raises StoreUnavailable."""
+
+
+class Following(Generic[Thing]):
+    """Keeps one kind in step with its objects.
+
+    `follow` takes over what a name stands for now, or refuses it; `known` tells of what is taken over at the start;
+    `opened` has a namespace be there before anything is put into it.
+    """
+
+    def __init__(
+        self,
+        api: Connection,
+        kind: Kind,
+        objects: Objects[Thing],
+        follow: Callable[[Key, Read[Thing]], Awaitable[None]],
+        known: Callable[[], Iterable[Key]],
+        opened: Callable[[NamespaceName], Awaitable[None]],
+    ) -> None:
+        self._api = api
+        self._kind = kind
+        self._objects = objects
+        self._follow = follow
+        self._known = known
+        self._opened = opened
+        self._generations: dict[Key, tuple[str, int]] = {}
+        """Of each object that is there: which it is, and its newest state that was looked at."""
+        self._refused: set[Key] = set()
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        again = asyncio.create_task(self._try_again())
+        try:
+            async with aclosing(follow_each(self._api, self._kind, self._api.namespaces or ("",))) as events:
+                async for event in events:
+                    await self._hear(event)
+        finally:
+            again.cancel()
+            await asyncio.gather(again, return_exceptions=True)
+
+    async def _hear(self, event: Event) -> None:
+        if event.type == "synced":
+            for key in set(self._known()) - self._generations.keys():
+                await self._settle(key)  # it went while nobody looked
+            return
+        key, version = _key(event.object), _version(event.object)
+        if event.type == "gone":
+            self._generations.pop(key, None)
+        elif self._generations.get(key) == version:
+            return
+        else:
+            self._generations[key] = version
+        await self._settle(key)
+        for other in sorted(self._refused - {key}):
+            await self._settle(other)
+
+    async def _try_again(self) -> None:
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            for key in sorted(self._refused):
+                await self._settle(key)
+
+    async def _settle(self, key: Key) -> None:
+        """Look at what the name stands for until it is taken over or refused."""
+        while True:
+            try:
+                await self._look(key)
+            except StoreUnavailable as error:
+                _log.warning("the %s %s of %s waits: %s", self._kind.name.lower(), key[1], key[0], error)
+                await asyncio.sleep(_WAIT_S)
+            else:
+                return
+
+    async def _look(self, key: Key) -> None:
+        found: Looked[Thing] | None = None
+        refusal: DayflyError | None = None
+
+        async def read() -> Thing | None:
+            nonlocal found
+            found = await self._objects.look(*key)
+            if found is not None and found.error is not None:
+                raise found.error
+            return found.thing if found is not None else None
+
+        try:
+            if key in self._generations:
+                await self._opened(key[0])
+            await self._follow(key, read)
+        except StoreUnavailable:
+            raise
+        except DayflyError as error:
+            refusal = error
+        (self._refused.add if refusal is not None else self._refused.discard)(key)
+        if found is not None:
+            await self._objects.judged(found, refusal)
+
+
+class Telling:
+    """Keeps `Ready` of one kind's objects true; `troubles` tells what is wrong with each, empty for nothing.
+
+    That something works, or does so no more, is told at once; what exactly is wrong may be another each second, and is
+    told less often.
+    """
+
+    def __init__(
+        self, tell: Callable[[str, str, str], Awaitable[None]], troubles: Callable[[], dict[Key, str]]
+    ) -> None:
+        self._tell = tell
+        self._troubles = troubles
+        self._said: dict[Key, str] = {}
+        self._round = 0
+
+    async def run(self) -> None:
+        """Tell until cancelled."""
+        while True:
+            await asyncio.sleep(TELL_S)
+            self._round += 1
+            try:
+                await self._tell_all()
+            except DayflyError as error:
+                _log.warning("what is true of routes, triggers and flows cannot be told: %s", error)
+
+    async def _tell_all(self) -> None:
+        now = self._troubles()
+        self._said = {key: said for key, said in self._said.items() if key in now}
+        for key, trouble in now.items():
+            said = self._said.get(key)
+            if said is None or bool(said) != bool(trouble) or (said != trouble and self._round % DETAILS == 0):
+                await self._tell(*key, trouble)
+                self._said[key] = trouble
+
+
+def _key(obj: Object) -> Key:
+    return NamespaceName(namespace_of(obj)), name_of(obj)
+
+
+def _version(obj: Object) -> tuple[str, int]:
+    return obj["metadata"]["uid"], obj["metadata"]["generation"]

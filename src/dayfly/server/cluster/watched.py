@@ -1,0 +1,91 @@
+"""Which kinds of objects are followed beside functions, and by which part of the control plane."""
+
+import dataclasses
+
+from dayfly.cluster.connection import Connection
+from dayfly.cluster.kinds import FLOW, ROUTE, TENANT, TRIGGER
+from dayfly.control.namespaces import Namespaces
+from dayfly.control.routes import Routes
+from dayfly.control.triggers import Triggers
+from dayfly.events.flows.flows import Flows
+from dayfly.model.errors import InvalidSpec
+from dayfly.model.names import DEFAULT_NAMESPACE, NamespaceName
+from dayfly.model.namespace import Namespace
+from dayfly.model.trigger import TriggerStanding
+from dayfly.server.background import Job
+from dayfly.server.cluster.following import Following, Key, Read, Telling
+from dayfly.server.cluster.opening import Opening
+from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
+from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The stores that hold what is followed."""
+
+    tenancy: KubernetesTenancy
+    routes: KubernetesRoutes
+    triggers: KubernetesTriggers
+    flows: KubernetesFlows
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The parts of the control plane that take it over."""
+
+    namespaces: Namespaces
+    routes: Routes
+    triggers: Triggers
+    flows: Flows
+
+
+def jobs(api: Connection, stores: Stores, parts: Parts, opening: Opening) -> tuple[Job, ...]:
+    """Return what keeps both in step, for as long as the control plane works."""
+
+    async def follow_tenant(key: Key, read: Read[Namespace]) -> None:
+        if key[0] != key[1]:
+            await read()
+            raise InvalidSpec(f"a Tenant is named as the namespace that it is in: {key[0]}")
+        await parts.namespaces.follow(key[0], read)
+        if key[0] not in parts.namespaces.names():
+            await stores.tenancy.forget(key[0])
+
+    async def leave(_namespace: NamespaceName) -> None:
+        """A Tenant opens its namespace itself."""
+
+    def tenants() -> list[Key]:
+        return [(name, str(name)) for name in parts.namespaces.names() if name != DEFAULT_NAMESPACE]
+
+    opened = opening.open
+    routes = Following(
+        api, ROUTE, stores.routes.objects, parts.routes.follow, lambda: [r.key for r in parts.routes.all()], opened
+    )
+    triggers = Following(
+        api, TRIGGER, stores.triggers.objects, parts.triggers.follow, lambda: [t.key for t in parts.triggers.all()],
+        opened,
+    )  # fmt: skip
+    flows = Following(api, FLOW, stores.flows.objects, parts.flows.follow, lambda: list(_flows(parts)), opened)
+    return (
+        Following(api, TENANT, stores.tenancy, follow_tenant, tenants, leave).run,
+        routes.run,
+        triggers.run,
+        flows.run,
+        Telling(stores.routes.objects.told, lambda: {r.key: r.trouble for r in parts.routes.all()}).run,
+        Telling(stores.triggers.objects.told, lambda: _troubles(parts.triggers)).run,
+        Telling(stores.flows.objects.told, lambda: _flows(parts)).run,
+    )
+
+
+def _flows(parts: Parts) -> dict[Key, str]:
+    return {(NamespaceName(flow.spec.namespace), flow.spec.name): "" for flow in parts.flows.all()}
+
+
+def _troubles(triggers: Triggers) -> dict[Key, str]:
+    return {trigger.key: trouble_of(triggers.standing(trigger.key)) for trigger in triggers.all()}
+
+
+def trouble_of(standing: TriggerStanding) -> str:
+    """Return what keeps a trigger from working; empty for one that works or rests."""
+    if standing.state in ("running", "paused"):
+        return ""
+    return standing.trouble or f"it is {standing.state}"

@@ -1,0 +1,1 @@
+import{g as e,h as t}from"./console-words.js";var n=e=>`/v1/namespaces/${encodeURIComponent(e)}/secrets`,r=e=>t(n(e)),i=(e,r,i)=>t(`${n(e)}/${encodeURIComponent(r)}`,{method:`PUT`,body:i,type:`application/octet-stream`});async function a(t,r){await e(`${n(t)}/${encodeURIComponent(r)}`,{method:`DELETE`})}export{i as n,a as r,r as t};

@@ -1,0 +1,435 @@
+"""The page where an installation is looked after: calls, events, flows, settings; a real browser on a real one."""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from tests.system.browser import Watched, axe, chromium
+from tests.system.conftest import end
+from tests.system.driver import Platform, eventually
+from tests.system.test_page import PASSWORD, shot, sign_in, tab_to
+
+HOSTILE = "<img src=x onerror=window.pwned=1>"
+BROKEN = f"""\
+import json
+
+
+def handle(event, context):
+    print("priced", {HOSTILE!r})
+    order = json.loads(event.body)
+    total = order["price"] * order["count"]
+    return {{"statusCode": 200, "headers": {{"X-Note": {HOSTILE!r}}}, "body": {{"total": total, "note": {HOSTILE!r}}}}}
+"""
+MENDED = BROKEN.replace('order["count"]', 'order.get("count", 1)')
+KEPT = ("--annotation", "com.dayfly.record.payloads=all", "--annotation", "com.openfaas.retry.attempts=1")
+FLOW = {
+    "description": HOSTILE,
+    "steps": [
+        {"do": "call", "name": "price", "function": "bill"},
+        {"do": "parallel", "name": "both", "branches": {
+            "parcel": [{"do": "map", "name": "each", "over": "input.lines", "steps": [
+                {"do": "set", "name": "packed", "value": "item"}]}],
+            "letter": [{"do": "set", "name": "written", "value": "price.note"}]}},
+        {"do": "approval", "name": "approved", "prompt": f"Ship it? {HOSTILE}"},
+        {"do": "call", "name": "again", "function": "bill", "body": "input",
+         "catch": {"steps": [{"do": "set", "name": "refused", "value": "error.code"}]}},
+    ],
+}  # fmt: skip
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def installed() -> Iterator[Platform]:
+    """A platform with a function that fails when an order has no count."""
+    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        platform = Platform(folder / "data", {"DAYFLY_ADMIN_PASSWORD": PASSWORD})
+        try:
+            platform.start()
+            platform.ok("namespace", "create", "other")
+            platform.deploy_function(folder / "bill", BROKEN, *KEPT)
+            yield platform
+        finally:
+            end(platform)
+
+
+@pytest.fixture(scope="module")
+def console(installed: Platform) -> str:
+    """The console's address."""
+    return str(installed.status()["console_url"])
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Watched]:
+    """The one browser of all these tests."""
+    with chromium() as context:
+        yield Watched(context)
+
+
+@pytest.fixture
+def page(window: Watched, console: str) -> Iterator[Page]:
+    """The page, signed in; no complaint and no foreign request is let pass, and no text of a function's is more."""
+    page = window.page
+    page.goto("about:blank")
+    page.goto(console)
+    asked = page.get_by_role("heading", name="Sign in")
+    asked.or_(page.get_by_role("heading", name="Functions")).wait_for()
+    if asked.is_visible():
+        sign_in(page)
+    page.get_by_role("heading", name="Functions").wait_for()
+    yield page
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img[src=x]").count() == 0
+    page.goto("about:blank")
+    assert window.errors == []
+    assert window.hosts <= {re.sub("^http://", "", console)}
+
+
+def go(page: Page, section: str, tab: str = "") -> None:
+    page.get_by_label("Main").get_by_role("link", name=section, exact=True).click()
+    page.get_by_role("heading", name=section, level=1).wait_for()
+    if tab:
+        page.get_by_label(section, exact=True).get_by_role("link", name=tab).click()
+
+
+def row(page: Page, name: str | re.Pattern[str]) -> Locator:
+    return page.get_by_role("row").filter(has_text=name)
+
+
+def bill(platform: Platform, order: object, path: str = "/function/bill/order") -> str:
+    """Call the function and return the call's id."""
+    return platform.ask("POST", path, json.dumps(order).encode()).headers["x-call-id"]
+
+
+def test_calls_are_narrowed_and_one_is_looked_into(page: Page, installed: Platform) -> None:
+    good, bad = bill(installed, {"price": 7, "count": 3}), bill(installed, {"price": 7}, f"/function/bill/{'%3Cb%3E'}")
+    go(page, "Calls")
+    expect(row(page, good[:8])).to_contain_text("200")
+    page.get_by_label("Failed only").check()
+    page.get_by_role("button", name="Show").click()
+    expect(row(page, bad[:8])).to_contain_text("function_error")
+    expect(row(page, good[:8])).to_have_count(0)
+    page.get_by_label("Status").fill("404")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("There is no such call.")).to_be_visible()
+    page.go_back()
+    page.get_by_label("Search these calls").fill("no such path")
+    expect(page.get_by_text("None of these calls matches.")).to_be_visible()
+    page.get_by_label("Search these calls").fill(bad)
+    page.get_by_role("link", name=f"Call {bad} of bill").click()
+    attempt = page.get_by_role("region", name="Attempt 1")
+    expect(attempt).to_contain_text("worked on by the function")
+    expect(attempt.get_by_label("Request's body")).to_have_text('{\n  "price": 7\n}')
+    expect(attempt.get_by_label("Answer's body")).to_contain_text("KeyError")
+    expect(page.get_by_role("log")).to_contain_text(f"priced {HOSTILE}")
+    shot(page, "call")
+
+
+def test_a_call_is_replayed_and_the_answers_are_compared(page: Page, installed: Platform) -> None:
+    failed = [bill(installed, {"price": price}) for price in (5, 6)]
+    installed.deploy_function(installed.data_dir.parent / "bill", MENDED, *KEPT)
+    go(page, "Calls")
+    page.get_by_label("Search these calls").fill(failed[0])
+    page.get_by_role("link", name=f"Call {failed[0]} of bill").click()
+    page.get_by_role("button", name="Replay…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Replay").click()
+    expect(dialog).to_contain_text("The answer is another. Status 500 → 200, revision 1 → 2")
+    bodies = dialog.get_by_label("How the bodies differ")
+    expect(bodies).to_contain_text('before: "code": "function_failed"'.replace("before: ", ""))
+    expect(bodies.locator(".came")).to_contain_text(['"total": 5'])
+    shot(page, "replay")
+    dialog.get_by_role("link", name="Look at the new call").click()
+    expect(page.get_by_role("region", name="Attempt 1")).to_contain_text(f"replay {failed[0]}")
+    go(page, "Calls")
+    page.get_by_label("Failed only").check()
+    page.get_by_role("button", name="Show").click()
+    page.get_by_label("Search these calls").fill(failed[1])
+    page.get_by_role("button", name="Replay the 1 that failed…").click()
+    dialog.get_by_role("button", name="Replay").click()
+    expect(dialog.get_by_role("status")).to_have_text("1 of 1 replayed, 1 answered well.")
+    dialog.get_by_role("button", name="Close").click()
+
+
+def test_a_trigger_is_made_tried_paused_and_removed(page: Page, window: Watched, installed: Platform) -> None:
+    go(page, "Events")
+    page.get_by_role("button", name="Create a trigger…").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name").fill("nightly")
+    form.get_by_role("combobox", name="Function").select_option("bill")
+    form.get_by_label("Schedule").fill("every now and then")
+    with window.refused("400 (Bad Request)"):
+        form.get_by_role("button", name="Create").click()
+    expect(form.get_by_role("alert")).to_contain_text("every now and then")
+    form.get_by_label("Schedule").fill("0 3 * * *")
+    form.get_by_role("button", name="Create").click()
+    expect(row(page, "nightly")).to_contain_text("running")
+    expect(row(page, "nightly")).to_contain_text("Clock 0 3 * * *")
+    page.get_by_role("button", name="Try nightly").click()
+    form.get_by_label("The event's data").fill('{"price": 2, "count": 4}')
+    form.get_by_role("button", name="Give it").click()
+    expect(form.get_by_role("status")).to_have_text("Its calls are in the queue.")
+    form.get_by_role("button", name="Close").click()
+    eventually("the trigger's call is made", lambda: "trigger nightly" in installed.ok("calls"))
+    page.get_by_role("button", name="Pause nightly").click()
+    expect(row(page, "nightly")).to_contain_text("paused")
+    shot(page, "triggers")
+    page.get_by_role("button", name="Resume nightly").click()
+    expect(row(page, "nightly")).to_contain_text("running")
+    page.get_by_role("button", name="Remove nightly").click()
+    form.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("There is no trigger.")).to_be_visible()
+
+
+def test_a_dead_letter_is_read_redriven_and_purged(page: Page, installed: Platform) -> None:
+    folder = installed.data_dir.parent / "fragile"
+    installed.deploy_function(folder, BROKEN.replace('"count"', "'count'"), *KEPT)
+    kept, gone = (bill(installed, {"price": price}, "/async-function/fragile") for price in (1, 2))
+    go(page, "Events", "Dead letters")
+    expect(row(page, kept[:8])).to_contain_text("500")
+    expect(row(page, gone[:8])).to_contain_text("500")
+    shot(page, "dead-letters")
+    page.get_by_role("button", name=f"Read call {kept}").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("The last answer")).to_contain_text("KeyError")
+    dialog.get_by_role("button", name="Close").click()
+    installed.deploy_function(folder, MENDED, *KEPT)
+    page.get_by_label(f"Choose call {kept}").check()
+    page.get_by_role("button", name="Redrive 1 chosen").click()
+    expect(page.get_by_role("status")).to_contain_text(["1 call begin anew."])
+    expect(row(page, kept[:8])).to_have_count(0)
+    eventually("it is done", lambda: "200" in installed.ok("call", kept))
+    page.get_by_role("button", name="Purge all…").click()
+    dialog.get_by_role("button", name="Purge").click()
+    expect(page.get_by_text("There is no dead letter.")).to_be_visible()
+
+
+def test_a_queued_call_is_cancelled(page: Page, installed: Platform) -> None:
+    answer = installed.ask("POST", "/async-function/bill", b"{}", headers={"X-Delay": "1h"})
+    call = answer.headers["x-call-id"]
+    go(page, "Events", "Queue")
+    expect(row(page, call)).to_contain_text("queued")
+    page.get_by_role("button", name=f"Cancel call {call}").click()
+    expect(row(page, call)).to_have_count(0)
+
+
+def test_a_flow_is_written_run_approved_and_rerun(page: Page) -> None:
+    """The run is a picture of buttons: by keyboard as by mouse, in words as in colours."""
+    go(page, "Flows")
+    page.get_by_role("button", name="Create a flow…").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name").fill("order")
+    form.get_by_role("radio", name="Document").check()
+    form.get_by_label("Document, as JSON").fill("{")
+    form.get_by_role("button", name="Create").click()
+    expect(form.get_by_role("alert")).not_to_be_empty()
+    form.get_by_label("Document, as JSON").fill(json.dumps(FLOW))
+    form.get_by_role("button", name="Create").click()
+    page.get_by_role("heading", name="order", level=1).wait_for()
+    expect(page.get_by_role("img", name="approved approval")).to_be_visible()
+    page.get_by_label("Input").fill('{"price": 3, "lines": ["a", "b"]}')
+    page.get_by_role("button", name="Run").click()
+    page.get_by_role("heading", name="Run of order").wait_for()
+    picture = page.get_by_role("group", name="Steps of the run")
+    expect(picture.get_by_role("button", name="packed set · done, at both.parcel.each.1.packed")).to_be_visible()
+    waiting = picture.get_by_role("button", name="approved approval · waiting")
+    waiting.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowDown")
+    expect(waiting).to_be_focused()
+    page.keyboard.press("Enter")
+    panel = page.get_by_role("region", name="Step approved")
+    expect(panel).to_contain_text(f"Ship it? {HOSTILE}")
+    shot(page, "flow-run")
+    panel.get_by_label("Comment").fill("go")
+    panel.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("status").and_(page.locator(".state"))).to_have_text("done")
+    expect(panel).to_contain_text("Said go")
+    picture.get_by_role("button", name="price call · done").click()
+    price = page.get_by_role("region", name="Step price")
+    expect(price.get_by_label("Result of price")).to_contain_text(HOSTILE)
+    price.get_by_role("button", name="Rerun from here").click()
+    expect(page.get_by_role("region", name="The run")).to_contain_text("at price")
+    page.get_by_role("button", name="Cancel the run").click()
+    expect(page.get_by_role("status").and_(page.locator(".state"))).to_have_text("cancelled")
+
+
+def test_a_token_is_shown_once_lets_in_and_is_revoked(page: Page, installed: Platform) -> None:
+    go(page, "Settings", "Users and tokens")
+    page.get_by_role("button", name="Make a token…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("What it is for").fill(HOSTILE)
+    dialog.get_by_label("Role").select_option("deploy")
+    dialog.get_by_label("Namespace").select_option("other")
+    dialog.get_by_label("Good for").select_option("an hour")
+    dialog.get_by_role("button", name="Make").click()
+    token = dialog.get_by_label("The token").inner_text().strip()
+    shown = {"Authorization": f"Bearer {token}"}
+    assert installed.ask("GET", "/v1/namespaces/other/functions", headers=shown).status == 200
+    assert installed.ask("GET", "/v1/namespaces/openfaas-fn/functions", headers=shown).status == 403
+    dialog.get_by_role("button", name="I have it").click()
+    token_row = row(page, HOSTILE)
+    expect(token_row).to_contain_text("expires soon")
+    assert token not in page.content()
+    shot(page, "tokens")
+    token_row.get_by_role("button", name="Revoke").click()
+    dialog.get_by_role("button", name="Revoke").click()
+    expect(token_row).to_have_count(0)
+    assert installed.ask("GET", "/v1/namespaces/other/functions", headers=shown).status == 401
+
+
+def test_a_secret_is_written_and_never_shown(page: Page) -> None:
+    go(page, "Settings", "Secrets")
+    page.get_by_role("button", name="Write a secret…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("api-key")
+    dialog.get_by_label("What is in it").fill("hunter2")
+    dialog.get_by_role("button", name="Write").click()
+    expect(row(page, "api-key")).to_contain_text("nobody")
+    assert "hunter2" not in page.content()
+    page.get_by_role("button", name="Remove api-key").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("There is no secret in openfaas-fn.")).to_be_visible()
+
+
+def test_a_namespace_gets_a_quota(page: Page, window: Watched, installed: Platform) -> None:
+    go(page, "Settings", "Namespaces")
+    page.get_by_role("button", name="Quota of other").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Functions").fill("3")
+    dialog.get_by_label("Memory of all replicas").fill("a lot")
+    with window.refused("400 (Bad Request)"):
+        dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("a lot")
+    dialog.get_by_label("Memory of all replicas").fill("1Gi")
+    dialog.get_by_role("button", name="Save").click()
+    expect(row(page, "other")).to_contain_text("0 of 3")
+    assert "0 of 1Gi" in installed.ok("namespace", "get", "other")
+
+
+def test_a_budget_is_set_and_told_how_far_it_is_used(page: Page, installed: Platform) -> None:
+    bill(installed, {"price": 1})
+    go(page, "Settings", "Budgets and costs")
+    dialog = page.get_by_role("dialog")
+    for of, amount in (("bill", "500"), ("all functions of the namespace together", "9000")):
+        page.get_by_role("button", name="Set a budget…").click()
+        dialog.get_by_role("combobox").first.select_option(of)
+        dialog.get_by_label("At most").fill(amount)
+        dialog.get_by_role("button", name="Set").click()
+        expect(dialog).to_have_count(0)
+    expect(page.get_by_role("region", name="Budgets").get_by_role("row").filter(has_text="bill")).to_contain_text(
+        re.compile(r"[1-9]\d* of 500 calls a day")
+    )
+    expect(row(page, "the namespace")).to_contain_text("of 9,000 calls a day")
+    expect(page.get_by_role("table", name="What functions used")).to_contain_text("bill")
+    shot(page, "budgets")
+
+
+def test_what_a_role_may_not_is_not_offered(window: Watched, installed: Platform, console: str) -> None:
+    """Who may look is offered no change, and who may administer one namespace nothing of the installation."""
+    page = window.page
+    for role, space, there in (("view", "openfaas-fn", 0), ("admin", "other", 1)):
+        token = installed.ok("token", "create", "--role", role, "--namespace", space).strip()
+        page.goto(console)
+        page.evaluate("sessionStorage.clear()")
+        page.reload()
+        page.get_by_role("radio", name="Token").check()
+        page.get_by_role("textbox", name="Token").fill(token)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="Functions").wait_for()
+        go(page, "Calls")
+        page.get_by_role("link", name=re.compile("^Call ")).or_(page.get_by_text("no such call")).first.wait_for()
+        expect(page.get_by_role("button", name=re.compile("Replay"))).to_have_count(0)
+        go(page, "Events")
+        page.get_by_text("There is no trigger.").wait_for()
+        expect(page.get_by_role("button", name="Create a trigger…")).to_have_count(there)
+        go(page, "Settings", "Namespaces")
+        expect(row(page, space)).to_be_visible()
+        expect(page.get_by_role("button", name="Make a namespace…")).to_have_count(0)
+        expect(page.get_by_role("button", name=re.compile("^Quota"))).to_have_count(0)
+        expect(page.get_by_label("Settings", exact=True).get_by_role("link", name="Users and tokens")).to_have_count(
+            there
+        )
+    page.evaluate("sessionStorage.clear()")
+    assert window.errors == []
+
+
+def test_everybody_can_use_it(page: Page, console: str, installed: Platform, tmp_path: Path) -> None:
+    """No serious violation of the rules that axe knows, in light and dark, on a screen and a phone."""
+    source = axe(tmp_path)
+    call, run = bill(installed, {"price": 1}), json.loads(installed.ok("flow", "runs", "--output", "json"))[0]["id"]
+    places = (
+        "calls", f"calls/{call}", "events", "events/queue", "events/dead-letters", "flows", "flows/openfaas-fn/order",
+        f"flows/openfaas-fn/order/{run}", "settings", "settings/tokens", "settings/secrets", "settings/budgets",
+        "settings/audit", "settings/installation", "machine", "machine/processes",
+    )  # fmt: skip
+    for theme, width in (("light", 1280), ("dark", 390)):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.get_by_label("Colours").select_option(theme)
+        for place in places:
+            page.goto(f"{console}/#/{place}")
+            page.locator("h1").first.wait_for()
+            page.wait_for_load_state("networkidle")
+            page.evaluate(source)
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            told = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found["violations"]
+                    if one["impact"] in ("serious", "critical")]  # fmt: skip
+            assert told == [], (place, theme)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (place, width)
+    page.get_by_label("Colours").select_option("system")
+    page.set_viewport_size({"width": 1280, "height": 860})
+
+
+def test_the_keyboard_is_enough(page: Page, console: str) -> None:
+    page.goto(f"{console}/#/calls")
+    page.get_by_role("heading", name="Calls").wait_for()
+    first = page.get_by_role("link", name=re.compile("^Call ")).first
+    first.wait_for()
+    first.evaluate("link => link.dataset.first = 1")
+    tab_to(page, page.locator("[data-first]"))
+    page.keyboard.press("Enter")
+    page.get_by_role("region", name="Attempt 1").wait_for()
+    tab_to(page, page.get_by_role("button", name="Replay…").first)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_machine_is_shown_with_all_that_runs_there(page: Page, installed: Platform) -> None:
+    bill(installed, {"price": 1})
+    page.get_by_label("Main").get_by_role("link", name="Machine", exact=True).click()
+    expect(page.get_by_role("region", name="Memory", exact=True).first).to_contain_text("GiB")
+    expect(page.get_by_role("region", name="Network", exact=True).first).to_contain_text("/s in")
+    expect(page.get_by_role("heading", name="Processors at work")).to_be_visible()
+    tabs = page.get_by_label("Machine", exact=True)
+    tabs.get_by_role("link", name=re.compile("^Processes")).click()
+    expect(row(page, "supervisor")).to_be_visible()
+    expect(row(page, "bill.openfaas-fn").first).to_be_visible()
+    tabs.get_by_role("link", name=re.compile("^Replicas")).click()
+    shot(page, "machine")
+    row(page, "bill").get_by_role("button", name="Follow").or_(
+        row(page, "bill").get_by_role("button", name=re.compile("^Log of"))
+    ).first.click()
+    log = page.get_by_role("dialog").get_by_role("log")
+    expect(log).to_contain_text(f"priced {HOSTILE}")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+
+
+def test_who_changed_what_is_told_and_checked(page: Page, installed: Platform) -> None:
+    installed.ok("namespace", "update", "other", "--label", "team=a")
+    go(page, "Settings", "Audit log")
+    page.get_by_label("Action").fill("namespace")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name=re.compile(r"^Entry \d+: namespace\.")).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("team")
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Check the chain").click()
+    expect(page.get_by_role("status").filter(has_text="The chain is whole")).to_be_visible()
+    shot(page, "audit")

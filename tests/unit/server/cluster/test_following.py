@@ -1,0 +1,270 @@
+"""Routes, triggers, flows and tenants that kubectl writes: taken over while it runs, and told of in their status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightkube.config.kubeconfig import KubeConfig
+from tests.cluster.server import Double
+from tests.unit.control.conftest import BUNDLE, Rig, make_spec
+
+from dayfly.cluster.connection import Connection
+from dayfly.cluster.schema import crds
+from dayfly.control.triggers import Triggers
+from dayfly.events.flows.engine import Engine
+from dayfly.events.flows.flows import Flows
+from dayfly.model.errors import NotFound
+from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
+from dayfly.model.namespace import NamespaceChange
+from dayfly.model.reach import Reach
+from dayfly.model.route import HostGrant, RouteSpec, Target
+from dayfly.model.token import Token
+from dayfly.model.trigger import TriggerStanding
+from dayfly.server.background import Background
+from dayfly.server.cluster import following
+from dayfly.server.cluster.opening import Opening
+from dayfly.server.cluster.watched import Parts, Stores, jobs, trouble_of
+from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
+from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.memory_flow_runs import MemoryRuns
+
+MERGE = "application/merge-patch+json"
+TEAM, OTHER = NamespaceName("team"), NamespaceName("other")
+HOST = "shop.example"
+TO_HELLO: dict[str, Any] = {"targets": [{"function": "hello"}], "host": HOST}
+
+
+class Stage:
+    """A cluster, and a control plane that follows it."""
+
+    def __init__(self, double: Double, rig: Rig, api: Connection) -> None:
+        self.double, self.rig = double, rig
+        self.stores = Stores(
+            tenancy=KubernetesTenancy(api, "dayfly"), routes=KubernetesRoutes(api, "dayfly"),
+            triggers=KubernetesTriggers(api, "dayfly"), flows=KubernetesFlows(api),
+        )  # fmt: skip
+        rig.tenancy, rig.routes = self.stores.tenancy, self.stores.routes  # type: ignore[assignment]
+        self._api = api
+        self.plane = rig.plane = rig.new_plane()
+        runs = MemoryRuns()
+        self.flows = Flows(
+            self.stores.flows, Engine(runs, None, rig.clock), runs, self.plane.namespaces.check_open, rig.clock  # type: ignore[arg-type]
+        )  # fmt: skip
+        self.triggers = Triggers(self.stores.triggers, self.plane.functions, Reach(), rig.clock)
+        self.triggers.join(self.plane.namespaces, self.plane.secrets)
+        self.plane.namespaces.house(self.flows)
+
+    async def start(self) -> Background:
+        await self.plane.start()
+        await self.triggers.start()
+        await self.flows.start()
+        parts = Parts(
+            namespaces=self.plane.namespaces, routes=self.plane.routes, triggers=self.triggers, flows=self.flows
+        )
+        opening = Opening(self.plane.namespaces, self.stores.tenancy)
+        background = Background(*jobs(self._api, self.stores, parts, opening))
+        background.start()
+        return background
+
+    def apply(self, plural: str, name: str, namespace: str = "team", **spec: Any) -> None:
+        """As kubectl would."""
+        if self.double.object(plural, namespace, name) is None:
+            self.double.create(plural, namespace, {"metadata": {"name": name}, "spec": spec})
+        else:
+            self.double.registry.patch(self.double.resource(plural), namespace, name, MERGE, {"spec": spec})
+
+    def delete(self, plural: str, name: str, namespace: str = "team") -> None:
+        self.double.registry.delete(self.double.resource(plural), namespace, name, {})
+
+    def said(self, plural: str, name: str, kind: str, namespace: str = "team") -> str:
+        """Return what a condition of the object says, as `True` or `False: why`, of what it is now."""
+        found = self.double.object(plural, namespace, name)
+        for each in (found or {}).get("status", {}).get("conditions", ()):
+            if found is not None and each["type"] == kind:
+                is_new = each["observedGeneration"] == found["metadata"]["generation"]
+                return f"{each['status']}: {each.get('message', '')}".rstrip(": ") if is_new else ""
+        return ""
+
+    async def deployed(self) -> FunctionKey:
+        await self.stores.tenancy.claim_bundle(TEAM, BundleDigest(BUNDLE))
+        return await self.rig.deployed(namespace="team")
+
+    def routes(self) -> dict[str, str]:
+        return {entry.key: entry.path for entry in self.plane.routes.entries()}
+
+
+Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
+
+
+@pytest.fixture(scope="module")
+def double() -> Iterator[Double]:
+    with Double() as double:
+        double.define(crds())
+        double.namespaces("team", "other", "dayfly", "openfaas-fn")
+        yield double
+
+
+@pytest.fixture
+def play(double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
+    double.heal()
+    double.registry.wipe()
+    for name in ("TELL_S", "AGAIN_S", "_WAIT_S"):
+        monkeypatch.setattr(following, name, 0.02)
+
+    def run(story: Callable[[Stage], Awaitable[None]]) -> None:
+        async def main() -> None:
+            config = KubeConfig.from_dict(double.kubeconfig()).get()
+            assert config is not None
+            async with AsyncExitStack() as stack:
+                stage = Stage(double, Rig(tmp_path), await stack.enter_async_context(Connection(config)))
+                background = await stage.start()
+                stack.push_async_callback(stage.rig.close)
+                stack.push_async_callback(background.stop)
+                await story(stage)
+
+        asyncio.run(main())
+
+    return run
+
+
+def test_a_route_is_what_its_object_says_while_that_may_be(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.apply("routes", "shop", path="/a", **TO_HELLO)
+        await stage.rig.until(lambda: "not granted the host shop.example" in stage.said("routes", "shop", "Accepted"))
+        assert "dayfly route grant" in stage.said("routes", "shop", "Ready")
+        assert stage.routes() == {}
+        await stage.plane.routes.grant(HostGrant(host=HOST, namespace=TEAM))
+        await stage.rig.until(lambda: stage.said("routes", "shop", "Accepted") == "True")
+        await stage.rig.until(lambda: "there is no function hello" in stage.said("routes", "shop", "Ready"))
+        await stage.deployed()
+        await stage.rig.until(lambda: stage.said("routes", "shop", "Ready") == "True")
+        gateway = await stage.rig.gateway()
+        stage.apply("routes", "shop", path="/b")
+        await stage.rig.until(lambda: gateway.routes["shop.team"].path == "/b")
+        stage.apply("routes", "shop", path="nowhere")
+        await stage.rig.until(lambda: not gateway.routes)
+        await stage.rig.until(lambda: stage.said("routes", "shop", "Ready").startswith("False: path"))
+        stage.apply("routes", "shop", path="/c")
+        await stage.rig.until(lambda: "shop.team" in gateway.routes)
+        stage.delete("routes", "shop")
+        await stage.rig.until(lambda: not gateway.routes)
+
+    play(story)
+
+
+def test_what_comes_over_http_is_taken_over_at_once_and_stays(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deployed()
+        spec = RouteSpec(name="shop", namespace=TEAM, host=HOST, path="/a", targets=(Target(function="hello"),))
+        await stage.plane.routes.put(spec, everywhere=True)
+        assert stage.said("routes", "shop", "Accepted") == "True"
+        stage.apply("routes", "marker", path="/m", **TO_HELLO)
+        await stage.rig.until(lambda: stage.said("routes", "marker", "Accepted") == "True")
+        assert stage.routes() == {"shop.team": "/a", "marker.team": "/m"}
+        assert {route.spec.name for route in await stage.stores.routes.routes()} == {"shop", "marker"}
+        stage.apply("routes", "shop", "other", path="/a", **TO_HELLO)
+        await stage.rig.until(lambda: "not granted" in stage.said("routes", "shop", "Accepted", "other"))
+        assert {str(route.spec.namespace) for route in await stage.stores.routes.routes()} == {"team"}
+        assert "other" in stage.plane.namespaces.names()
+
+    play(story)
+
+
+def test_triggers_and_flows_come_change_and_go(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.triggers.standing = lambda _key: TriggerStanding(state="running")
+        stage.apply("triggers", "tick", function="hello", source={"kind": "cron", "schedule": "* * * * *"})
+        stage.apply("flows", "two", steps=[{"name": "one", "do": "call", "function": "hello"}])
+        await stage.rig.until(lambda: stage.said("triggers", "tick", "Ready") == "True")
+        await stage.rig.until(lambda: stage.said("flows", "two", "Ready") == "True")
+        assert stage.triggers.get(TEAM, "tick").spec.paused is False
+        stage.apply("triggers", "tick", paused=True)
+        await stage.rig.until(lambda: stage.triggers.get(TEAM, "tick").spec.paused)
+        stage.apply("triggers", "tick", source={"schedule": "sometimes"})
+        await stage.rig.until(lambda: "sometimes" in stage.said("triggers", "tick", "Accepted"))
+        assert stage.triggers.all() == []
+        stage.apply("flows", "two", steps=[{"name": "one", "do": "call", "function": "No Name"}])
+        await stage.rig.until(lambda: stage.said("flows", "two", "Accepted").startswith("False: "))
+        assert not stage.flows.has((TEAM, "two"))
+        stage.delete("flows", "two")
+        stage.delete("triggers", "tick")
+
+    play(story)
+
+
+def test_a_trigger_that_reads_from_inside_is_refused(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        source = {"kind": "nats", "url": "nats://169.254.169.254:4222", "subject": "x"}
+        stage.apply("triggers", "spy", function="hello", source=source)
+        await stage.rig.until(lambda: stage.said("triggers", "spy", "Accepted").startswith("False: "))
+        assert stage.triggers.all() == []
+
+    play(story)
+
+
+def test_a_tenant_bounds_its_namespace_at_once(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        known = stage.plane.namespaces
+        stage.apply("tenants", "team", quota={"functions": 3}, annotations={"com.dayfly.budget.calls": "10/day"})
+        await stage.rig.until(lambda: "team" in known.names())
+        assert known.get(TEAM).quota.functions == 3
+        assert known.annotations()[TEAM] == {"com.dayfly.budget.calls": "10/day"}
+        stage.apply("tenants", "team", quota={"memory": "much"})
+        await stage.rig.until(lambda: "much" in stage.said("tenants", "team", "Ready"))
+        assert known.get(TEAM).quota.functions == 3
+        stage.apply("tenants", "team", quota={"memory": None, "functions": 5})
+        await stage.rig.until(lambda: known.get(TEAM).quota.functions == 5)
+        stage.apply("tenants", "misplaced", "team")
+        await stage.rig.until(lambda: "named as the namespace" in stage.said("tenants", "misplaced", "Ready"))
+        key = await stage.deployed()
+        stage.delete("tenants", "team")
+        await stage.rig.until(lambda: known.get(TEAM).quota.functions is None)
+        token = Token(id="t" * 12, namespace=TEAM, role="deploy", note="", created_unix_ms=1, hash=b"x")
+        await stage.stores.tenancy.put_token(token)
+        await stage.plane.remove(key)
+        await stage.rig.until(lambda: "team" not in known.names())
+        await stage.rig.until(lambda: stage.double.objects("secrets") == [])
+        with pytest.raises(NotFound):
+            await stage.plane.deploy(make_spec("hello", namespace="team"), mode="upsert")
+
+    play(story)
+
+
+def test_a_tenant_that_was_written_before_says_what_an_opened_namespace_may_use(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        opening = Opening(stage.plane.namespaces, stage.stores.tenancy)
+        stage.apply("tenants", "other", "other", quota={"functions": 1})
+        await opening.open(OTHER)
+        assert stage.plane.namespaces.get(OTHER).quota.functions == 1
+        await opening.open_all([OTHER, TEAM])
+        assert stage.double.object("tenants", "team", "team") is not None
+        await stage.plane.namespaces.update(TEAM, NamespaceChange())
+
+    play(story)
+
+
+def test_what_went_while_nobody_looked_is_gone_and_an_api_that_is_away_is_waited_for(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.apply("flows", "two", steps=[{"name": "one", "do": "call", "function": "hello"}])
+        await stage.rig.until(lambda: stage.flows.has((TEAM, "two")))
+        stage.double.away = True
+        stage.delete("flows", "two")
+        stage.apply("flows", "three", steps=[{"name": "one", "do": "call", "function": "hello"}])
+        stage.double.away = False
+        await stage.rig.until(lambda: stage.flows.has((TEAM, "three")) and not stage.flows.has((TEAM, "two")))
+        stage.double.fail(503, method="GET", path="/flows/", times=2)
+        stage.apply("flows", "four", steps=[{"name": "one", "do": "call", "function": "hello"}])
+        await stage.rig.until(lambda: stage.flows.has((TEAM, "four")))
+
+    play(story)
+
+
+def test_what_keeps_a_trigger_from_working_is_told() -> None:
+    assert trouble_of(TriggerStanding(state="running", trouble="an old one")) == ""
+    assert trouble_of(TriggerStanding(state="failing", trouble="no broker")) == "no broker"
+    assert trouble_of(TriggerStanding()) == "it is connecting"
