@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 
 
-async def search(stage: Stage, namespace: str = "team", headers: dict[str, str] | None = None, **asked: str) -> Answer:
+async def search(stage: Stage, namespace: str = "team", headers: Any = None, **asked: str) -> Answer:
     return await stage.ask("GET", f"/v1/namespaces/{namespace}/logs?{urlencode(asked)}", headers=headers)
 
 
