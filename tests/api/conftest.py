@@ -77,7 +77,7 @@ from dayfly.observe.failures import FailureQuery
 from dayfly.observe.logs import LogStore
 from dayfly.observe.meter import Meter
 from dayfly.observe.query.catalogue import named_in
-from dayfly.observe.query.order import Bounds, Form
+from dayfly.observe.query.order import Asker, Bounds, Form
 from dayfly.observe.query.ready_made import READY_MADE
 from dayfly.observe.query.runner import Found, Inventory
 from dayfly.observe.reports.desk import Reports
@@ -166,16 +166,15 @@ class MemoryQueries:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str | None]] = []
 
-    def named(self, sql: str, namespace: NamespaceName | None) -> frozenset[str]:
-        del namespace
-        return named_in(sql)
+    def named(self, sql: str, asker: Asker) -> frozenset[str]:
+        return named_in(sql) & asker.tables
 
     async def run(
-        self, sql: str, form: Form, bounds: Bounds, *, namespace: NamespaceName | None, inventory: Inventory,
+        self, sql: str, form: Form, bounds: Bounds, *, asker: Asker, inventory: Inventory,
         raw: bool = False,
     ) -> Found:  # fmt: skip
         del raw
-        self.asked.append((sql, form, namespace))
+        self.asked.append((sql, form, asker.namespace))
         file = io.BytesIO(json.dumps(dict(inventory)).encode())
         return Found(file, len(file.getvalue()), 1, bounds.cuts and bounds.rows == 1)
 

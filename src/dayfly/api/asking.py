@@ -5,22 +5,22 @@ from typing import Protocol
 from dayfly.model.errors import NotFound, NotSupported
 from dayfly.model.names import NamespaceName
 from dayfly.model.query import SavedQuery, SavedQuerySpec
-from dayfly.observe.query.order import Bounds, Form
+from dayfly.observe.query.order import Asker, Bounds, Form
 from dayfly.observe.query.runner import Found, Inventory
 
 
 class Queries(Protocol):
     """Answers queries."""
 
-    def named(self, sql: str, namespace: NamespaceName | None) -> frozenset[str]:
+    def named(self, sql: str, asker: Asker) -> frozenset[str]:
         """Return the tables that the query may ask and names."""
         ...
 
     async def run(
-        self, sql: str, form: Form, bounds: Bounds, *, namespace: NamespaceName | None, inventory: Inventory,
+        self, sql: str, form: Form, bounds: Bounds, *, asker: Asker, inventory: Inventory,
         raw: bool = False,
     ) -> Found:  # fmt: skip
-        """Return the answer, made of the namespace's rows alone or, for None, of all.
+        """Return the answer, made of what whoever asks may see.
 
         Raises InvalidRequest, also for one that takes too much, LimitExceeded, NotSupported, StoreUnavailable.
         """
@@ -50,17 +50,17 @@ class SavedQueries(Protocol):
 class NoQueries:
     """Answers none."""
 
-    def named(self, sql: str, namespace: NamespaceName | None) -> frozenset[str]:
+    def named(self, sql: str, asker: Asker) -> frozenset[str]:
         """Return none."""
-        del sql, namespace
+        del sql, asker
         return frozenset()
 
     async def run(
-        self, sql: str, form: Form, bounds: Bounds, *, namespace: NamespaceName | None, inventory: Inventory,
+        self, sql: str, form: Form, bounds: Bounds, *, asker: Asker, inventory: Inventory,
         raw: bool = False,
     ) -> Found:  # fmt: skip
         """Refuse it."""
-        del sql, form, bounds, namespace, inventory, raw
+        del sql, form, bounds, asker, inventory, raw
         raise NotSupported("This installation answers no queries")
 
 

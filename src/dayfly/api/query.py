@@ -23,7 +23,7 @@ from dayfly.model.names import NamespaceName
 from dayfly.model.query import QueryAnswer, QueryFormat, QueryRequest, TableInfo, check_sql
 from dayfly.observe.export.forms import MEDIA_TYPES
 from dayfly.observe.query.catalogue import tables_for
-from dayfly.observe.query.order import ANSWER, EXPORT, Bounds, Form
+from dayfly.observe.query.order import ANSWER, EXPORT, Asker, Bounds, Form
 from dayfly.observe.query.runner import Found
 
 _PIECE_BYTES = 256 * 1024
@@ -63,7 +63,7 @@ async def query(services: Services, request: Request) -> Response:
 )  # fmt: skip
 async def tables(_services: Services, request: Request) -> Response:
     """Return the tables that the credential may ask, and their columns."""
-    return json_answer([each.info() for each in tables_for(is_everywhere=principal_of(request).is_everywhere)])
+    return json_answer([each.info() for each in tables_for(is_admin=principal_of(request).role == "admin")])
 
 
 @routes.route(
@@ -92,16 +92,18 @@ async def ask(
     services: Services, request: Request, sql: str, form: Form, bounds: Bounds, *, raw: bool = False
 ) -> Found:  # fmt: skip
     """Have the query answered for whoever sent the request."""
-    namespace = principal_of(request).namespace
-    named = services.query.named(sql, namespace)
+    principal = principal_of(request)
+    tables = frozenset(each.name for each in tables_for(is_admin=principal.role == "admin"))
+    asker = Asker(namespace=principal.namespace, tables=tables)
+    named = services.query.named(sql, asker)
     if named & _COUNTED:
         await services.plane.refresh_load()
     if "calls" in named or "rollups" in named:
         await services.records.flush()
     if "logs" in named:
         await services.logs.flush()
-    rows = await inventory(services, named, _present(services, namespace))
-    return await services.query.run(sql, form, bounds, namespace=namespace, inventory=rows, raw=raw)
+    rows = await inventory(services, named, _present(services, asker.namespace))
+    return await services.query.run(sql, form, bounds, asker=asker, inventory=rows, raw=raw)
 
 
 def _present(services: Services, namespace: NamespaceName | None) -> list[NamespaceName]:

@@ -3,18 +3,20 @@
 Unlike faas-cli's, it ends when what is there is printed, so that a script does not hang; --tail goes on.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 import msgspec
 
 from dayfly.cli.faas_json import log_line_of
 from dayfly.cli.go_time import RFC3339, format_time
-from dayfly.cli.options import function_argument, gateway_option, namespace_option
+from dayfly.cli.log_search import Wanted, print_found
+from dayfly.cli.options import gateway_option, namespace_option
 from dayfly.cli.selection import stack_gateway, yaml_option
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import for_stdout, warn
 from dayfly.model.errors import InvalidRequest
+from dayfly.model.log import Level
 
 if TYPE_CHECKING:
     from dayfly.model.log import LogLine
@@ -30,10 +32,13 @@ class _Form(msgspec.Struct, frozen=True):
 
 
 @click.command("logs")
-@function_argument
+@click.argument("name", required=False, default="")
 @yaml_option
 @gateway_option
 @namespace_option
+@click.option("--search", default="", metavar="WORDS", help='Lines with these: timeout "order failed" time* -health.')
+@click.option("--level", type=click.Choice(get_args(Level)), default=None, help="Lines that say so of themselves.")
+@click.option("--until", default="", metavar="SPAN|TIME", help="With --search or --level, only lines older than this.")
 @click.option("-t", "--tail", "--follow", "follow", is_flag=True, help="Go on as lines are written, until Ctrl-C.")
 @click.option("--since", default="", metavar="SPAN|TIME", help="Only lines younger than 10m, or than an RFC 3339 time.")
 @click.option("--since-time", default="", metavar="TIME", help="Only lines younger than this RFC 3339 time.")
@@ -55,6 +60,9 @@ def command(
     stack_file: str | None,
     gateway: str,
     namespace: str,
+    search: str,
+    level: str | None,
+    until: str,
     follow: bool,
     since: str,
     since_time: str,
@@ -66,16 +74,33 @@ def command(
     has_instance: bool,
     time_format: str,
 ) -> None:
-    """Print what a function logged.
+    """Print what a function logged, or search the logs of a namespace.
+
+    A search finds lines of all functions, or of the one named, also of those and of replicas that are gone.
 
     \b
     Examples:
       dayfly logs hello --lines 20
       dayfly logs hello --tail --since 5m --instance
       dayfly logs hello -o json | jq -r 'select(.stream == "stderr") | .text'
+      dayfly logs --search '"order failed" -retry' --since 24h
+      dayfly logs hello --level error --lines 50
     """
     since = since_time or since
     _check_since(since)
+    if search or level or until:
+        if follow:
+            raise InvalidRequest("--tail goes on with new lines; a search looks at those that there are.")
+        output = "json" if is_json else output
+        wanted = Wanted(
+            search=search, name=name, namespace=namespace, since=since, until=until, level=level or "",
+            instance=replica, lines=lines,
+        )  # fmt: skip
+        with connect(gateway, stack=stack_gateway(stack_file)) as client:
+            print_found(client, wanted, output=output, time_format=time_format)
+        return
+    if not name:
+        raise InvalidRequest("Name a function, or search all of them.", hint="dayfly logs --search 'order failed'")
     form = _Form("json" if is_json else output, time_format, has_name, has_instance)
     with connect(gateway, stack=stack_gateway(stack_file)) as client:
         found = client.logs(

@@ -24,6 +24,7 @@ from dayfly.client.faults import foreign_errors
 from dayfly.client.flowing import AsyncFlowing
 from dayfly.client.gateway import Target, choose_target
 from dayfly.client.log_lines import LogLines
+from dayfly.client.querying import AsyncQuerying
 from dayfly.client.queueing import AsyncQueueing
 from dayfly.client.recording import AsyncRecording
 from dayfly.client.store import AsyncStore
@@ -38,7 +39,7 @@ from dayfly.model.usage import Usage
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncTenancy, AsyncStore, AsyncQueueing, AsyncRecording, AsyncFlowing):
+class AsyncClient(AsyncTenancy, AsyncStore, AsyncQueueing, AsyncRecording, AsyncFlowing, AsyncQuerying):
     """A connection to one gateway. Use it in an `async with` block, or `close()` it.
 
     The arguments are those of `blocking.Client`: `url` empty means the gateway that the command line chooses, with its

@@ -24,6 +24,7 @@ from dayfly.client.faults import foreign_errors
 from dayfly.client.flowing import Flowing
 from dayfly.client.gateway import Target, choose_target
 from dayfly.client.log_lines import LogLines
+from dayfly.client.querying import Querying
 from dayfly.client.queueing import Queueing
 from dayfly.client.recording import Recording
 from dayfly.client.store import Store
@@ -38,7 +39,7 @@ from dayfly.model.usage import Usage
 T = TypeVar("T")
 
 
-class Client(Tenancy, Store, Queueing, Recording, Flowing):
+class Client(Tenancy, Store, Queueing, Recording, Flowing, Querying):
     """A connection to one gateway. Use it in a `with` block, or `close()` it.
 
     `url` empty: the gateway is chosen as the command line chooses it (see `client.gateway`), and so is the credential

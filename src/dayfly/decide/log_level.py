@@ -5,10 +5,9 @@ the first words. Nothing is made up: a line that names no level has none, whatev
 """
 
 import re
-from typing import Literal, get_args
 
-Level = Literal["debug", "info", "warning", "error", "fatal"]
-LEVELS: tuple[Level, ...] = get_args(Level)
+from dayfly.model.log import Level
+
 _HEAD = 160
 """Characters in which a level stands; words of a message further behind mean nothing."""
 _WORDS: dict[str, Level] = {
@@ -18,7 +17,8 @@ _WORDS: dict[str, Level] = {
 }  # fmt: skip
 _ANY = "|".join(_WORDS)
 _FIELD = re.compile(rf"""["']?(?:level|lvl|severity|levelname|log_level)["']?\s*[=:]\s*["']?({_ANY})\b""", re.I)
-_WORD = re.compile(rf"(?:^|[\[\s(<|])({'|'.join(each.upper() for each in _WORDS)}|{_ANY}(?=[:\]|]))(?=[\]\s:)>|,.]|$)")
+_SHOUTED = "|".join(word.upper() for word in _WORDS)
+_WORD = re.compile(rf"(?:^|[\[\s(<|])({_SHOUTED}|(?:{_ANY})(?=[:\]|]))(?=[\]\s:)>|,.]|$)")
 _RAISED = re.compile(r"^(?:Traceback \(most recent call last\):|[A-Za-z_][\w.]*(?:Error|Exception)(?::|$))")
 
 
@@ -30,10 +30,3 @@ def level_of(text: str) -> Level | None:
     if found := _WORD.search(head):
         return _WORDS[found[1].lower()]
     return "error" if _RAISED.match(head) else None
-
-
-def words_of(level: Level) -> tuple[str, ...]:
-    """Return words of which a line of this level has at least one, for an index of words; empty where it need not."""
-    if level == "error":
-        return ()  # names of exceptions are words of their own: `ValueError`
-    return tuple(word for word, meant in _WORDS.items() if meant == level)

@@ -1,7 +1,7 @@
-"""The file behind the log store: one SQLite table, written by one thread, read by others, kept within bounds.
+"""The file behind the log store: a SQLite table and an index of its words, written by one thread, read by others.
 
-What is kept is bounded for each function, so that a talkative one cannot push out the rest, and in sum; there the
-namespace that has most gives way, so that a tenant with many functions pushes out only its own.
+What is kept is bounded by age, for each function, so that a talkative one cannot push out the rest, and in sum; there
+the namespace that has most gives way, so that a tenant with many functions pushes out only its own.
 """
 
 import logging
@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 
 from dayfly.model.errors import StoreUnavailable
-from dayfly.model.log import LogLine
+from dayfly.model.log import LogLine, Retention
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
+from dayfly.observe.log_index import PIECE, SCHEMA, LogIndex
 from dayfly.observe.side_file import SideFile
+from dayfly.storage.medium import sqlite_code
 
 Row = tuple[int, LogLine]
 """A line and its number; numbers grow in the order of arrival."""
@@ -29,18 +31,11 @@ CREATE TABLE IF NOT EXISTS lines (
 CREATE INDEX IF NOT EXISTS lines_by_function ON lines (namespace, name, number);
 CREATE INDEX IF NOT EXISTS lines_by_call ON lines (call_id, number) WHERE call_id <> '';
 """
+_OLD = 2_000
+"""Lines that are looked at for their age at once."""
 _COLUMNS = "number, namespace, name, unix_ns, replica, stream, call_id, text"
 _MATCH = "namespace = ? AND name = ? AND unix_ns >= ? AND (? = '' OR replica = ?)"
 _OF_CALL = f"call_id = ? AND call_id <> '' AND {_MATCH}"
-
-
-class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is kept; beyond it the oldest lines go first, in sum those of the namespace that has most."""
-
-    lines_per_function: int = 20_000
-    """A function's newest lines; up to a tenth more are kept between two clean-ups."""
-    total_characters: int = 256 * 1024 * 1024
-    """The text of all functions in sum; a clean-up goes down to nine tenths of it."""
 
 
 class LogQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,13 +65,15 @@ class LogFile(SideFile):
     """The table. `append` and `forget` are for the thread that writes."""
 
     what = "log file"
-    schema = _SCHEMA
+    schema = _SCHEMA + SCHEMA
 
     def __init__(self, path: Path, retention: Retention) -> None:
         super().__init__(path)
         self._retention = retention
         self._counts: Counter[tuple[str, str]] = Counter()
         self._characters: Counter[str] = Counter()
+        self._index = LogIndex()
+        self._newest = 0
 
     def append(self, rows: list[Row]) -> StoreUnavailable | None:
         """Write the lines and remove what is too old; returns why they could not be written, None when they were."""
@@ -88,19 +85,69 @@ class LogFile(SideFile):
         for _, line in rows:
             self._counts[line.key.namespace, line.key.name] += 1
             self._characters[line.key.namespace] += len(line.text)
+        self._newest = max(self._newest, rows[-1][0])
         try:
             self._trim()
         except sqlite3.Error as error:
+            self._mend_index(error)
             _log.warning("old log lines stay for now path=%s reason=%s", self._path, error)
         return None
+
+    def expire(self, now_unix_ns: int) -> bool:
+        """Remove a piece of what is too old; return whether there may be more."""
+        oldest_ns = now_unix_ns - round(self._retention.keep_s * 1e9)
+        try:
+            return self._forget(
+                "number IN (SELECT number FROM lines ORDER BY number LIMIT ?) AND unix_ns < ?", (_OLD, oldest_ns)
+            ) == _OLD  # fmt: skip
+        except sqlite3.Error as error:
+            self._mend_index(error)
+            _log.warning("old log lines stay for now path=%s reason=%s", self._path, error)
+            return False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the index has something to do: a piece of lines to take in, or to put itself together."""
+        return self._newest - self._index.upto >= PIECE or self._index.is_untidy
+
+    def index(self) -> StoreUnavailable | None:
+        """Take the next piece into the index, or put a part of it together; return why it could not be."""
+        assert self._writer is not None
+        try:
+            if not self._index.add(self._writer):
+                self._index.upto = max(self._index.upto, self._newest)  # what is missing has been removed
+            self._index.tidy(self._writer, self._counts.total())
+        except sqlite3.Error as error:
+            return self._mend_index(error)
+        return None
+
+    def index_anew(self, why: str) -> StoreUnavailable | None:
+        """Drop the index, for `index` to make a new one; return why it could not be."""
+        assert self._writer is not None
+        try:
+            self._index.begin_anew(self._writer, why)
+        except sqlite3.Error as error:
+            return self.unwritten(error)
+        return None
+
+    @property
+    def indexed(self) -> int:
+        """The number up to which words are found."""
+        return self._index.upto
 
     def forget(self, namespace: NamespaceName) -> StoreUnavailable | None:
         """Remove the namespace's lines; returns why they could not be removed, None when they were."""
         try:
             self._forget("namespace = ?", (namespace,))
         except sqlite3.Error as error:
-            return self.unwritten(error)
+            return self._mend_index(error)
         return None
+
+    def _mend_index(self, error: sqlite3.Error) -> StoreUnavailable:
+        """Make a damaged index anew, for the next time; return what to say of what was not done now."""
+        if sqlite_code(error) == sqlite3.SQLITE_CORRUPT:
+            return self.index_anew(str(error)) or self.unwritten(error)
+        return self.unwritten(error)
 
     def _insert(self, rows: list[Row]) -> None:
         assert self._writer is not None
@@ -126,14 +173,16 @@ class LogFile(SideFile):
         return [_to_row(row) for row in self.read(sql, (*values, after, upto, limit))]
 
     def opened(self, writer: sqlite3.Connection) -> int:
-        """Count what there is, for the bounds."""
+        """Count what there is, for the bounds; see how far the index is."""
+        self._index.opened(writer)
         newest: int | None = writer.execute("SELECT max(number) FROM lines").fetchone()[0]
         self._counts, self._characters = Counter(), Counter()
         counted = "SELECT namespace, name, count(*), sum(length(text)) FROM lines GROUP BY namespace, name"
         for namespace, name, count, characters in writer.execute(counted):
             self._counts[namespace, name] = count
             self._characters[namespace] += characters
-        return newest or 0
+        self._newest = newest or 0
+        return self._newest
 
     def _trim(self) -> None:
         limit = self._retention.lines_per_function
@@ -154,14 +203,16 @@ class LogFile(SideFile):
                         (namespace, characters - most),
                     )
 
-    def _forget(self, where: str, values: tuple[object, ...]) -> None:
+    def _forget(self, where: str, values: tuple[object, ...]) -> int:
         assert self._writer is not None
         sql = f"DELETE FROM lines WHERE {where} RETURNING namespace, name, length(text)"  # noqa: S608  constants only
         with self._writer:
+            self._index.forget(self._writer, where, values)
             gone = self._writer.execute(sql, values).fetchall()
         for namespace, name, characters in gone:
             self._counts[namespace, name] -= 1
             self._characters[namespace] -= characters
+        return len(gone)
 
 
 def share(sizes: Iterable[int], goal: int) -> int:

@@ -6,32 +6,38 @@ in batches (`log_file.py`). When the disk cannot keep up, or takes nothing, line
 lines is better than slowing calls. That is said once when it begins, and once with their number when it is over. A
 reader first waits until all that was written before it is in the file, then reads, and goes on with live lines by their
 numbers, so that none is missing and none comes twice.
+
+The same thread removes what is too old, and takes lines into the index of words, a piece between two batches: a search
+first waits until all that was written before it is in there.
 """
 
 import asyncio
-import collections
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
-import msgspec
-
 from dayfly.model.errors import StoreUnavailable
-from dayfly.model.log import MAX_LINE_BYTES, LogLine
+from dayfly.model.log import FoundLines, LogLine, Retention
 from dayfly.model.names import FunctionKey, NamespaceName
-from dayfly.observe.log_file import LogFile, LogQuery, Retention, Row
+from dayfly.observe.log_file import LogFile, LogQuery, Row
+from dayfly.observe.log_follower import Follower, tidy
+from dayfly.observe.log_search import IndexDamaged, LogSearch, find
 from dayfly.observe.losses import Losses
+from dayfly.observe.settling import settle
 
 MAX_PENDING_LINES = 50_000
 MAX_PENDING_CHARACTERS = 16 * 1024 * 1024
-MAX_FOLLOWER_LINES = 10_000
 _LINGER_S = 0.05
 _PAGE = 1000
+_EXPIRE_EVERY_S = 60.0
+_REST_S = 5.0
+"""How long nothing is indexed for its own sake after it failed."""
 _log = logging.getLogger("dayfly.observe")
 
-__all__ = ["LogQuery", "LogStore", "Retention"]
+__all__ = ["LogQuery", "LogSearch", "LogStore", "Retention"]
 
 
 class LogStore:
@@ -40,13 +46,20 @@ class LogStore:
     All methods but the thread's own are for the event loop that called `open`.
     """
 
-    def __init__(self, path: Path, *, retention: Retention | None = None) -> None:
+    def __init__(
+        self, path: Path, *, retention: Retention | None = None, unix_ms: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._path = path
+        self._unix_ms = unix_ms
+        self._rest_until = 0.0
+        self._damage = ""
         self._file = LogFile(path, retention or Retention())
-        self._followers: dict[FunctionKey, set[_Follower]] = {}
+        self._followers: dict[FunctionKey, set[Follower]] = {}
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._changed = threading.Condition()
         self._pending: list[Row] = []
         self._forgetting: list[tuple[NamespaceName, asyncio.Future[None]]] = []
+        self._searching: list[tuple[int, asyncio.Future[None]]] = []
         self._pending_characters = 0
         self._hurry = False
         self._closing = True
@@ -95,7 +108,7 @@ class LogStore:
 
     def write(self, line: LogLine) -> None:
         """Keep the line; never blocks and never raises. Lines over the limit of a line are cut."""
-        line = _tidy(line)
+        line = tidy(line)
         with self._changed:
             full = len(self._pending) >= MAX_PENDING_LINES or self._pending_characters >= MAX_PENDING_CHARACTERS
             if self._closing or full:
@@ -162,14 +175,38 @@ class LogStore:
             if follower:
                 self._leave(query.key, follower)
 
-    def _enter(self, key: FunctionKey) -> "_Follower":
-        follower = _Follower(key)
+    async def search(self, search: LogSearch) -> FoundLines:
+        """Return a page of the lines that are searched for, the newest first.
+
+        Raises InvalidRequest for a search that takes too long, StoreUnavailable.
+        """
+        await self._indexed()
+        try:
+            return await asyncio.to_thread(find, self._path, search)
+        except IndexDamaged as error:
+            await self._indexed(damage=str(error))
+        return await asyncio.to_thread(find, self._path, search)
+
+    async def _indexed(self, *, damage: str = "") -> None:
+        """Return when the words of all that was written up to now are in the index; with `damage` in a new one."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._changed:
+            if self._closing:
+                raise StoreUnavailable("the log store is closed")
+            self._damage = damage or self._damage
+            self._searching.append((self._newest, done))
+            self._hurry = True
+            self._changed.notify()
+        await done
+
+    def _enter(self, key: FunctionKey) -> "Follower":
+        follower = Follower(key)
         if self._closing:
             follower.end()
         self._followers.setdefault(key, set()).add(follower)
         return follower
 
-    def _leave(self, key: FunctionKey, follower: "_Follower") -> None:
+    def _leave(self, key: FunctionKey, follower: "Follower") -> None:
         followers = self._followers.get(key, set())
         followers.discard(follower)
         if not followers:
@@ -196,14 +233,16 @@ class LogStore:
                 done.set_result(None)
 
     def _write_batches(self) -> None:
-        losses = Losses("log lines", self._dropped)
+        losses, expire_at = Losses("log lines", self._dropped), time.monotonic()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._forgetting or self._closing)
-                # Lines come in bursts; a moment's wait makes one transaction of many. A reader ends the wait.
-                self._changed.wait_for(lambda: self._hurry or self._forgetting or self._closing, timeout=_LINGER_S)
+                self._changed.wait_for(self._is_called, timeout=max(0.0, expire_at - time.monotonic()))
+                if self._pending:
+                    # Lines come in bursts; a moment's wait makes one transaction of many. A reader ends the wait.
+                    self._changed.wait_for(lambda: self._hurry or self._forgetting or self._closing, timeout=_LINGER_S)
                 batch, self._pending, self._pending_characters = self._pending, [], 0
                 forgetting, self._forgetting = self._forgetting, []
+                searching, self._searching = self._searching, []
                 self._hurry = False
                 closing = self._closing
             if batch:
@@ -214,9 +253,38 @@ class LogStore:
                 losses.tell(self._dropped, failure)
                 self._tell(self._wake_waiters, batch[-1][0])
             for namespace, done in forgetting:
-                self._tell(_settle, done, self._file.forget(namespace))
+                self._tell(settle, done, self._file.forget(namespace))
+            if time.monotonic() >= expire_at and not self._file.expire(self._unix_ms() * 1_000_000):
+                expire_at = time.monotonic() + _EXPIRE_EVERY_S
+            self._index(searching, closing=closing)
             if closing and not batch:
                 return
+
+    def _is_called(self) -> bool:
+        wanted = self._pending or self._forgetting or self._searching or self._closing
+        return bool(wanted) or self._has_to_index()
+
+    def _has_to_index(self) -> bool:
+        return self._file.is_behind and time.monotonic() >= self._rest_until
+
+    def _index(self, searching: "list[tuple[int, asyncio.Future[None]]]", *, closing: bool) -> None:
+        """Take a piece into the index, where there is a whole one or somebody waits; tell those who wait no more."""
+        failure = StoreUnavailable("the log store is closed") if closing else None
+        if not closing and (
+            self._damage or self._has_to_index() or any(number > self._file.indexed for number, _ in searching)
+        ):
+            damage, self._damage = self._damage, ""
+            failure = self._file.index_anew(damage) if damage else self._file.index()
+            if failure is not None:
+                self._rest_until = time.monotonic() + _REST_S
+        waiting = []
+        for number, done in searching:
+            if failure is None and number > self._file.indexed:
+                waiting.append((number, done))
+            else:
+                self._tell(settle, done, failure)
+        with self._changed:
+            self._searching = waiting + self._searching
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None
@@ -225,56 +293,3 @@ class LogStore:
         except RuntimeError:
             # The loop was closed without close(): nobody is left to be told, but the lines are in the file.
             _log.debug("log writer outlived its event loop")
-
-
-def _settle(done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
-    if done.done():
-        return
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failure)
-
-
-class _Follower:
-    """The live lines of one reader: bounded, the oldest go first, and their number is told in their place."""
-
-    def __init__(self, key: FunctionKey) -> None:
-        self._key = key
-        self._lines: collections.deque[Row] = collections.deque()
-        self._missed = 0
-        self._ended = False
-        self._changed = asyncio.Event()
-
-    def put(self, number: int, line: LogLine) -> None:
-        if len(self._lines) >= MAX_FOLLOWER_LINES:
-            self._lines.popleft()
-            self._missed += 1
-        self._lines.append((number, line))
-        self._changed.set()
-
-    def end(self) -> None:
-        self._ended = True
-        self._changed.set()
-
-    async def get(self) -> Row | None:
-        """Return the next line, or None when there will be no more."""
-        while not self._lines and not self._ended:
-            self._changed.clear()
-            await self._changed.wait()
-        if not self._lines:
-            return None
-        if self._missed:
-            number, line = self._lines[0]
-            text = f"{self._missed} lines were printed faster than this reader took them"
-            self._missed = 0
-            return number, LogLine(line.unix_ns, self._key, line.replica, "platform", "", text)
-        return self._lines.popleft()
-
-
-def _tidy(line: LogLine) -> LogLine:
-    """Return the line as the file and JSON can hold it: within its limit, without halves of surrogate pairs."""
-    if line.text.isascii() and len(line.text) <= MAX_LINE_BYTES:
-        return line
-    text = line.text.encode("utf-8", "replace")[:MAX_LINE_BYTES].decode("utf-8", "ignore")
-    return msgspec.structs.replace(line, text=text)

@@ -26,6 +26,7 @@ from dayfly.observe.losses import Losses
 from dayfly.observe.record_file import RecordFile
 from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import Life, RollupQuery, Totals, totals_of
+from dayfly.observe.settling import settle
 
 MAX_PENDING_BYTES = 32 * 2**20
 _LINGER_S = 0.1
@@ -239,19 +240,10 @@ class RecordStore:
     def _settle(self, done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
         assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(_settled, done, failure)
+            self._loop.call_soon_threadsafe(settle, done, failure)
         except RuntimeError:
             # The loop was closed without close(): nobody is left to be told.
             _log.debug("record writer outlived its event loop")
-
-
-def _settled(done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
-    if done.done():
-        return
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failure)
 
 
 def _count(message: bytes) -> int:

@@ -65,7 +65,7 @@ class ControlProcess:
         settings = place.settings
         self._place = place
         self._ground = ground
-        self._logs = LogStore(place.data("records") / "logs.db")
+        self._logs = LogStore(place.data("records") / "logs.db", retention=settings.logs, unix_ms=clock.unix_ms)
         self._glances = Glances()
         self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
         self._audit = AuditLog(place.data("records") / "audit.db", settings.audit, clock)

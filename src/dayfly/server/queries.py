@@ -18,6 +18,8 @@ class QueryParts:
             "calls": records / "calls.db",
             "logs": records / "logs.db",
             "usage": records / "spending.db",
+            "history": records / "history.db",
+            "audit": records / "audit.db",
             "flows": place.data("flows") / "flows.db",
         }
         self.runner = QueryRunner(records / "queries", files, place.settings.prices)

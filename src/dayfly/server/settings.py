@@ -33,6 +33,7 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | | DAYFLY_CALLBACK_ALLOW | public: where callbacks may go, entries as in a function's `allow`, separated by commas |
 | | DAYFLY_TRIGGER_ALLOW | none: HOST:PORTs that namespaces' own triggers may connect to, separated by commas |
 | | DAYFLY_TRIGGER_FOLDERS | none: folders below which the administrator's triggers may take files |
+| | DAYFLY_LOGS | how much of logs is kept: keep=720h,lines=20000 of a function,size=256Mi in all; docs/query.md |
 | | DAYFLY_RECORDS | which calls are recorded and for how long, such as keep=168h,size=512Mi, or off; docs/calls.md |
 | | DAYFLY_AUDIT | how long and how much of the audit log is kept, as keep=8760h,entries=1000000; docs/audit.md |
 | | DAYFLY_HISTORY | how much history is kept, such as size=512Mi,series=20000, or off; docs/history.md |
@@ -61,6 +62,7 @@ from dayfly.model.depth import DEFAULT_MAX_DEPTH, HIGHEST
 from dayfly.model.errors import ConfigError
 from dayfly.model.history import HistoryLimits, history_limits, prometheus_url
 from dayfly.model.invocation import RecordLimits, record_limits
+from dayfly.model.log import Retention, log_retention
 from dayfly.model.reach import Reach
 from dayfly.model.replica import Ceilings
 from dayfly.providers.docker.endpoint import candidates
@@ -134,6 +136,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reach: Reach = Reach()
     records: RecordLimits = RecordLimits()
     audit: AuditLimits = AuditLimits()
+    logs: Retention = Retention()
     history: HistoryLimits = HistoryLimits()
     prometheus_url: str = ""
     max_depth: int = DEFAULT_MAX_DEPTH
@@ -174,6 +177,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             reach=source.reach(),
             records=source.parsed("RECORDS", record_limits, RecordLimits()),
             audit=source.parsed("AUDIT", audit_limits, AuditLimits()),
+            logs=source.parsed("LOGS", log_retention, Retention()),
             history=source.parsed("HISTORY", history_limits, HistoryLimits()),
             prometheus_url=source.parsed("PROMETHEUS_URL", prometheus_url, ""),
             prices=source.parsed("PRICES", Prices.parse, Prices()),

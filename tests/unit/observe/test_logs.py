@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.log import MAX_LINE_BYTES, LogLine
 from dayfly.model.names import ReplicaId, parse_function_key
+from dayfly.observe import log_follower
 from dayfly.observe import logs as logs_module
 from dayfly.observe.log_file import LogFile, share
 from dayfly.observe.logs import LogQuery, LogStore, Retention
@@ -115,7 +116,7 @@ def test_a_follower_gets_only_what_it_asked_for_and_ends_with_the_store(tmp_path
 
 
 def test_a_slow_follower_is_told_how_much_it_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs_module, "MAX_FOLLOWER_LINES", 10)
+    monkeypatch.setattr(log_follower, "MAX_FOLLOWER_LINES", 10)
 
     async def story(store: LogStore) -> None:
         store.write(line("history"))

@@ -496,6 +496,25 @@ export interface FlowStatus {
   runs_under_way?: number;
 }
 
+/** A line that a search found. */
+export interface FoundLine {
+  number: number;
+  unix_ns: number;
+  namespace: string;
+  function: string;
+  replica: string;
+  stream: string;
+  level: "debug" | "error" | "fatal" | "info" | "warning" | "";
+  call_id: string;
+  text: string;
+}
+
+/** What a search found, the newest first. */
+export interface FoundLines {
+  lines: Array<FoundLine>;
+  before: number;
+}
+
 /** What one function used and cost. */
 export interface FunctionCost {
   name: string;

@@ -19,7 +19,7 @@ ANSWER = "answer"
 """What the answer's file is called."""
 _STEPS = 2_000
 """Instructions of SQLite between two looks at the clock."""
-_TABLES = "`dayfly query --tables` lists tables and columns"
+_TABLES = "`dayfly query tables` lists tables and columns"
 _LESS = "Ask for less: a condition on the time, fewer columns, a LIMIT"
 
 
@@ -105,6 +105,8 @@ def _refusal(error: Exception, guard: Guard, order: Order, *, has_run_out: bool)
         hint = "docs/query.md lists them" if "function" in guard.refused else _TABLES
         return Outcome(refusal="invalid", message=guard.refused, hint=hint)
     text = str(error)
+    if text.startswith("cannot modify"):
+        return Outcome(refusal="invalid", message="A query only reads: it is one SELECT")
     if has_run_out and "interrupt" in text:
         return Outcome(refusal="limit", message=f"The query takes longer than {order.bounds.seconds:g}s", hint=_LESS)
     if any(word in text for word in ("too big", "too many", "too large", "too complex", "stack overflow")):

@@ -27,14 +27,16 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of a file that the platform writes."""
+    """Tables of a file that the platform writes."""
 
     file: str
-    table: str
+    tables: tuple[str, ...]
     columns: tuple[str, ...]
-    """The file's own columns that are read, and no others can be."""
+    """What is read of them, and nothing else can be: names of columns, or expressions with a name."""
+    source: str = "{0}"
+    """How the tables go together, each by its place."""
     namespace: str = "namespace"
-    """The one that says whose a row is."""
+    """The column that says whose a row is."""
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +47,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[Column, ...]
     stored: Stored | None = None
     """None for what the control plane tells with the query."""
-    is_for_all: bool = True
-    """Whether a credential of one namespace may ask it."""
+    is_for_admins: bool = False
+    """Whether it takes a credential that hands out others."""
 
     def info(self) -> TableInfo:
         """Return it as it is shown."""
@@ -97,7 +99,7 @@ CALLS = Published(
     ),
     stored=Stored(
         file="calls",
-        table="calls",
+        tables=("calls",),
         columns=(
             "number", "id", "function", "namespace", "revision", "replica", "caller", "address", "trigger", "method",
             "path", "started_unix_ms", "wait_ms", "init_ms", "run_ms", "cold", "cpu_ms", "memory_bytes", "status",
@@ -122,7 +124,7 @@ LOGS = Published(
         Column("number", "integer", "Grows with every line."),
     ),
     stored=Stored(
-        file="logs", table="lines",
+        file="logs", tables=("lines",),
         columns=("number", "namespace", "name", "unix_ns", "replica", "stream", "call_id", "text"),
     ),
 )  # fmt: skip
@@ -144,7 +146,7 @@ ROLLUPS = Published(
         Column("at_unix_s", "integer"),
     ),
     stored=Stored(
-        file="calls", table="rollups",
+        file="calls", tables=("rollups",),
         columns=("namespace", "function", "span", "at AS at_unix_s", "calls", "failed", "cold", "seconds", "run_s",
                  "request_bytes", "response_bytes"),
     ),
@@ -163,7 +165,7 @@ USAGE = Published(
         Column("currency", "text", "", "currency()"),
     ),
     stored=Stored(
-        file="usage", table="hours", columns=("namespace", "name", "hour", "calls", "cpu_seconds", "gib_seconds")
+        file="usage", tables=("hours",), columns=("namespace", "name", "hour", "calls", "cpu_seconds", "gib_seconds")
     ),
 )
 FLOW_RUNS = Published(
@@ -182,9 +184,50 @@ FLOW_RUNS = Published(
         Column("finished_unix_ms", "integer", "", "nullif(finished_unix_ms, 0)"),
     ),
     stored=Stored(
-        file="flows", table="runs",
+        file="flows", tables=("runs",),
         columns=("id", "namespace", "flow", "state", "started_unix_ms", "finished_unix_ms"),
     ),
+)  # fmt: skip
+METRICS = Published(
+    name="metrics",
+    about="Figures over time. Only changes are kept: a value holds until the next one of the same name and labels.",
+    columns=(
+        Column("at", "text", "When, as 2026-11-30 12:00:00.000 in UTC.", utc("at_unix_ms / 1000.0")),
+        Column("namespace", "text", "Empty for what is the installation's."),
+        Column("function", "text", "As the labels say; empty where they name none.", "metric_function(labels)"),
+        Column("name", "text", "As Prometheus has it; counters never begin anew."),
+        Column("labels", "text", "A JSON object: labels ->> 'code'.", "metric_labels(labels)"),
+        Column("value", "real", "The last in its span."),
+        Column("low", "real", "The least in its span; null where there was one sample."),
+        Column("high", "real"),
+        Column("step", "text", "10s, 1m, 15m or 1d: how fine the figures are; ask for one of them.",
+               "CASE tier WHEN 0 THEN '10s' WHEN 1 THEN '1m' WHEN 2 THEN '15m' ELSE '1d' END"),
+        Column("at_unix_ms", "integer"),
+    ),
+    stored=Stored(
+        file="history", tables=("points", "series"), namespace="s.namespace",
+        source="{1} AS s JOIN {0} AS p ON p.series = s.id AND p.tier IN (0, 1, 2, 3) AND p.value IS NOT NULL",
+        columns=("p.at AS at_unix_ms", "s.namespace AS namespace", "s.name AS name", "s.labels AS labels",
+                 "p.value AS value", "p.low AS low", "p.high AS high", "p.tier AS tier"),
+    ),
+)  # fmt: skip
+AUDIT = Published(
+    name="audit",
+    about="Who changed what, without what differs; for administrators.",
+    columns=(
+        Column("at", "text", "When, as 2026-11-30 12:00:00.000 in UTC.", utc("at_unix_ms / 1000.0")),
+        Column("namespace", "text", "Empty for what is the installation's."),
+        Column("who", "text"), Column("role", "text", "", "entry ->> '$.role'"),
+        Column("address", "text", "", "entry ->> '$.address'"), Column("action", "text"),
+        Column("target", "text", "", "entry ->> '$.target'"),
+        Column("status", "integer", "What they were answered.", "entry ->> '$.status'"),
+        Column("at_unix_ms", "integer"), Column("sequence", "integer"),
+    ),
+    stored=Stored(
+        file="audit", tables=("entries",), columns=("sequence", "at AS at_unix_ms", "namespace", "who", "action",
+                                                    "entry"),
+    ),
+    is_for_admins=True,
 )  # fmt: skip
 FUNCTIONS = Published(
     name="functions",
@@ -232,13 +275,13 @@ TRIGGERS = Published(
     ),
 )  # fmt: skip
 TABLES: tuple[Published, ...] = (
-    CALLS, LOGS, ROLLUPS, USAGE, FUNCTIONS, REVISIONS, REPLICAS, TRIGGERS, FLOW_RUNS,
+    CALLS, LOGS, ROLLUPS, METRICS, USAGE, FUNCTIONS, REVISIONS, REPLICAS, TRIGGERS, FLOW_RUNS, AUDIT,
 )  # fmt: skip
 
 
-def tables_for(*, is_everywhere: bool) -> tuple[Published, ...]:
-    """Return those that a credential of one namespace, or of all, may ask."""
-    return tuple(each for each in TABLES if each.is_for_all or is_everywhere)
+def tables_for(*, is_admin: bool) -> tuple[Published, ...]:
+    """Return those that a credential may ask, of an administrator or of somebody else."""
+    return tuple(each for each in TABLES if is_admin or not each.is_for_admins)
 
 
 def named_in(sql: str) -> frozenset[str]:

@@ -1,7 +1,9 @@
 """Functions that queries have beside SQLite's: percentiles, the level of a log line, and what use costs."""
 
+import json
 import sqlite3
 from array import array
+from functools import lru_cache
 from typing import Any
 
 from dayfly.decide.log_level import level_of
@@ -45,8 +47,17 @@ def add_functions(db: sqlite3.Connection, prices: tuple[float, float, float, str
     db.create_function(LEVEL, 1, _level, deterministic=True)
     db.create_function("cost", 3, lambda calls, cpu, gib: call * calls + cpu_second * cpu + gib_second * gib)
     db.create_function("currency", 0, lambda: currency)
+    db.create_function("metric_labels", 1, lambda labels: _labels(labels)[0], deterministic=True)
+    db.create_function("metric_function", 1, lambda labels: _labels(labels)[1], deterministic=True)
     aggregate: Any = Percentile
     db.create_aggregate("percentile", 2, aggregate)
+
+
+@lru_cache(maxsize=10_000)
+def _labels(text: str) -> tuple[str, str]:
+    """Return a series' labels as an object, and which function they name."""
+    labels: dict[str, str] = dict(json.loads(text))
+    return json.dumps(labels, ensure_ascii=False), labels.get("function_name", "").partition(".")[0]
 
 
 def _level(text: Any) -> str:

@@ -18,7 +18,8 @@ _NAMES = (
     "json_type json_valid julianday lag last_value lead length like ln log log10 log2 lower ltrim max min "
     "mod nth_value ntile nullif octet_length percent_rank pi pow power printf quote radians random rank "
     "replace round row_number rtrim sign sin sqrt strftime string_agg substr substring sum tan time "
-    "timediff total trim trunc typeof unicode unixepoch upper -> ->> percentile log_level cost currency"
+    "timediff total trim trunc typeof unicode unixepoch upper -> ->> percentile log_level cost currency "
+    "metric_labels metric_function"
 )
 FUNCTIONS = frozenset(_NAMES.split(" "))
 """Pure ones, of which none makes more than it is given but within the bound on a text's length."""

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from dayfly.model.names import NamespaceName
 from dayfly.model.query import QueryFormat
 
 Form = QueryFormat | Literal["answer"]
@@ -28,6 +29,15 @@ ANSWER = Bounds(rows=1000, cuts=True, seconds=10.0)
 EXPORT = Bounds(rows=1_000_000, cuts=False, seconds=60.0, answer_bytes=256 * 2**20)
 PARQUET_PROCESS_BYTES = 4 * 2**30
 """Arrow reserves addresses by the gigabyte, and uses few of them."""
+
+
+class Asker(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, as far as a query is concerned."""
+
+    namespace: NamespaceName | None
+    """The only one whose rows there are; None for all of them."""
+    tables: frozenset[str]
+    """Those that may be asked."""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,10 +19,9 @@ import msgspec
 
 from dayfly.model.cost import Prices
 from dayfly.model.errors import InternalError, InvalidRequest, NotSupported, StoreUnavailable
-from dayfly.model.names import NamespaceName
 from dayfly.observe.query.answering import ANSWER
-from dayfly.observe.query.catalogue import named_in, tables_for
-from dayfly.observe.query.order import Bounds, Form, Order, Outcome
+from dayfly.observe.query.catalogue import named_in
+from dayfly.observe.query.order import Asker, Bounds, Form, Order, Outcome
 from dayfly.observe.query.seats import Seats
 
 _KILL_AFTER_S = 5.0
@@ -60,9 +59,9 @@ class QueryRunner:
         except OSError as error:
             raise StoreUnavailable(f"the folder for queries {self._folder} cannot be made: {error}") from error
 
-    def named(self, sql: str, namespace: NamespaceName | None) -> frozenset[str]:
+    def named(self, sql: str, asker: Asker) -> frozenset[str]:
         """Return the tables that the query may ask and names."""
-        return named_in(sql) & {each.name for each in tables_for(is_everywhere=namespace is None)}
+        return named_in(sql) & asker.tables
 
     async def run(
         self,
@@ -70,15 +69,15 @@ class QueryRunner:
         form: Form,
         bounds: Bounds,
         *,
-        namespace: NamespaceName | None,
+        asker: Asker,
         inventory: Inventory,
         raw: bool = False,
     ) -> Found:
-        """Return the answer, made of the namespace's rows alone or, for None, of all.
+        """Return the answer, made of what whoever asks may see.
 
         Raises InvalidRequest, NotSupported, StoreUnavailable, InternalError.
         """
-        async with self._seats.seat(namespace or ""):
+        async with self._seats.seat(asker.namespace or ""):
             try:
                 folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
             except OSError as error:
@@ -89,8 +88,8 @@ class QueryRunner:
                     form=form,
                     raw=raw,
                     bounds=bounds,
-                    namespace=namespace,
-                    tables=tuple(each.name for each in tables_for(is_everywhere=namespace is None)),
+                    namespace=asker.namespace,
+                    tables=tuple(sorted(asker.tables)),
                     files=self._files,
                     inventory=dict(inventory),
                     prices=self._prices,

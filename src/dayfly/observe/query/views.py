@@ -49,13 +49,13 @@ def connect(order: Order) -> tuple[sqlite3.Connection, Guard]:
     stored: list[tuple[str, str]] = []
     for table in tables:
         schema = schemas.get(table.stored.file) if table.stored is not None else None
-        if table.stored is None or schema is None or not _has(db, schema, table.stored.table):
+        if table.stored is None or schema is None or not _has(db, schema, table.stored.tables):
             _fill(db, table, order.inventory.get(table.name, []))
             continue
         view = f"{secret}_{table.name}"
-        _publish(db, table, table.stored, f"{schema}.{_quoted(table.stored.table)}", view, order.namespace)
+        _publish(db, table, table.stored, schema, view, order.namespace)
         inner.append(view)
-        stored.append((schema, table.stored.table))
+        stored += [(schema, name) for name in table.stored.tables]
     for schema in schemas.values():
         take_names(db, schema)
     add_functions(db, order.prices)
@@ -89,16 +89,17 @@ def _attach(
     return schemas
 
 
-def _has(db: sqlite3.Connection, schema: str, table: str) -> bool:
-    sql = f"SELECT count(*) FROM {schema}.sqlite_master WHERE name = ?"  # noqa: S608 - our own name
-    return bool(db.execute(sql, (table,)).fetchone()[0])
+def _has(db: sqlite3.Connection, schema: str, tables: Iterable[str]) -> bool:
+    there = {name for (name,) in db.execute(f"SELECT name FROM {schema}.sqlite_master")}  # noqa: S608 - our own name
+    return there.issuperset(tables)
 
 
 def _publish(
-    db: sqlite3.Connection, table: Published, stored: Stored, source: str, view: str, namespace: str | None
+    db: sqlite3.Connection, table: Published, stored: Stored, schema: str, view: str, namespace: str | None
 ) -> None:
     columns = ", ".join(name if " " in name else _quoted(name) for name in stored.columns)
-    scope = f" WHERE {_quoted(stored.namespace)} = {_text(namespace)} LIMIT -1" if namespace is not None else ""
+    source = stored.source.format(*(f"{schema}.{_quoted(name)}" for name in stored.tables))
+    scope = f" WHERE {stored.namespace} = {_text(namespace)} LIMIT -1" if namespace is not None else ""
     db.execute(f"CREATE TEMP VIEW {view} AS SELECT {columns} FROM {source}{scope}")  # noqa: S608 - our own names
     made = ", ".join(f"{each.sql or _quoted(each.name)} AS {_quoted(each.name)}" for each in table.columns)
     db.execute(f"CREATE TEMP VIEW {_quoted(table.name)} AS SELECT {made} FROM temp.{view}")  # noqa: S608 - as above

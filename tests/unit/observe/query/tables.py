@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from dayfly.model.invocation import Invocation, RecordLimits
-from dayfly.model.log import LogLine
+from dayfly.model.log import LogLine, Retention
 from dayfly.model.names import ReplicaId, parse_function_key
 from dayfly.model.payload import CallPayload
-from dayfly.observe.log_file import LogFile, Retention
+from dayfly.observe import audit_file
+from dayfly.observe.history.file import HistoryFile
+from dayfly.observe.log_file import LogFile
 from dayfly.observe.query.answering import ANSWER, answer
 from dayfly.observe.query.catalogue import TABLES
 from dayfly.observe.query.order import Bounds, Form, Order, Outcome
@@ -67,7 +69,28 @@ def write(folder: Path) -> dict[str, str]:
         flows.execute("INSERT INTO entries VALUES (?, ?)", (text, MARK))
     flows.commit()
     flows.close()
-    return {"calls": str(folder / "calls.db"), "logs": str(folder / "logs.db"), "flows": str(folder / "flows.db")}
+    history = sqlite3.connect(folder / "history.db")
+    history.executescript(HistoryFile.schema)
+    for number, (tenant, text) in enumerate(((MINE, "mine"), (OTHER, MARK), ("", MARK)), 1):
+        labels = json.dumps([["code", "200"], ["function_name", f"{text}.{tenant}"]])
+        row = (number, "gateway_function_invocation_total", labels, tenant)
+        history.execute("INSERT INTO series VALUES (?, ?, ?, ?, 1, 0, '')", row)
+        for tier in range(4):
+            history.execute("INSERT INTO points VALUES (?, ?, 2000, ?, 1, 9, 9, 1)", (tier, number, float(number)))
+        history.execute("INSERT INTO points VALUES (0, ?, 3000, NULL, NULL, NULL, NULL, NULL)", (number,))
+    history.commit()
+    history.close()
+    audit = sqlite3.connect(folder / "audit.db")
+    audit.executescript(audit_file.SCHEMA)
+    for tenant, text in ((MINE, "mine"), (OTHER, MARK), ("", MARK)):
+        entry = {"role": "admin", "address": "::1", "target": text, "status": 200, "changes": [{"before": MARK}]}
+        audit.execute(
+            "INSERT INTO entries (at, namespace, who, action, entry) VALUES (1000, ?, ?, 'function.put', ?)",
+            (tenant, text, json.dumps(entry)),
+        )
+    audit.commit()
+    audit.close()
+    return {name: str(folder / f"{name}.db") for name in ("calls", "logs", "flows", "history", "audit")}
 
 
 def order(files: dict[str, str], folder: Path, sql: str, *, namespace: str | None = MINE, **fields: Any) -> Order:

@@ -16,10 +16,13 @@ from tests.unit.observe.query.tables import MARK, MINE, OTHER, ROWS, Tables, ord
 
 from dayfly.observe.query import guard as guard_module
 from dayfly.observe.query import views
-from dayfly.observe.query.catalogue import TABLES, named_in
+from dayfly.observe.query.catalogue import TABLES, named_in, tables_for
 from dayfly.observe.query.guard import Guard
 
-STORED = ("calls", "lines", "payloads", "rollups", "counted", "runs", "entries", "sqlite_master", "sqlite_sequence")
+STORED = (
+    "points", "series", "calls", "lines", "payloads", "rollups", "counted", "runs", "entries", "sqlite_master",
+    "sqlite_sequence",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,16 @@ def test_a_tenant_sees_its_own_rows_and_the_installation_sees_all(tables: Tables
         [MINE, "bill", 2.5, "1970-01-01 00:00:03.500"]
     ]
     assert tables.rows("SELECT DISTINCT level FROM logs") == [["error"]]
+    figures = "SELECT at, namespace, function, name, labels ->> 'code', value, low, high, step FROM metrics"
+    assert tables.rows(f"{figures} WHERE step = '10s'") == [
+        ["1970-01-01 00:00:02.000", MINE, "mine", "gateway_function_invocation_total", "200", 1.0, 1.0, 9.0, "10s"]
+    ]
+    assert tables.rows("SELECT step, count(*) FROM metrics GROUP BY 1 ORDER BY 1", namespace=None) == [
+        ["10s", 3], ["15m", 3], ["1d", 3], ["1m", 3],
+    ]  # fmt: skip
+    assert tables.rows("SELECT namespace, who, role, address, action, target, status FROM audit") == [
+        [MINE, "mine", "admin", "::1", "function.put", "mine", 200]
+    ]
 
 
 def test_a_namespace_that_would_be_sql_is_a_name(tables: Tables) -> None:
@@ -64,6 +77,8 @@ ATTACKS = [
     "SELECT * FROM calls JOIN payloads USING (number)",
     "SELECT data FROM calls, payloads WHERE calls.number = payloads.number",
     "SELECT run FROM flow_runs", "SELECT input FROM flow_runs", "SELECT hidden FROM logs",
+    "SELECT entry FROM audit", "SELECT changes FROM audit", "SELECT * FROM points", "SELECT * FROM series",
+    "SELECT * FROM begun", "SELECT * FROM anchor", "SELECT labels FROM metrics m JOIN series s",
     # Others' rows, by conditions.
     f"SELECT * FROM calls WHERE namespace = '{OTHER}'", "SELECT * FROM calls WHERE 1 = 1 OR 1 = 1 --",
     "SELECT * FROM calls LEFT JOIN calls b ON 1 = 1", "SELECT * FROM logs NOT INDEXED",
@@ -166,9 +181,22 @@ def test_without_the_barrier_an_error_would_tell(tables: Tables, tmp_path: Path)
             db.execute(ORACLES[0]).fetchall()
 
 
-def test_an_admin_table_is_there_for_who_may(tables: Tables) -> None:
-    found = tables.outcome("SELECT * FROM calls", tables=("logs",))
-    assert found.refusal == "invalid"
+def test_a_change_is_told_to_be_none(tables: Tables) -> None:
+    for change in ("DELETE FROM calls", "DROP TABLE x", "INSERT INTO logs VALUES (1)", "PRAGMA user_version"):
+        assert "only reads" in tables.outcome(change).message or "no such table" in tables.outcome(change).message
+
+
+def test_a_table_is_there_for_who_may_ask_it(tables: Tables) -> None:
+    assert {each.name for each in tables_for(is_admin=True)} - {each.name for each in tables_for(is_admin=False)} == {
+        "audit"
+    }
+    seen = tuple(each.name for each in tables_for(is_admin=False))
+    for query in (
+        "SELECT * FROM audit",
+        "SELECT * FROM entries",
+        "WITH audit AS (SELECT * FROM entries) SELECT * FROM audit",
+    ):
+        assert tables.outcome(query, tables=seen).refusal == "invalid", query
 
 
 _WORDS = (

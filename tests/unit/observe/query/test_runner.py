@@ -15,8 +15,9 @@ from tests.unit.observe.query.tables import MARK, MINE, ROWS, order, write
 
 from dayfly.model.cost import Prices
 from dayfly.model.errors import InternalError, InvalidRequest, LimitExceeded
-from dayfly.model.names import parse_namespace
-from dayfly.observe.query.order import ANSWER, EXPORT, Bounds, Order, Outcome
+from dayfly.model.names import NamespaceName, parse_namespace
+from dayfly.observe.query.catalogue import TABLES
+from dayfly.observe.query.order import ANSWER, EXPORT, Asker, Bounds, Order, Outcome
 from dayfly.observe.query.runner import Found, QueryRunner
 from dayfly.observe.query.seats import Seats
 
@@ -40,8 +41,13 @@ def play(folder: Path, files: dict[str, Path], story: Story) -> None:
     asyncio.run(main())
 
 
+def asker(namespace: NamespaceName | None = TEAM) -> Asker:
+    return Asker(namespace=namespace, tables=frozenset(each.name for each in TABLES))
+
+
 async def ask(runner: QueryRunner, sql: str, bounds: Bounds = ANSWER, **fields: Any) -> Found:
-    return await runner.run(sql, "answer", bounds, **({"namespace": TEAM, "inventory": {}} | fields))
+    given: dict[str, Any] = {"asker": asker(), "inventory": {}, **fields}
+    return await runner.run(sql, "answer", bounds, **given)
 
 
 def test_a_query_is_answered_from_files_and_inventory(tmp_path: Path, files: dict[str, Path]) -> None:
@@ -57,7 +63,7 @@ def test_a_query_is_answered_from_files_and_inventory(tmp_path: Path, files: dic
             "columns": [{"name": "name", "type": "text"},
                         {"name": "(SELECT count(*) FROM calls)", "type": "integer"}],
         }  # fmt: skip
-        found = await ask(runner, "SELECT cost(2, 0, 0), currency(), count(*) FROM usage", namespace=None)
+        found = await ask(runner, "SELECT cost(2, 0, 0), currency(), count(*) FROM usage", asker=asker(None))
         assert json.loads(found.file.read())["rows"] == [[2.0, "EUR", 0]]
         found.file.close()
         found = await ask(runner, "SELECT path FROM calls", msgspec.structs.replace(ANSWER, rows=3))
@@ -115,9 +121,9 @@ def test_an_answer_ends_at_its_size_and_an_export_is_refused(tmp_path: Path, fil
         small = msgspec.structs.replace(EXPORT, answer_bytes=2**20)
         for form in ("csv", "ndjson", "xlsx", "parquet"):
             with pytest.raises(InvalidRequest, match="more than 1 MiB"):
-                await runner.run(many, form, small, namespace=TEAM, inventory={})
+                await runner.run(many, form, small, asker=asker(), inventory={})
         with pytest.raises(InvalidRequest, match="more than 10 rows"):
-            await runner.run(many, "csv", msgspec.structs.replace(EXPORT, rows=10), namespace=TEAM, inventory={})
+            await runner.run(many, "csv", msgspec.structs.replace(EXPORT, rows=10), asker=asker(), inventory={})
 
     play(tmp_path, files, story)
 
