@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from dayfly.api.metrics import everything
+from dayfly.api.past import NoHistory
 from dayfly.model.access import Role
 from dayfly.model.history import HistoryLimits
 from dayfly.model.table import FunctionLoad, Load
@@ -203,6 +204,8 @@ def test_a_prometheus_is_asked_instead_by_those_who_may_see_everything(play: Pla
 
 def test_without_a_history_the_setting_is_named(play: Play) -> None:
     async def story(stage: Stage) -> None:
+        stage.services = replace(stage.services, history=NoHistory())
+        stage.apps = build_apps(stage.services, stage.credentials)
         answer = await stage.ask("GET", "/api/v1/query?query=up")
         assert answer.status == 501
         assert "DAYFLY_HISTORY=off" in json.loads(answer.body)["error"]

@@ -48,6 +48,8 @@ def test_in_every_path(play: Play, method: str) -> None:
                 for name in NAMES:
                     if "/secrets/" in route.path and hole == "name" and is_secret_name(name):
                         continue
+                    if hole == "label" and name.isascii() and name.isidentifier():
+                        continue
                     path = route.path.replace("{%s}" % hole, quote(name, safe=""))  # noqa: UP031  braces in an f-string
                     path = path.replace("{namespace}", "openfaas-fn").replace("{name}", "hello")
                     status = (await stage.ask(method, path, body=body)).status

@@ -126,7 +126,7 @@ def asks(route: Route, method: str, token: str) -> Iterator[Ask]:
         path = path.replace("{digest}", DIGEST).replace("{token}", token).replace("{host}", HOST)
         path = path.replace("{icon}", "figlet.svg").replace("{call}", "call-of-other")
         path = path.replace("{run}", "run-of-other").replace("{event}", "paid").replace("{step}", "ask")
-        path = path.replace("{query}", "counts")
+        path = path.replace("{query}", "counts").replace("{label}", "function_name")
         path = path.replace("{silence}", SILENCE)
         query = [f"namespace={OTHER}"] if "query" in names else []
         if "query name" in names:
@@ -336,7 +336,8 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                 "POST /promote": 409, "HEAD /bundles/{digest}": 404, "DELETE /{token}": 404,
                 "POST /system/namespace/": 409, "POST /v1/namespaces/{namespace}": 409,
                 "DELETE /v1/namespaces/{namespace}": 409, "DELETE /system/namespace/{namespace}": 400,
-                "POST /rerun": 409, "GET /v1/query/export": 400,
+                "POST /rerun": 409, "GET /v1/query/export": 400, "GET /query": 400, "POST /query": 400,
+                "GET /query_range": 400, "POST /query_range": 400, "GET /series": 400, "POST /series": 400,
             }  # fmt: skip
             ends = [
                 status
@@ -358,6 +359,7 @@ def test_in_its_own_namespace_a_token_may_what_its_role_may(play: Play, app: str
             path = path.replace("{token}", "abcdefghijkl").replace("{host}", HOST)
             path = path.replace("{call}", "call-of-mine").replace("{run}", "run-of-mine")
             path = path.replace("{event}", "paid").replace("{step}", "ask").replace("{query}", "counts")
+            path = path.replace("{label}", "function_name")
             path = path.replace("{silence}", SILENCE)
             answer = await stage.ask(
                 route.method,

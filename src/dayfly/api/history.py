@@ -28,6 +28,7 @@ from dayfly.observe.promql.series import Labels
 routes = Routes(errors="prometheus")
 MAX_FORM_BYTES = 256 * 1024
 _SPAN = re.compile(r"(?:[0-9]+(?:ms|[smhdwy]))+")
+_LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
 _EVER_MS = 2**53
 _NOW = -1
 Asked = list[tuple[str, str]]
@@ -97,10 +98,11 @@ async def labels(services: Services, request: Request) -> Response:
 )  # fmt: skip
 async def values(services: Services, request: Request) -> Response:
     """Return the values that a label has."""
-    asked = await _asked(request)
+    name, asked = request.path_params["label"], await _asked(request)
+    if not _LABEL.fullmatch(name):
+        raise InvalidRequest(f"invalid label name: {name!r}")
     if passed_on := await _passed_on(services, request, asked):
         return passed_on
-    name = request.path_params["label"]
     found = {text for each in await _series(services, request, asked) for label, text in each if label == name}
     return _success(sorted(found))
 

@@ -11,7 +11,7 @@ import msgspec
 from dayfly.cli.faas_json import log_line_of
 from dayfly.cli.go_time import RFC3339, format_time
 from dayfly.cli.log_search import Wanted, print_found
-from dayfly.cli.options import gateway_option, namespace_option
+from dayfly.cli.options import FunctionName, gateway_option, namespace_option
 from dayfly.cli.selection import stack_gateway, yaml_option
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import for_stdout, warn
@@ -32,7 +32,7 @@ class _Form(msgspec.Struct, frozen=True):
 
 
 @click.command("logs")
-@click.argument("name", required=False, default="")
+@click.argument("name", type=FunctionName(), required=False, default="")
 @yaml_option
 @gateway_option
 @namespace_option

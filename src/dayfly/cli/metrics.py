@@ -25,7 +25,13 @@ _LEAST_STEP_S = 10
 
 @click.group("metrics", cls=Group)
 def command() -> None:
-    """Ask what figures were over time, and list them."""
+    """Ask what figures were over time, and list them.
+
+    \b
+    Examples:
+      dayfly metrics list
+      dayfly metrics query 'sum(rate(gateway_function_invocation_total[5m]))'
+    """
 
 
 @command.command("query")

@@ -23,6 +23,7 @@ class Follower:
         self._changed = asyncio.Event()
 
     def put(self, number: int, line: LogLine) -> None:
+        """Add a line; beyond MAX_FOLLOWER_LINES the oldest goes."""
         if len(self._lines) >= MAX_FOLLOWER_LINES:
             self._lines.popleft()
             self._missed += 1
@@ -30,6 +31,7 @@ class Follower:
         self._changed.set()
 
     def end(self) -> None:
+        """Let there be no more lines after those that are there."""
         self._ended = True
         self._changed.set()
 

@@ -19,7 +19,8 @@ def test_it_is_valid() -> None:
 
 def test_it_has_every_native_route_and_none_of_the_other_face() -> None:
     described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert {(route.method, route.path) for route in ROUTES} <= described
+    native = [route for route in ROUTES if route.errors == "problem"]  # and Prometheus has described its own
+    assert {(route.method, route.path) for route in native} <= described
     assert not [path for _, path in described if path.startswith("/system")]
     operations = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
     assert len(operations) == len(set(operations))
