@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 from tests.api.memory_history import MemoryHistory
+from tests.api.memory_machine import MemoryMachine
 
 from dayfly.api.asgi import ListenerApp
 from dayfly.api.credentials import Credentials
@@ -818,7 +819,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
             alerts=alerts.alerts, reports=reports, tokens=tokens, logs=logs, meter=meter,
             bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
             spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
-            query=MemoryQueries(), history=MemoryHistory(lambda: plane.functions),
+            query=MemoryQueries(), history=MemoryHistory(lambda: plane.functions), machine=MemoryMachine(),
             saved_queries=SavedQueries(StoredQueries(), READY_MADE, clock),
         )  # fmt: skip
         apps = build_apps(services, credentials)
