@@ -424,7 +424,7 @@ def test_settings_are_changed_and_a_refusal_stands_at_its_field(
     page: Page, installed: Platform, window: Watched
 ) -> None:
     open_function(page, "written")
-    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("navigation", name="Parts of written").get_by_role("link", name="Settings").click()
     page.get_by_label("Timeout").fill("soon")
     page.get_by_role("button", name="Save and deploy").click()
     expect(

@@ -89,8 +89,9 @@ class World:
         async with self.postgresql.client() as client:
             await client.execute(f"INSERT INTO outbox (payload, type) VALUES ('[{number}]', 'order')")  # noqa: S608 # a number
             await client.execute(f"NOTIFY rows; NOTIFY news, 'order {number}'")
-        (self.s3.folder / "photos" / f"{number}.jpg").write_bytes(b"x" * number)
         hidden = self.drop / f".{number}"
+        hidden.write_bytes(b"x" * number)
+        hidden.rename(self.s3.folder / "photos" / f"{number}.jpg")
         hidden.write_bytes(b"order %d" % number)
         hidden.rename(self.drop / f"{number}.csv")
 

@@ -27,7 +27,14 @@ class Rig:
         self.bucket = server.folder / "bucket"
         self.cursors = SqliteCursors(folder / "cursors.db")
         self.bucket.mkdir()
-        (self.bucket / "old").write_bytes(b"1")
+        self._folder = folder
+        self.put("old", b"1")
+
+    def put(self, name: str, content: bytes) -> None:
+        """Let there be an object, whole at once: a file that is being written is one of no bytes first."""
+        written = self._folder / "written"
+        written.write_bytes(content)
+        written.replace(self.bucket / name)
 
     def source(self, password: str = SECRET, *, trusting: bool = True, **settings: Any) -> s3.Bucket:
         """Return a source of the bucket, which goes on where the one before ended."""
@@ -64,28 +71,28 @@ def test_what_comes_changes_and_goes_is_told_once_over_restarts(tmp_path: Path) 
         both = ("created", "removed")
         async with rig_in(tmp_path) as rig:
             async with running(rig.source(events=both)) as recorder:
-                (rig.bucket / "new ä+%2F&.txt").write_bytes(b"22")
+                rig.put("new ä+%2F&.txt", b"22")
                 (event,) = await recorder.until(1)
                 assert (event.subject, event.type) == ("new ä+%2F&.txt", "com.dayfly.s3.object.created")
                 assert event.source == f"{rig.server.endpoint}/bucket"
                 told = json.loads(event.data)
                 assert (told["bucket"], told["key"], told["size"]) == ("bucket", event.subject, 2)
-                (rig.bucket / "old").write_bytes(b"changed")
+                rig.put("old", b"changed")
                 await recorder.until(2)
                 (rig.bucket / "old").unlink()
                 await recorder.until(3)
-                (rig.bucket / "noted").write_bytes(b"")
+                rig.put("noted", b"")
                 await recorder.until(4)
                 while "noted" not in (await rig.cursors.of("it").seen() or {}):
                     pass
             assert [each.subject for each in recorder.events[1:]] == ["old", "old", "noted"]
             assert recorder.events[2].type == "com.dayfly.s3.object.removed"
             assert len({each.id for each in recorder.events}) == 4
-            (rig.bucket / "meanwhile").write_bytes(b"")
+            rig.put("meanwhile", b"")
             (rig.bucket / "noted").unlink()
             async with running(rig.source(events=both)) as recorder:
                 assert {each.subject for each in await recorder.until(2)} == {"meanwhile", "noted"}
-                (rig.bucket / "last").write_bytes(b"")
+                rig.put("last", b"")
                 assert (await recorder.until(3))[2].subject == "last"
 
     run(check)
@@ -96,7 +103,7 @@ def test_what_was_not_delivered_when_the_source_ends_comes_again(tmp_path: Path)
         async with rig_in(tmp_path) as rig:
             async with running(rig.source()) as recorder:
                 recorder.gate.clear()
-                (rig.bucket / "a").write_bytes(b"")
+                rig.put("a", b"")
                 before = await recorder.until(1)
             async with running(rig.source()) as recorder:
                 assert await recorder.until(1) == before
