@@ -17,7 +17,7 @@ from starlette.responses import Response
 from dayfly import __version__
 from dayfly.api.decoding import read_body
 from dayfly.api.responses import json_answer
-from dayfly.api.routes import Handler, Method, Routes
+from dayfly.api.routes import Handler, Routes
 from dayfly.api.scope import principal_of
 from dayfly.api.services import Services
 from dayfly.model.errors import InvalidRequest
@@ -38,12 +38,11 @@ def _both(path: str, summary: str) -> Callable[[Handler], Handler]:
     """Take the question in the query string, or as a form when it is long."""
 
     def add(handler: Handler) -> Handler:
-        methods: tuple[Method, ...] = ("GET", "POST")
-        for method in methods:
-            form = "application/x-www-form-urlencoded"
-            body = {"request": bytes, "takes": form} if method == "POST" else {}
-            routes.route(method, path, access="look", scope="visible", summary=summary, response=dict, **body)(handler)  # type: ignore[arg-type]  # of a route's own keywords
-        return handler
+        routes.route("GET", path, access="look", scope="visible", summary=summary, response=dict)(handler)
+        return routes.route(
+            "POST", path, access="look", scope="visible", summary=summary, response=dict, request=bytes,
+            takes="application/x-www-form-urlencoded",
+        )(handler)  # fmt: skip
 
     return add
 

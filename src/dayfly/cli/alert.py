@@ -56,10 +56,7 @@ def list_(with_resolved: bool, gateway: str, namespace: str, output: str) -> Non
     with connect(gateway) as client, Progress("asking the gateway"):
         alerts = client.list_alerts(namespace)
     alerts = [each for each in alerts if with_resolved or each.state != "resolved"]
-    if not alerts and output == "table":
-        click.echo("No alerts.")
-        return
-    show(alerts, output, table=lambda: _table(alerts), names=lambda: [each.id for each in alerts])
+    show(alerts, output, table=lambda: _table(alerts), names=lambda: [each.id for each in alerts], none="No alerts.")
 
 
 def _table(alerts: "list[Alert]") -> str:

@@ -8,6 +8,7 @@ import click
 from dayfly.cli.group import Group
 from dayfly.cli.options import gateway_option, namespace_option, output_option
 from dayfly.cli.output import columns, sheet, show
+from dayfly.cli.removal import remove_each
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress
@@ -110,10 +111,13 @@ def list_(gateway: str, namespace: str, output: str) -> None:
     """
     with connect(gateway) as client, Progress("asking the gateway"):
         receivers = client.list_receivers(namespace)
-    if not receivers and output == "table":
-        click.echo("No receivers. Alerts are shown, and nobody is told.")
-        return
-    show(receivers, output, table=lambda: _table(receivers), names=lambda: [each.receiver.name for each in receivers])
+    show(
+        receivers,
+        output,
+        table=lambda: _table(receivers),
+        names=lambda: [each.receiver.name for each in receivers],
+        none="No receivers. Alerts are shown, and nobody is told.",
+    )
 
 
 @receiver.command("describe")
@@ -160,11 +164,7 @@ def remove(names: tuple[str, ...], gateway: str, namespace: str) -> None:
     Examples:
       dayfly alert receiver remove ops
     """
-    with connect(gateway) as client:
-        for name in names:
-            with Progress("removing the receiver"):
-                client.remove_receiver(name, namespace=namespace)
-            click.echo(f"Receiver removed: {name}")
+    remove_each(gateway, "receiver", names, lambda client, name: client.remove_receiver(name, namespace=namespace))
 
 
 def where(status: "ReceiverStatus") -> str:

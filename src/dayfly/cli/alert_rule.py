@@ -7,6 +7,7 @@ import click
 from dayfly.cli.group import Group
 from dayfly.cli.options import gateway_option, namespace_option, output_option
 from dayfly.cli.output import columns, sheet, show
+from dayfly.cli.removal import remove_each
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress
@@ -130,11 +131,7 @@ def remove(names: tuple[str, ...], gateway: str, namespace: str) -> None:
     Examples:
       dayfly alert rule remove slow
     """
-    with connect(gateway) as client:
-        for name in names:
-            with Progress("removing the rule"):
-                client.remove_alert_rule(name, namespace=namespace)
-            click.echo(f"Rule removed: {name}")
+    remove_each(gateway, "rule", names, lambda client, name: client.remove_alert_rule(name, namespace=namespace))
 
 
 @rule.command("kinds")

@@ -63,10 +63,13 @@ def list_(gateway: str, namespace: str, output: str) -> None:
     """
     with connect(gateway) as client, Progress("asking the gateway"):
         silences = client.list_silences(namespace)
-    if not silences and output == "table":
-        click.echo("No silences.")
-        return
-    show(silences, output, table=lambda: _table(silences), names=lambda: [each.id for each in silences])
+    show(
+        silences,
+        output,
+        table=lambda: _table(silences),
+        names=lambda: [each.id for each in silences],
+        none="No silences.",
+    )
 
 
 @silence.command("end")

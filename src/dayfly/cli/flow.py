@@ -8,6 +8,7 @@ from dayfly.cli import flow_run
 from dayfly.cli.group import Group
 from dayfly.cli.options import gateway_option, namespace_option, output_option
 from dayfly.cli.output import columns, show
+from dayfly.cli.removal import remove_each
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress, warn
@@ -103,10 +104,13 @@ def list_(gateway: str, namespace: str, output: str) -> None:
     """
     with connect(gateway) as client, Progress("asking the gateway"):
         flows = client.list_flows(namespace)
-    if not flows and output == "table":
-        click.echo("No flows found.")
-        return
-    show(flows, output, table=lambda: _table(flows), names=lambda: [one.spec.name for one in flows])
+    show(
+        flows,
+        output,
+        table=lambda: _table(flows),
+        names=lambda: [one.spec.name for one in flows],
+        none="No flows found.",
+    )
 
 
 @command.command("describe")
@@ -153,11 +157,7 @@ def remove(names: tuple[str, ...], gateway: str, namespace: str) -> None:
     Examples:
       dayfly flow remove order
     """
-    with connect(gateway) as client:
-        for name in names:
-            with Progress("removing the flow"):
-                client.remove_flow(name, namespace=namespace)
-            click.echo(f"Flow removed: {name}")
+    remove_each(gateway, "flow", names, lambda client, name: client.remove_flow(name, namespace=namespace))
 
 
 for _each in (flow_run.run, flow_run.runs, flow_run.cancel, flow_run.approve, flow_run.send, flow_run.rerun):

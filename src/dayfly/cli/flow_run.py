@@ -75,10 +75,7 @@ def runs(flow: str, state: str | None, limit: int, gateway: str, namespace: str,
     """
     with connect(gateway) as client, Progress("asking the gateway"):
         found = client.list_runs(namespace, flow=flow, state=state, limit=limit)  # type: ignore[arg-type] # a choice
-    if not found and output == "table":
-        click.echo("No runs found.")
-        return
-    show(found, output, table=lambda: _table(found), names=lambda: [each.id for each in found])
+    show(found, output, table=lambda: _table(found), names=lambda: [each.id for each in found], none="No runs found.")
 
 
 @click.command("cancel")

@@ -9,8 +9,16 @@ import msgspec
 from dayfly.cli.terminal import for_stdout
 
 
-def show(data: Any, output: str, *, table: Callable[[], str], names: Callable[[], Sequence[str]]) -> None:
-    """Print data in the form that --output names; `table` and `names` make the two forms that are not general."""
+def show(
+    data: Any, output: str, *, table: Callable[[], str], names: Callable[[], Sequence[str]], none: str = ""
+) -> None:  # fmt: skip
+    """Print data in the form that --output names; `table` and `names` make the two forms that are not general.
+
+    `none` is what people are told instead of a table without rows.
+    """
+    if none and not data and output == "table":
+        click.echo(none)
+        return
     if output == "json":
         encoded = msgspec.json.format(msgspec.json.encode(_plain(data)), indent=2)
         text = encoded.decode()

@@ -170,10 +170,7 @@ def write_result(status: "CallStatus") -> None:
 def _list(function: str, state: str, limit: int, namespace: str, gateway: str, output: str) -> None:
     with connect(gateway) as client, Progress("asking the gateway"):
         calls = client.list_calls(namespace, state=state, function=function, limit=limit)
-    if not calls and output == "table":
-        click.echo("No calls found.")
-        return
-    show(calls, output, table=lambda: _table(calls), names=lambda: [each.id for each in calls])
+    show(calls, output, table=lambda: _table(calls), names=lambda: [each.id for each in calls], none="No calls found.")
 
 
 def _check(ids: tuple[str, ...], function: str, everything: bool) -> None:

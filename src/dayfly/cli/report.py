@@ -9,6 +9,7 @@ import click
 from dayfly.cli.group import Group
 from dayfly.cli.options import gateway_option, namespace_option, output_option
 from dayfly.cli.output import columns, sheet, show
+from dayfly.cli.removal import remove_each
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress, for_stdout
@@ -78,10 +79,13 @@ def list_(gateway: str, namespace: str, output: str) -> None:
     """
     with connect(gateway) as client, Progress("asking the gateway"):
         reports = client.list_reports(namespace)
-    if not reports and output == "table":
-        click.echo("No reports.")
-        return
-    show(reports, output, table=lambda: _table(reports), names=lambda: [each.report.name for each in reports])
+    show(
+        reports,
+        output,
+        table=lambda: _table(reports),
+        names=lambda: [each.report.name for each in reports],
+        none="No reports.",
+    )
 
 
 @command.command("describe")
@@ -156,11 +160,7 @@ def remove(names: tuple[str, ...], gateway: str, namespace: str) -> None:
     Examples:
       dayfly report remove weekly
     """
-    with connect(gateway) as client:
-        for name in names:
-            with Progress("removing the report"):
-                client.remove_report(name, namespace=namespace)
-            click.echo(f"Report removed: {name}")
+    remove_each(gateway, "report", names, lambda client, name: client.remove_report(name, namespace=namespace))
 
 
 def _table(reports: "list[ReportStatus]") -> str:

@@ -7,6 +7,7 @@ import click
 from dayfly.cli.group import Group
 from dayfly.cli.options import gateway_option, namespace_option, output_option
 from dayfly.cli.output import columns, sheet, show
+from dayfly.cli.removal import remove_each
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.route_options import fields, route_options
 from dayfly.cli.session import connect
@@ -110,10 +111,13 @@ def list_(gateway: str, namespace: str, output: str) -> None:
     """
     with connect(gateway) as client, Progress("asking the gateway"):
         routes = client.list_routes(namespace)
-    if not routes and output == "table":
-        click.echo("No routes found.")
-        return
-    show(routes, output, table=lambda: _table(routes), names=lambda: [one.spec.name for one in routes])
+    show(
+        routes,
+        output,
+        table=lambda: _table(routes),
+        names=lambda: [one.spec.name for one in routes],
+        none="No routes found.",
+    )
 
 
 @command.command("describe")
@@ -144,11 +148,7 @@ def remove(names: tuple[str, ...], gateway: str, namespace: str) -> None:
     Examples:
       dayfly route remove api
     """
-    with connect(gateway) as client:
-        for name in names:
-            with Progress("removing the route"):
-                client.remove_route(name, namespace=namespace)
-            click.echo(f"Route removed: {name}")
+    remove_each(gateway, "route", names, lambda client, name: client.remove_route(name, namespace=namespace))
 
 
 @command.command("hosts")
@@ -163,11 +163,14 @@ def hosts(gateway: str, output: str) -> None:
     """
     with connect(gateway) as client, Progress("asking the gateway"):
         grants = client.list_hosts()
-    if not grants and output == "table":
-        click.echo("No hosts granted.")
-        return
     rows = [["HOST", "NAMESPACE"], *([one.host or "*", one.namespace] for one in grants)]
-    show(grants, output, table=lambda: columns(rows, (30, 10)), names=lambda: [one.host or "*" for one in grants])
+    show(
+        grants,
+        output,
+        table=lambda: columns(rows, (30, 10)),
+        names=lambda: [one.host or "*" for one in grants],
+        none="No hosts granted.",
+    )
 
 
 @command.command("grant")

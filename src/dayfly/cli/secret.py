@@ -128,10 +128,13 @@ def list_(gateway: str, namespace: str, is_json: bool, output: str) -> None:
     if is_json:
         show_json([{"name": one.name, "namespace": one.namespace} for one in secrets])
         return
-    if not secrets and output == "table":
-        click.echo("No secrets found.")
-        return
-    show(secrets, output, table=lambda: _table(secrets), names=lambda: [one.name for one in secrets])
+    show(
+        secrets,
+        output,
+        table=lambda: _table(secrets),
+        names=lambda: [one.name for one in secrets],
+        none="No secrets found.",
+    )
 
 
 @command.command("apply")

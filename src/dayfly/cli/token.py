@@ -74,10 +74,9 @@ def list_(everywhere: bool, namespace: str, gateway: str, output: str) -> None:
     scope = _scope(namespace, everywhere=everywhere)
     with connect(gateway) as client, Progress("asking the gateway"):
         tokens = client.list_tokens(scope)
-    if not tokens and output == "table":
-        click.echo("No tokens found.")
-        return
-    show(tokens, output, table=lambda: _table(tokens), names=lambda: [one.id for one in tokens])
+    show(
+        tokens, output, table=lambda: _table(tokens), names=lambda: [one.id for one in tokens], none="No tokens found."
+    )
 
 
 @command.command("revoke")

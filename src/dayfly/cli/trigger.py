@@ -8,6 +8,7 @@ import click
 from dayfly.cli.group import Group
 from dayfly.cli.options import gateway_option, namespace_option, output_option
 from dayfly.cli.output import columns, sheet, show
+from dayfly.cli.removal import remove_each
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress
@@ -95,10 +96,13 @@ def list_(gateway: str, namespace: str, output: str) -> None:
     """
     with connect(gateway) as client, Progress("asking the gateway"):
         triggers = client.list_triggers(namespace)
-    if not triggers and output == "table":
-        click.echo("No triggers found.")
-        return
-    show(triggers, output, table=lambda: _table(triggers), names=lambda: [one.spec.name for one in triggers])
+    show(
+        triggers,
+        output,
+        table=lambda: _table(triggers),
+        names=lambda: [one.spec.name for one in triggers],
+        none="No triggers found.",
+    )
 
 
 @command.command("describe")
@@ -161,11 +165,7 @@ def remove(names: tuple[str, ...], gateway: str, namespace: str) -> None:
     Examples:
       dayfly trigger remove orders
     """
-    with connect(gateway) as client:
-        for name in names:
-            with Progress("removing the trigger"):
-                client.remove_trigger(name, namespace=namespace)
-            click.echo(f"Trigger removed: {name}")
+    remove_each(gateway, "trigger", names, lambda client, name: client.remove_trigger(name, namespace=namespace))
 
 
 @command.command("test")

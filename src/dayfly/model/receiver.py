@@ -6,13 +6,13 @@ receiver: it is kept as a secret, and never shown again.
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from dayfly.model.alert import MAX_LABELS, Matcher, Severity, check_labels, parse_span
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.names import parse_alert_name, parse_namespace
+from dayfly.model.url import split_url
 
 MAX_NAMESPACE_RECEIVERS = 50
 MAX_ADDRESSES = 50
@@ -162,14 +162,9 @@ class ReceiverStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_url(field: str, url: str) -> None:
     """Refuse what does not lead anywhere beyond doubt. Raises InvalidSpec."""
-    if not url.isascii() or not url.isprintable() or " " in url or len(url) > 2_048 or "\\" in url:
-        raise InvalidSpec(f"{field}: the URL is too long or holds a blank, a backslash or a byte beyond ASCII")
     try:
-        parts = urlsplit(url)
-        _ = parts.port
+        parts = split_url(url)
     except ValueError as error:
         raise InvalidSpec(f"{field}: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidSpec(f"{field}: an absolute http:// or https:// URL is needed")
     if "@" in parts.netloc:
         raise InvalidSpec(f"{field}: a user name or password in the URL would be shown; give it as the secret")

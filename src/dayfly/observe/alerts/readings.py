@@ -17,7 +17,7 @@ from dayfly.model.alert import AlertRule
 from dayfly.model.budget import BudgetStatus
 from dayfly.model.errors import NotSupported
 from dayfly.model.function import Function
-from dayfly.model.names import FunctionKey, NamespaceName
+from dayfly.model.names import FunctionKey, FunctionName, NamespaceName
 from dayfly.model.rollup import Rollup
 from dayfly.model.status import FunctionStatus
 from dayfly.observe.alerts.restarts import Restarts
@@ -123,7 +123,7 @@ class Round:
     async def _of_calls(self, rule: AlertRule) -> dict[FunctionKey, float]:
         found: dict[FunctionKey, float] = {}
         for each in await self._summed(rule):
-            key = FunctionKey(NamespaceName(each.namespace), each.function)  # type: ignore[arg-type] # it was one when it was counted
+            key = FunctionKey(NamespaceName(each.namespace), FunctionName(each.function))
             if rule.kind == "cold_starts":
                 found[key] = each.cold
             elif each.calls:
@@ -165,7 +165,7 @@ class Round:
         found: dict[FunctionKey, float] = {}
         for each in self._queue.functions:
             name, _, namespace = each.function.rpartition(".")
-            key = FunctionKey(NamespaceName(namespace), name)  # type: ignore[arg-type] # the queue took it as one
+            key = FunctionKey(NamespaceName(namespace), FunctionName(name))
             found[key] = float(each.pending if rule.kind == "queue_depth" else each.dead)
         return _readings(rule, found)
 

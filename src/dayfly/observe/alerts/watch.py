@@ -7,6 +7,7 @@ whoever was told of them has been told of that.
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -118,10 +119,14 @@ class Watch:
         kept, found = self._book.rules[key], self.found.get(key)
         states = [each.state for each in found.alerts.values()] if found is not None else []
         trouble = self._troubles.get(key, "")
-        state = "firing" if "firing" in states else "pending" if "pending" in states else "inactive"
+        state: Literal["firing", "pending", "inactive"] = "inactive"
+        if "firing" in states:
+            state = "firing"
+        elif "pending" in states:
+            state = "pending"
         return RuleStatus(
             rule=kept.rule, created_unix_ms=kept.created_unix_ms, updated_unix_ms=kept.updated_unix_ms,
-            state="paused" if kept.rule.paused else "failing" if trouble else state,  # type: ignore[arg-type] # one of those
+            state="paused" if kept.rule.paused else "failing" if trouble else state,
             alerts=len([each for each in states if each != "resolved"]), trouble=trouble,
             looked_unix_ms=self._looked.get(key, 0),
         )  # fmt: skip

@@ -7,20 +7,17 @@ no proxy is used, and of an answer nothing but its status is looked at.
 
 import asyncio
 import functools
-import re
 import ssl
 from collections.abc import Mapping
 
 from dayfly.model.errors import InvalidRequest
-from dayfly.queue.callback import Target, parse_callback
+from dayfly.queue.callback import Target, parse_callback, post
 from dayfly.runtimes.jail.egress.dial import Refused, Streams, dial
 from dayfly.runtimes.jail.egress.lookups import Lookups, Unreachable
 from dayfly.runtimes.jail.egress.policy import Rules, literal
 
 TIMEOUT_S = 20.0
 ANYWHERE = ("0.0.0.0/0", "[::/0]")
-_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])[ \r]")
-_STATUS_BYTES = 4_096
 
 
 class NotSent(Exception):
@@ -80,18 +77,8 @@ class Way:
             raise NotSent(f"{place} answered {status}" if status else f"{place} did not answer in HTTP")
 
     async def _post(self, namespace: str, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
-        reader, writer = await self._dial(namespace, target)
-        try:
-            if target.secure:
-                context = await asyncio.to_thread(lambda: self.tls)
-                await writer.start_tls(context, server_hostname=target.host)
-            writer.write(head(target, headers, len(body)) + body)
-            await writer.drain()
-            line = await _first_line(reader)
-        finally:
-            writer.transport.abort()
-        found = _STATUS.match(line)
-        return int(found[1]) if found is not None else 0
+        streams = await self._dial(namespace, target)
+        return await post(streams, target, self._tls, head(target, headers, len(body)), body)
 
     async def _dial(self, namespace: str, target: Target) -> Streams:
         look_up = functools.partial(self._lookups.find, _who(namespace))
@@ -110,13 +97,3 @@ def head(target: Target, headers: Mapping[str, str], length: int) -> bytes:
 
 def _who(namespace: str) -> str:
     return f"receivers of {namespace}"
-
-
-async def _first_line(reader: asyncio.StreamReader) -> bytes:
-    said = b""
-    while b"\n" not in said and len(said) < _STATUS_BYTES:
-        piece = await reader.read(_STATUS_BYTES)
-        if not piece:
-            break
-        said += piece
-    return said.partition(b"\n")[0] + b"\r"
