@@ -1,6 +1,7 @@
 """Printing data: a table for people; JSON, YAML or names for programs. Programs get the same fields as from the API."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -30,6 +31,21 @@ def show(
         text = for_stdout("\n".join(names()) if output == "name" else table())
     if text:
         click.echo(text, color=True)
+
+
+def show_csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as CSV, below a line of names."""
+    from dayfly.model.csv_text import CsvLines
+
+    lines = CsvLines()
+    print_bytes(b"".join(map(lines.line, (names, *rows))))
+
+
+def print_bytes(data: bytes) -> None:
+    """Print what is a file's content, byte for byte."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def columns(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> str:

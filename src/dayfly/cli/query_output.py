@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import click
 
-from dayfly.cli.output import columns
+from dayfly.cli.output import columns, print_bytes
 from dayfly.cli.terminal import Progress, for_stdout, warn
 from dayfly.model.errors import ConfigError, InvalidRequest
 from dayfly.model.query import MAX_ROWS, QueryFormat
@@ -83,9 +83,7 @@ def deliver(client: "Client", form: Form, *, sql: str = "", saved: str = "") -> 
     elif form.file:
         _write(Path(form.file), data)
     else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        print_bytes(data)
 
 
 def _print(answer: "QueryAnswer") -> None:
