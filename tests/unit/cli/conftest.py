@@ -47,6 +47,29 @@ class Outcome(NamedTuple):
     stdout_bytes: bytes
 
 
+class Answers:
+    """Answers requests from a table, those that are not in it with 404, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, object] = {}
+        """What is answered, by method and path; bytes as they are, None for nothing at all."""
+        self.asked: list[str] = []
+        self.bodies: list[Any] = []
+        """What was sent along, where anything was."""
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked.append(f"{request.method} {request.url.raw_path.decode()}")
+        if request.content:
+            self.bodies.append(msgspec.json.decode(request.content))
+        key = f"{request.method} {request.url.path}"
+        if key not in self.table:
+            return _problem(404, "not_found", f"there is nothing at {request.url.path}")
+        found = self.table[key]
+        if found is None:
+            return httpx2.Response(204)
+        return httpx2.Response(200, content=found) if isinstance(found, bytes) else _json(found)
+
+
 class FakePlatform:
     """The native API's contract over a dict. `states` are the states each function goes through, one a look."""
 
@@ -64,6 +87,8 @@ class FakePlatform:
         self.requests: list[httpx2.Request] = []
         self.queue: Callable[[httpx2.Request], httpx2.Response] | None = None
         self.flows: Callable[[httpx2.Request], httpx2.Response] | None = None
+        self.watch = Answers()
+        """Alerts and reports."""
         self.states: list[FunctionState] = ["starting", "ready"]
         self.reason = ""
         self.fault: Fault = ""
@@ -91,6 +116,8 @@ class FakePlatform:
         path = request.url.path
         if path.startswith("/function/"):
             return self.invoke(request)
+        if path.startswith(("/v1/alerts", "/v1/reports")):
+            return self.watch(request)
         if self.flows is not None and "/flow" in path:
             return self.flows(request)
         if self.queue is not None and (

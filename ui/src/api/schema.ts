@@ -1056,6 +1056,7 @@ export interface ReceiverRequest {
 export interface ReceiverStatus {
   receiver: Receiver;
   has_secret: boolean;
+  secret_unix_ms?: number;
   created_unix_ms: number;
   updated_unix_ms: number;
   sent?: number;

@@ -93,8 +93,9 @@ class Alerts:
         await self._book.remove_rule(namespace, name)
 
     def silences(self, namespace: str | None) -> list[Silence]:
-        """Return a namespace's silences, or all, the newest first."""
-        found = [each for key, each in self._book.silences.items() if namespace in (None, key[0])]
+        """Return a namespace's silences, or all, the newest first; those that are over for less than a day too."""
+        shown = self._book.shown_silences(self._clock.unix_ms())
+        found = [each for key, each in shown.items() if namespace in (None, key[0])]
         return sorted(found, key=lambda each: (-each.created_unix_ms, each.id))
 
     async def silence(self, namespace: str, asked: SilenceRequest, who: str) -> Silence:
@@ -116,9 +117,9 @@ class Alerts:
             raise NotFound(f"there is no receiver {name[:80]}")
         counts = self._telling.counts.get((namespace, name), Counts())
         return ReceiverStatus(
-            receiver=kept.receiver, has_secret=kept.has_secret, created_unix_ms=kept.created_unix_ms,
-            updated_unix_ms=kept.updated_unix_ms, sent=counts.sent, sent_unix_ms=counts.sent_unix_ms,
-            trouble=counts.trouble,
+            receiver=kept.receiver, has_secret=kept.has_secret, secret_unix_ms=kept.secret_unix_ms,
+            created_unix_ms=kept.created_unix_ms, updated_unix_ms=kept.updated_unix_ms, sent=counts.sent,
+            sent_unix_ms=counts.sent_unix_ms, trouble=counts.trouble,
         )  # fmt: skip
 
     async def put_receiver(self, receiver: Receiver, content: str | None) -> tuple[ReceiverStatus, Done]:
