@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
 from dayfly.cli.terminal import for_stdout
+from dayfly.model.errors import ConfigError
 
 
 def show(
@@ -46,6 +48,14 @@ def print_bytes(data: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write what is a file's content. Raises ConfigError."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def columns(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> str:

@@ -55,6 +55,12 @@ export interface AlertmanagerTarget {
   format?: "api" | "webhook";
 }
 
+/** So much within a day of the calendar, a month, or both, in UTC. */
+export interface Amounts {
+  day?: number | null;
+  month?: number | null;
+}
+
 /** A queue of RabbitMQ or another broker of AMQP 0-9-1, or an exchange, for which it has a queue of its own. */
 export interface AmqpSource {
   kind: "amqp";
@@ -126,9 +132,38 @@ export interface Branch {
   steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
 }
 
-/** What is to change in a function's budget, as `Budget.changed` reads it. */
+/** What is to change in a function's budget, as `Allowances.changed` reads it. */
 export interface BudgetChange {
   budget: Array<string>;
+}
+
+/** A budget; its name and namespace may be left out, since the path says them. */
+export interface BudgetRequest {
+  name?: string;
+  namespace?: string;
+  function?: string;
+  calls?: Counts | null;
+  cpu_seconds?: Amounts | null;
+  gib_seconds?: Amounts | null;
+}
+
+/** What somebody wants a budget to be; the measures are those of `allowance`. */
+export interface BudgetSpec {
+  name: string;
+  namespace?: string;
+  function?: string;
+  calls?: Counts | null;
+  cpu_seconds?: Amounts | null;
+  gib_seconds?: Amounts | null;
+}
+
+/** A budget, what keeps it from counting, and how far it is used. */
+export interface BudgetStanding {
+  spec: BudgetSpec;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  trouble?: string;
+  allowances?: Array<BudgetStatus>;
 }
 
 /** One allowance and how much of it is used. */
@@ -141,6 +176,7 @@ export interface BudgetStatus {
   used: number;
   state: "over 75 %" | "over 90 %" | "used up" | "within";
   ends_unix_ms: number;
+  budget?: string;
 }
 
 /** A namespace's secret for signing sources. */
@@ -290,6 +326,12 @@ export interface CostReport {
   until_unix_ms: number;
   prices: Prices;
   functions: Array<FunctionCost>;
+}
+
+/** So many within a day of the calendar, a month, or both, in UTC. */
+export interface Counts {
+  day?: number | null;
+  month?: number | null;
 }
 
 /** Processors. */

@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from dayfly.decide.report_times import Times
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.cost import Prices
 from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.model.report import AlertRow, ErrorRow, ReportFigures, ReportRow, ReportSpec, Step, Sums

@@ -18,7 +18,7 @@ from tests.unit.observe.alerts.servers import Mailbox, Posts, http_server, smtp_
 
 from dayfly.control.clock import ManualClock
 from dayfly.model.alert import Alert
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.cost import Prices
 from dayfly.model.errors import InvalidSpec, NotFound, NotSupported, Unavailable
 from dayfly.model.invocation import Invocation, RecordLimits
