@@ -25,6 +25,7 @@ from dayfly.api.services import DeployMode, InstanceInfo, Services
 from dayfly.build.builder import Builder
 from dayfly.build.context import File
 from dayfly.build.pack import pack
+from dayfly.control.budgets import Budgets
 from dayfly.control.built_images import BuiltImages
 from dayfly.control.clock import ManualClock
 from dayfly.control.images import Images
@@ -45,8 +46,9 @@ from dayfly.events.flows.flows import Flows
 from dayfly.events.flows.runs import Runs
 from dayfly.events.intake import Intake
 from dayfly.events.runner import Runner
+from dayfly.model.allowance import Used
 from dayfly.model.apart import Apart
-from dayfly.model.budget import Used
+from dayfly.model.budget import Budget, BudgetStanding, BudgetStatus
 from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
 from dayfly.model.engine import EngineState
@@ -88,6 +90,7 @@ from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import RollupQuery
 from dayfly.queue.questions import Figures
 from dayfly.server.apps import Apps, build_apps
+from dayfly.storage.memory_budgets import MemoryBudgets
 from dayfly.storage.memory_flow_runs import MemoryRuns
 from dayfly.storage.memory_flows import MemoryFlows
 from dayfly.storage.memory_queries import MemoryQueries as StoredQueries
@@ -191,6 +194,16 @@ class MemorySpending:
     async def used(self, namespace: NamespaceName, since_hour: int, until_hour: int) -> dict[FunctionKey, Used]:
         self.asked.append((namespace, since_hour, until_hour))
         return {key: used for key, used in self.of.items() if key.namespace == namespace}
+
+    def standing(self, budget: Budget) -> BudgetStanding:
+        allowances = tuple(
+            BudgetStatus(
+                namespace=budget.spec.namespace, function=budget.spec.function, measure=each.measure,
+                period=each.period, amount=each.amount, used=0.0, state="within", ends_unix_ms=0, budget=each.budget,
+            )
+            for each in budget.spec.allowances.all
+        )  # fmt: skip
+        return BudgetStanding(**msgspec.structs.asdict(budget), allowances=allowances)
 
 
 class MemoryPlane:
@@ -820,6 +833,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
             plane=plane, secrets=secrets, namespaces=namespaces, routes=routes, triggers=triggers, intake=intake,
             alerts=alerts.alerts, reports=reports, tokens=tokens, logs=logs, meter=meter,
             bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
+            budgets=Budgets(MemoryBudgets(), namespaces, clock),
             spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
             query=MemoryQueries(), history=MemoryHistory(lambda: plane.functions), machine=MemoryMachine(),
             saved_queries=SavedQueries(StoredQueries(), READY_MADE, clock),

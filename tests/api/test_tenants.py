@@ -16,6 +16,7 @@ import pytest
 
 from dayfly.api.alert_receivers import ReceiverRequest
 from dayfly.api.alerts import RuleRequest
+from dayfly.api.budgets import BudgetRequest
 from dayfly.api.calls import DeadLetters
 from dayfly.api.custom_routes import RouteRequest
 from dayfly.api.events import MEDIA
@@ -36,7 +37,7 @@ from dayfly.dialects.openfaas.wire import (
 from dayfly.model.access import OPEN, ROLES, Role, may
 from dayfly.model.alert import AlertRule, Matcher, SilenceRequest
 from dayfly.model.alertmanager import TheirAlert, TheirMessage
-from dayfly.model.budget import BudgetChange
+from dayfly.model.budget import BudgetChange, BudgetSpec, Counts
 from dayfly.model.direct import MEDIA_TYPE
 from dayfly.model.flow import FlowSpec
 from dayfly.model.flow_run import Begun, FlowRun, Logged
@@ -75,6 +76,7 @@ BODIES: dict[Any, dict[str, Any]] = {
     SourceChange: {"files": [{"path": "handler.py", "text": "x = 1"}]},
     RollbackRequest: {},
     BudgetChange: {"budget": ["calls=1/day"]},
+    BudgetRequest: {"function": "hello", "calls": {"day": 1}},
     DeadLetters: {"ids": ["call-of-other"]},
     ReplayOrder: {},
     NamespaceChange: {"labels": {"taken": "over"}},
@@ -205,6 +207,7 @@ async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
         await stage.triggers.put(trigger(namespace))
         await stage.services.saved_queries.put(namespace, "counts", counts(namespace))
         await plant_alerts(stage, namespace)
+        await plant_budgets(stage, namespace)
     await stage.services.saved_queries.put(None, "counts", counts(OTHER))
     return {
         role: {"authorization": f"Bearer {(await stage.tokens.issue(MINE, TokenRequest(role=role))).token}"}
@@ -223,6 +226,13 @@ async def plant_flow(stage: Stage, namespace: NamespaceName) -> None:
         now = stage.clock.unix_ms()
         begun = FlowRun(id=run, namespace=namespace, flow="hello", spec=spec, input=MARK, started_unix_ms=now)
         await stage.flow_engine.begin(begun, [Logged(1, now, Begun(path="ask"))])
+
+
+async def plant_budgets(stage: Stage, namespace: NamespaceName) -> None:
+    """Have a budget be there, and one that is named as the mark in the other tenant's."""
+    for name in ("hello", MARK) if namespace == OTHER else ("hello",):
+        spec = BudgetSpec(name=name, namespace=namespace, function=name, calls=Counts(day=5))
+        await stage.services.budgets.put(spec)
 
 
 async def plant_alerts(stage: Stage, owner: str) -> None:
@@ -269,6 +279,7 @@ def belongings(stage: Stage) -> bytes:
             stage.services.reports.listed(OTHER),
             stage.alerts.alerts.silences(OTHER),
             stage.alerts.alerts.alerts(OTHER),
+            [each.spec for each in stage.services.budgets.all() if each.spec.namespace == OTHER],
             [content.decode() for key, content in sorted(stage.alerts.vault.kept.items()) if key[0] == OTHER],
         ]
     )
@@ -326,6 +337,7 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                     await stage.deploy("hello", namespace=namespace)
                     await stage.deploy("hello", namespace=namespace)
                     await plant_flow(stage, namespace)
+                    await plant_budgets(stage, namespace)
                     await stage.triggers.put(trigger(namespace))
                 await stage.services.saved_queries.put(None, "counts", counts(OTHER))
                 for owner in (MINE, OTHER, ""):

@@ -9,6 +9,7 @@ the stores of this version have written one of each kind. As with the data folde
 import asyncio
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.contract.storage.stage import cluster, connect
 from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import OURS
 from dayfly.cluster.schema import crds
+from dayfly.model.budget import Budget
 from dayfly.model.flow import Flow
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionName, NamespaceName, parse_function_key
@@ -27,7 +29,7 @@ from dayfly.model.token import Token
 from dayfly.model.trigger import Trigger
 from dayfly.storage.kubernetes.functions import KubernetesStore
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
 
 HOME, TEAM = "dayfly", NamespaceName("team")
 KINDS = (*(kind.plural for kind in OURS), "secrets")
@@ -45,7 +47,7 @@ def function(number: int, **fields: Any) -> Function:
 
 
 def thing(kind: Any, **spec: Any) -> Any:
-    """Return a route, trigger or flow with this spec."""
+    """Return a route, trigger, flow or budget with this spec."""
     given = {"namespace": TEAM, "name": "one"} | spec
     return msgspec.convert({"spec": given, "created_unix_ms": 1, "updated_unix_ms": 2}, kind)
 
@@ -65,16 +67,19 @@ async def fill(api: Connection) -> None:
     await KubernetesTriggers(api, HOME).put_trigger(thing(Trigger, function=NAME, source=source))
     steps = [{"name": "first", "do": "call", "function": NAME}, {"name": "then", "do": "delay", "for": "1s"}]
     await KubernetesFlows(api).put_flow(thing(Flow, steps=steps))
+    await KubernetesBudgets(api).put_budget(thing(Budget, function=NAME, calls={"day": 5}, cpu_seconds={"month": 1.5}))
 
 
-async def read(api: Connection) -> dict[str, Any]:
-    """Return all that the stores find."""
+async def read(api: Connection, kinds: Collection[str]) -> dict[str, Any]:
+    """Return all that the stores find, of the kinds that the cluster serves."""
     tenancy = KubernetesTenancy(api, HOME)
+    budgets = KubernetesBudgets(api)
     found: dict[str, Any] = {
         "functions": await KubernetesStore(api, HOME).all(),
         "routes": await KubernetesRoutes(api, HOME).routes(),
         "triggers": await KubernetesTriggers(api, HOME).triggers(),
         "flows": await KubernetesFlows(api).flows(),
+        "budgets": await budgets.budgets() if "budgets" in kinds else (),
         "namespaces": [each for each in await tenancy.namespaces() if each.name == TEAM],
         "tokens": await tenancy.tokens(),
     }

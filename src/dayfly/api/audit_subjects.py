@@ -126,7 +126,10 @@ def _named(body: bytes) -> str:
 async def _function(services: Services, namespace: NamespaceName, name: str) -> Any:
     revisions = await services.plane.revisions(FunctionKey(namespace, FunctionName(name)))
     standing = {str(each.number): each.role for each in revisions if each.role != "kept"}
-    return {"revisions": standing, "spec": services.plane.newest(FunctionKey(namespace, FunctionName(name))).spec}
+    found = {"revisions": standing, "spec": services.plane.newest(FunctionKey(namespace, FunctionName(name))).spec}
+    budgets = {each.spec.name: each.spec for each in services.budgets.all() if each.key[0] == namespace}
+    own = {name: spec for name, spec in budgets.items() if spec.function == name}
+    return found | ({"budgets": own} if own else {})
 
 
 async def _trigger(services: Services, namespace: NamespaceName, name: str) -> Any:
@@ -135,6 +138,10 @@ async def _trigger(services: Services, namespace: NamespaceName, name: str) -> A
 
 async def _route(services: Services, namespace: NamespaceName, name: str) -> Any:
     return services.routes.get(namespace, name).spec
+
+
+async def _budget(services: Services, namespace: NamespaceName, name: str) -> Any:
+    return services.budgets.get(namespace, name).spec
 
 
 async def _flow(services: Services, namespace: NamespaceName, name: str) -> Any:
@@ -188,6 +195,7 @@ _LOOKS: dict[str, Look] = {
     "trigger": _trigger,
     "route": _route,
     "flow": _flow,
+    "budget": _budget,
     "namespace": _namespace,
     "token": _token,
     "secret": _secret,

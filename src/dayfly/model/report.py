@@ -108,9 +108,10 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
     failed: int = 0
     cold: int = 0
-    p50_s: float = 0.0
-    p95_s: float = 0.0
-    p99_s: float = 0.0
+    p50_s: float | None = 0.0
+    """Within how long half of the calls were answered; None beyond the longest time that is told apart."""
+    p95_s: float | None = 0.0
+    p99_s: float | None = 0.0
     cost: float = 0.0
 
     @property
@@ -144,7 +145,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     at_unix_ms: int
     calls: int = 0
     failed: int = 0
-    p95_s: float = 0.0
+    p95_s: float | None = 0.0
 
 
 class ReportFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.port import Provider
 from dayfly.server.background import Job
 from dayfly.server.preparation import Preparation
+from dayfly.storage.budgets import BudgetStore
 from dayfly.storage.flows import FlowStore
 from dayfly.storage.port import StateStore
 from dayfly.storage.queries import QueryStore
@@ -38,6 +39,7 @@ class Ground:
     routes: RouteStore
     triggers: TriggerStore
     flows: FlowStore
+    budgets: BudgetStore
     queries: QueryStore
     watch: WatchStore
     home: NamespaceName

@@ -28,6 +28,7 @@ from dayfly.server.wiring import STATE, Place
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.secrets.sqlite import KeyPlace, SqliteSecrets
 from dayfly.storage.sqlite import SqliteStore
+from dayfly.storage.sqlite_budgets import SqliteBudgets
 from dayfly.storage.sqlite_flows import SqliteFlows
 from dayfly.storage.sqlite_queries import SqliteQueries
 from dayfly.storage.sqlite_routes import SqliteRoutes
@@ -57,6 +58,7 @@ def local_ground(place: Place, generation: int, clock: Clock) -> Ground:
         routes=SqliteRoutes(state.database),
         triggers=SqliteTriggers(state.database),
         flows=SqliteFlows(state.database),
+        budgets=SqliteBudgets(state.database),
         queries=SqliteQueries(state.database),
         watch=SqliteWatch(state.database),
         home=NamespaceName(""),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dayfly.storage import migrations
 from dayfly.storage.sqlite import SqliteStore
+from dayfly.storage.sqlite_budgets import SqliteBudgets
 from dayfly.storage.sqlite_routes import SqliteRoutes
 from dayfly.storage.sqlite_tenancy import SqliteTenancy
 from dayfly.storage.writer import unavailable
@@ -60,6 +61,7 @@ async def _rehearse(path: Path) -> int:
         routes = SqliteRoutes(store.database)
         await routes.routes()
         await routes.grants()
+        await SqliteBudgets(store.database).budgets()
     finally:
         await store.close()
     return len(functions)

@@ -35,6 +35,7 @@ from dayfly.model.table import (
 from dayfly.providers.fake import FakeProvider
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.memory import MemoryStore
+from dayfly.storage.memory_budgets import MemoryBudgets
 from dayfly.storage.memory_ledger import MemoryLedger
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
@@ -260,6 +261,7 @@ class Rig:
         self.secrets = MemorySecrets()
         self.tenancy = AnyTenancy(self.store)
         self.routes = MemoryRoutes(lambda: self.store.broken)
+        self.budgets = MemoryBudgets(lambda: self.store.broken)
         self.provider = FakeProvider(call_later=lambda s, act: self.clock.call_at(self.clock.now() + s, act))
         self.blobs = AnyBlobs(folder / "blobs")
         self.preparer = ScriptedPreparer()
@@ -276,6 +278,7 @@ class Rig:
             secrets=self.secrets,
             tenancy=self.tenancy,
             routes=self.routes,
+            budgets=self.budgets,
             ledger=self.ledger,
             provider=self.provider,
             blobs=self.blobs,

@@ -16,6 +16,7 @@ from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import OURS, POD
 from dayfly.cluster.refusals import NotAllowed
 from dayfly.cluster.schema import crds
+from dayfly.model.budget import Budget
 from dayfly.model.builder import BuiltImage
 from dayfly.model.errors import Forbidden
 from dayfly.model.flow import Flow
@@ -31,7 +32,7 @@ from dayfly.storage.kubernetes.functions import LEFTOVER_S, KubernetesStore
 from dayfly.storage.kubernetes.lease import Lease
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
 from dayfly.storage.kubernetes.wishes import Wishes
 
 HOME, SPACES = "dayfly", ("openfaas-fn", "team")
@@ -77,6 +78,7 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
     async def story(api: Connection, double: Double) -> None:
         store, secrets, tenancy = KubernetesStore(api, HOME), KubernetesSecrets(api, HOME), KubernetesTenancy(api, HOME)
         routes, triggers, flows = KubernetesRoutes(api, HOME), KubernetesTriggers(api, HOME), KubernetesFlows(api)
+        budgets = KubernetesBudgets(api)
         key = parse_function_key("hello.team")
         spec = FunctionSpec(name="hello", namespace="team", bundle=DIGEST)
         await store.open()
@@ -113,11 +115,14 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
             await triggers.put_trigger(kept(Trigger, source={"kind": "event"}))
             await triggers.follow(5)
             await flows.put_flow(kept(Flow, steps=[{"do": "set", "name": "a", "value": "a"}]))
-        assert [len(await each()) for each in (routes.routes, triggers.triggers, flows.flows, routes.grants)] == [1] * 4
+            await budgets.put_budget(kept(Budget, calls={"day": 1}))
+        lists = (routes.routes, triggers.triggers, flows.flows, budgets.budgets, routes.grants)
+        assert [len(await each()) for each in lists] == [1] * 5
         await routes.delete_grant(HostGrant(host="a.b", namespace=TEAM))
         await routes.delete_route(TEAM, "a")
         await triggers.delete_trigger(TEAM, "a")
         await flows.delete_flow(TEAM, "a")
+        await budgets.delete_budget(TEAM, "a")
         await store.delete(key)
         await tenancy.delete_namespace(TEAM)
         assert await tenancy.tokens() == []

@@ -6,10 +6,11 @@ neighbours is in it. What use cost is by the hour too. How calls failed is known
 """
 
 import dataclasses
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from dayfly.decide.report_times import Times
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.cost import Prices
 from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.model.past_alert import PastAlertQuery
@@ -142,7 +143,10 @@ def _added(parts: Sequence[_Part], prices: Prices) -> Sums:
         failed=sum(each.failed for each in found), cold=sum(each.cold for each in found), seconds=0.0, run_s=0.0,
         request_bytes=0, response_bytes=0, latencies=latencies,
     )  # fmt: skip
+    p50_s, p95_s, p99_s = (
+        None if math.isinf(found) else found for found in map(whole.quantile_s, (0.5, 0.95, 0.99))
+    )  # fmt: skip
     return Sums(
-        calls=whole.calls, failed=whole.failed, cold=whole.cold, p50_s=whole.quantile_s(0.5),
-        p95_s=whole.quantile_s(0.95), p99_s=whole.quantile_s(0.99), cost=prices.of(used),
+        calls=whole.calls, failed=whole.failed, cold=whole.cold, p50_s=p50_s, p95_s=p95_s, p99_s=p99_s,
+        cost=prices.of(used),
     )  # fmt: skip

@@ -136,7 +136,10 @@ async def _followers(
     opening = Opening(plane.namespaces, stores.tenancy)
     await opening.open_all(function.key.namespace for function in plane.functions())
     wishing = Wishing(Wishes(api), plane, opening, Archives(allow))
-    parts = Parts(namespaces=plane.namespaces, routes=plane.routes, triggers=process.triggers, flows=process.flows)
+    parts = Parts(
+        namespaces=plane.namespaces, routes=plane.routes, triggers=process.triggers, flows=process.flows,
+        budgets=plane.budgets, spending=plane.spending,
+    )  # fmt: skip
     return wishing.run, wishing.tell, *jobs(api, stores, parts, opening)
 
 

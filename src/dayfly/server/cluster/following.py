@@ -45,7 +45,8 @@ class Following(Generic[Thing]):
     """Keeps one kind in step with its objects.
 
     `follow` takes over what a name stands for now, or refuses it; `known` tells of what is taken over at the start;
-    `opened` has a namespace be there before anything is put into it.
+    `opened` has a namespace be there before anything is put into it; `forget` hears of a name that stands for another
+    object than it did, of which nothing was told yet.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Following(Generic[Thing]):
         follow: Callable[[Key, Read[Thing]], Awaitable[None]],
         known: Callable[[], Iterable[Key]],
         opened: Callable[[NamespaceName], Awaitable[None]],
+        forget: Callable[[Key], None] = lambda _key: None,
     ) -> None:
         self._api = api
         self._kind = kind
@@ -63,6 +65,7 @@ class Following(Generic[Thing]):
         self._follow = follow
         self._known = known
         self._opened = opened
+        self._forget = forget
         self._generations: dict[Key, tuple[str, int]] = {}
         """Of each object that is there: which it is, and its newest state that was looked at."""
         self._refused: set[Key] = set()
@@ -86,6 +89,7 @@ class Following(Generic[Thing]):
         key, version = _key(event.object), _version(event.object)
         if event.type == "gone":
             self._generations.pop(key, None)
+            self._forget(key)
         elif self._generations.get(key) == version:
             return
         else:
@@ -159,6 +163,10 @@ class Telling:
                 await self._tell_all()
             except DayflyError as error:
                 _log.warning("what is true of routes, triggers and flows cannot be told: %s", error)
+
+    def forget(self, key: Key) -> None:
+        """Nothing was told of what the name stands for now."""
+        self._said.pop(key, None)
 
     async def _tell_all(self) -> None:
         now = self._troubles()

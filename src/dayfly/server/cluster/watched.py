@@ -3,9 +3,11 @@
 import dataclasses
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import FLOW, ROUTE, TENANT, TRIGGER
+from dayfly.cluster.kinds import BUDGET, FLOW, ROUTE, TENANT, TRIGGER
+from dayfly.control.budgets import Budgets
 from dayfly.control.namespaces import Namespaces
 from dayfly.control.routes import Routes
+from dayfly.control.spending import Spending
 from dayfly.control.triggers import Triggers
 from dayfly.events.flows.flows import Flows
 from dayfly.model.errors import InvalidSpec
@@ -13,10 +15,11 @@ from dayfly.model.names import DEFAULT_NAMESPACE, NamespaceName
 from dayfly.model.namespace import Namespace
 from dayfly.model.trigger import TriggerStanding
 from dayfly.server.background import Job
+from dayfly.server.cluster.bounding import TellingBudgets
 from dayfly.server.cluster.following import Following, Key, Read, Telling
 from dayfly.server.cluster.opening import Opening
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class Stores:
     routes: KubernetesRoutes
     triggers: KubernetesTriggers
     flows: KubernetesFlows
+    budgets: KubernetesBudgets
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class Parts:
     routes: Routes
     triggers: Triggers
     flows: Flows
+    budgets: Budgets
+    spending: Spending
 
 
 def jobs(api: Connection, stores: Stores, parts: Parts, opening: Opening) -> tuple[Job, ...]:
@@ -57,23 +63,27 @@ def jobs(api: Connection, stores: Stores, parts: Parts, opening: Opening) -> tup
         return [(name, str(name)) for name in parts.namespaces.names() if name != DEFAULT_NAMESPACE]
 
     opened = opening.open
+    of_routes = Telling(stores.routes.objects.told, lambda: {r.key: r.trouble for r in parts.routes.all()})
+    of_triggers = Telling(stores.triggers.objects.told, lambda: _troubles(parts.triggers))
+    of_flows = Telling(stores.flows.objects.told, lambda: _flows(parts))
+    of_budgets = TellingBudgets(api, lambda: [parts.spending.standing(each) for each in parts.budgets.all()])
     routes = Following(
-        api, ROUTE, stores.routes.objects, parts.routes.follow, lambda: [r.key for r in parts.routes.all()], opened
-    )
+        api, ROUTE, stores.routes.objects, parts.routes.follow, lambda: [r.key for r in parts.routes.all()], opened,
+        of_routes.forget,
+    )  # fmt: skip
     triggers = Following(
         api, TRIGGER, stores.triggers.objects, parts.triggers.follow, lambda: [t.key for t in parts.triggers.all()],
-        opened,
+        opened, of_triggers.forget,
     )  # fmt: skip
-    flows = Following(api, FLOW, stores.flows.objects, parts.flows.follow, lambda: list(_flows(parts)), opened)
-    return (
-        Following(api, TENANT, stores.tenancy, follow_tenant, tenants, leave).run,
-        routes.run,
-        triggers.run,
-        flows.run,
-        Telling(stores.routes.objects.told, lambda: {r.key: r.trouble for r in parts.routes.all()}).run,
-        Telling(stores.triggers.objects.told, lambda: _troubles(parts.triggers)).run,
-        Telling(stores.flows.objects.told, lambda: _flows(parts)).run,
+    flows = Following(
+        api, FLOW, stores.flows.objects, parts.flows.follow, lambda: list(_flows(parts)), opened, of_flows.forget
     )
+    budgets = Following(
+        api, BUDGET, stores.budgets.objects, parts.budgets.follow, lambda: [b.key for b in parts.budgets.all()], opened,
+        of_budgets.forget,
+    )  # fmt: skip
+    follow = (Following(api, TENANT, stores.tenancy, follow_tenant, tenants, leave), routes, triggers, flows, budgets)
+    return tuple(each.run for each in (*follow, of_routes, of_triggers, of_flows, of_budgets))
 
 
 def _flows(parts: Parts) -> dict[Key, str]:

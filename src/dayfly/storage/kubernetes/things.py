@@ -1,13 +1,16 @@
-"""The stores of routes, triggers and flows in a cluster."""
+"""The stores of routes, triggers, flows and budgets in a cluster."""
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import FLOW, ROUTE, TRIGGER
+from dayfly.cluster.kinds import BUDGET, FLOW, ROUTE, TRIGGER
+from dayfly.model.budget import Budget
 from dayfly.model.errors import NotFound
 from dayfly.model.flow import Flow
 from dayfly.model.names import NamespaceName
 from dayfly.model.route import HostGrant, Route
 from dayfly.model.trigger import Trigger
-from dayfly.storage.flows import FlowStore, missing
+from dayfly.storage import budgets, flows
+from dayfly.storage.budgets import BudgetStore
+from dayfly.storage.flows import FlowStore
 from dayfly.storage.kubernetes.named import Named
 from dayfly.storage.kubernetes.shelf import Shelf
 from dayfly.storage.routes import RouteStore
@@ -105,7 +108,29 @@ class KubernetesFlows(FlowStore):
         try:
             await self.objects.delete(namespace, name)
         except NotFound as error:
-            raise NotFound(missing(namespace, name)) from error
+            raise NotFound(flows.missing(namespace, name)) from error
+
+
+class KubernetesBudgets(BudgetStore):
+    """Budgets."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.objects = Named(connection, BUDGET, Budget)
+
+    async def budgets(self) -> list[Budget]:
+        """Return every budget that was taken over, ordered by namespace and name."""
+        return await self.objects.all()
+
+    async def put_budget(self, budget: Budget) -> None:
+        """Create or replace the budget."""
+        await self.objects.put(budget)
+
+    async def delete_budget(self, namespace: NamespaceName, name: str) -> None:
+        """Remove the budget. Raises NotFound."""
+        try:
+            await self.objects.delete(namespace, name)
+        except NotFound as error:
+            raise NotFound(budgets.missing(namespace, name)) from error
 
 
 def _name(grant: HostGrant) -> str:

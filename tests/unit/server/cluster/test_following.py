@@ -18,6 +18,7 @@ from dayfly.cluster.schema import crds
 from dayfly.control.triggers import Triggers
 from dayfly.events.flows.engine import Engine
 from dayfly.events.flows.flows import Flows
+from dayfly.model.budget import BudgetSpec, Counts
 from dayfly.model.errors import NotFound
 from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
 from dayfly.model.namespace import NamespaceChange
@@ -26,11 +27,11 @@ from dayfly.model.route import HostGrant, RouteSpec, Target
 from dayfly.model.token import Token
 from dayfly.model.trigger import TriggerStanding
 from dayfly.server.background import Background
-from dayfly.server.cluster import following
+from dayfly.server.cluster import bounding, following
 from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.watched import Parts, Stores, jobs, trouble_of
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
 from dayfly.storage.memory_flow_runs import MemoryRuns
 
 MERGE = "application/merge-patch+json"
@@ -47,8 +48,10 @@ class Stage:
         self.stores = Stores(
             tenancy=KubernetesTenancy(api, "dayfly"), routes=KubernetesRoutes(api, "dayfly"),
             triggers=KubernetesTriggers(api, "dayfly"), flows=KubernetesFlows(api),
+            budgets=KubernetesBudgets(api),
         )  # fmt: skip
         rig.tenancy, rig.routes = self.stores.tenancy, self.stores.routes  # type: ignore[assignment]
+        rig.budgets = self.stores.budgets  # type: ignore[assignment]
         self._api = api
         self.plane = rig.plane = rig.new_plane()
         runs = MemoryRuns()
@@ -64,8 +67,9 @@ class Stage:
         await self.triggers.start()
         await self.flows.start()
         parts = Parts(
-            namespaces=self.plane.namespaces, routes=self.plane.routes, triggers=self.triggers, flows=self.flows
-        )
+            namespaces=self.plane.namespaces, routes=self.plane.routes, triggers=self.triggers, flows=self.flows,
+            budgets=self.plane.budgets, spending=self.plane.spending,
+        )  # fmt: skip
         opening = Opening(self.plane.namespaces, self.stores.tenancy)
         background = Background(*jobs(self._api, self.stores, parts, opening))
         background.start()
@@ -115,6 +119,8 @@ def play(double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pla
     double.registry.wipe()
     for name in ("TELL_S", "AGAIN_S", "_WAIT_S"):
         monkeypatch.setattr(following, name, 0.02)
+    monkeypatch.setattr(bounding, "TELL_S", 0.02)
+    monkeypatch.setattr(bounding, "DETAILS", 2)
 
     def run(story: Callable[[Stage], Awaitable[None]]) -> None:
         async def main() -> None:
@@ -244,6 +250,54 @@ def test_a_tenant_that_was_written_before_says_what_an_opened_namespace_may_use(
         await opening.open_all([OTHER, TEAM])
         assert stage.double.object("tenants", "team", "team") is not None
         await stage.plane.namespaces.update(TEAM, NamespaceChange())
+
+    play(story)
+
+
+def test_a_budget_by_kubectl_bounds_at_once_and_tells_how_far_it_is_used(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        def status() -> Any:
+            return (stage.double.object("budgets", "team", "trial") or {}).get("status", {})
+
+        stage.apply("budgets", "trial", function="hello", calls={"day": 4})
+        await stage.rig.until(lambda: "there is no function hello" in stage.said("budgets", "trial", "Ready"))
+        gateway = await stage.rig.gateway()
+        await stage.deployed()
+        await stage.rig.until(lambda: (found := gateway.table["hello.team"].allowed) and found.calls_left == 4)
+        await stage.rig.until(lambda: stage.said("budgets", "trial", "Ready") == "True")
+        assert stage.said("budgets", "trial", "UsedUp") == "False"
+        gateway.report("hello.team", finished=3)
+        await stage.rig.until(lambda: status().get("state") == "over 75 %")
+        told = status()
+        assert (told["tightest"], told["used"], told["left"], told["percent"]) == ("calls=4/day", "3", "1", 75)
+        assert told["allowances"][0]["renews"] == told["renews"]
+        stage.apply("budgets", "trial", calls={"day": 3})
+        await stage.rig.until(lambda: stage.said("budgets", "trial", "UsedUp").startswith("True: calls=3/day is used"))
+        assert status()["percent"] == 100
+        await stage.rig.until(lambda: (found := gateway.table["hello.team"].allowed) and not found.is_open)
+        # A namespace's own, and one over HTTP: the same objects.
+        stage.apply("budgets", "all", cpu_seconds={"month": 10})
+        await stage.rig.until(lambda: len(stage.plane.spending.budgets(TEAM)) == 1)
+        spec = BudgetSpec(name="spoken", namespace=TEAM, function="hello", calls=Counts(month=9))
+        await stage.plane.budgets.put(spec)
+        made = stage.double.object("budgets", "team", "spoken")
+        assert made is not None
+        assert made["spec"] == {"function": "hello", "calls": {"month": 9}}
+        assert stage.said("budgets", "spoken", "Accepted") == "True"
+        for name in ("trial", "spoken", "all"):
+            stage.delete("budgets", name)
+        await stage.rig.until(lambda: gateway.table["hello.team"].allowed is None)
+
+    play(story)
+
+
+def test_a_budget_that_is_made_anew_is_told_of_anew(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        stage.apply("budgets", "trial", calls={"day": 4})
+        await stage.rig.until(lambda: stage.said("budgets", "trial", "Ready") == "True")
+        stage.delete("budgets", "trial")
+        stage.apply("budgets", "trial", calls={"day": 4})
+        await stage.rig.until(lambda: stage.said("budgets", "trial", "Ready") == "True")
 
     play(story)
 
