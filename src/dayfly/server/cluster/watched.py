@@ -10,7 +10,9 @@ from dayfly.control.routes import Routes
 from dayfly.control.spending import Spending
 from dayfly.control.triggers import Triggers
 from dayfly.events.flows.flows import Flows
+from dayfly.model.budget import Budget
 from dayfly.model.errors import InvalidSpec
+from dayfly.model.flow import Flow
 from dayfly.model.names import DEFAULT_NAMESPACE, NamespaceName
 from dayfly.model.namespace import Namespace
 from dayfly.model.trigger import TriggerStanding
@@ -19,7 +21,7 @@ from dayfly.server.cluster.bounding import TellingBudgets
 from dayfly.server.cluster.following import Following, Key, Read, Telling
 from dayfly.server.cluster.opening import Opening
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesThings, KubernetesTriggers
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +31,8 @@ class Stores:
     tenancy: KubernetesTenancy
     routes: KubernetesRoutes
     triggers: KubernetesTriggers
-    flows: KubernetesFlows
-    budgets: KubernetesBudgets
+    flows: KubernetesThings[Flow]
+    budgets: KubernetesThings[Budget]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

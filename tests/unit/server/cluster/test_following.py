@@ -31,7 +31,7 @@ from dayfly.server.cluster import bounding, following
 from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.watched import Parts, Stores, jobs, trouble_of
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesTriggers, budgets_in, flows_in
 from dayfly.storage.memory_flow_runs import MemoryRuns
 
 MERGE = "application/merge-patch+json"
@@ -47,8 +47,8 @@ class Stage:
         self.double, self.rig = double, rig
         self.stores = Stores(
             tenancy=KubernetesTenancy(api, "dayfly"), routes=KubernetesRoutes(api, "dayfly"),
-            triggers=KubernetesTriggers(api, "dayfly"), flows=KubernetesFlows(api),
-            budgets=KubernetesBudgets(api),
+            triggers=KubernetesTriggers(api, "dayfly"), flows=flows_in(api),
+            budgets=budgets_in(api),
         )  # fmt: skip
         rig.tenancy, rig.routes = self.stores.tenancy, self.stores.routes  # type: ignore[assignment]
         rig.budgets = self.stores.budgets  # type: ignore[assignment]
@@ -172,10 +172,10 @@ def test_what_comes_over_http_is_taken_over_at_once_and_stays(play: Play) -> Non
         stage.apply("routes", "marker", path="/m", **TO_HELLO)
         await stage.rig.until(lambda: stage.said("routes", "marker", "Accepted") == "True")
         assert stage.routes() == {"shop.team": "/a", "marker.team": "/m"}
-        assert {route.spec.name for route in await stage.stores.routes.routes()} == {"shop", "marker"}
+        assert {route.spec.name for route in await stage.stores.routes.all()} == {"shop", "marker"}
         stage.apply("routes", "shop", "other", path="/a", **TO_HELLO)
         await stage.rig.until(lambda: "not granted" in stage.said("routes", "shop", "Accepted", "other"))
-        assert {str(route.spec.namespace) for route in await stage.stores.routes.routes()} == {"team"}
+        assert {str(route.spec.namespace) for route in await stage.stores.routes.all()} == {"team"}
         assert "other" in stage.plane.namespaces.names()
 
     play(story)
