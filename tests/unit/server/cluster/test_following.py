@@ -28,6 +28,7 @@ from dayfly.model.token import Token
 from dayfly.model.trigger import TriggerStanding
 from dayfly.server.background import Background
 from dayfly.server.cluster import bounding, following
+from dayfly.server.cluster.following import Telling
 from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.watched import Parts, Stores, jobs, trouble_of
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
@@ -316,6 +317,24 @@ def test_what_went_while_nobody_looked_is_gone_and_an_api_that_is_away_is_waited
         await stage.rig.until(lambda: stage.flows.has((TEAM, "four")))
 
     play(story)
+
+
+def test_what_is_another_object_by_the_time_it_is_told_is_told_again() -> None:
+    told = []
+
+    async def tell(_namespace: str, name: str, _trouble: str) -> None:
+        told.append(name)
+        if len(told) == 1:
+            telling.forget((TEAM, "a"))
+
+    telling = Telling(tell, lambda: {(TEAM, "a"): ""})
+
+    async def main() -> None:
+        for _ in range(3):
+            await telling._tell_all()
+
+    asyncio.run(main())
+    assert told == ["a", "a"]
 
 
 def test_what_keeps_a_trigger_from_working_is_told() -> None:
