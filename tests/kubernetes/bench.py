@@ -30,15 +30,13 @@ def main(tries: int) -> int:
         cluster = Installation(Path(folder))
         try:
             cluster.set_up()
-            with cluster.forwarded():
-                cluster.log_in()
-                cluster.deploy("cold", saying("here"))
-                cluster.answers("cold", "here")
-                _tell("a cold start through the pool", [_cold(cluster) for _ in range(tries)])
-                _tell("a call of the same function when it is warm", [_call(cluster) for _ in range(tries)])
+            cluster.reach()
+            cluster.deploy("cold", saying("here"))
+            cluster.answers("cold", "here")
+            _tell("a cold start through the pool", [_cold(cluster) for _ in range(tries)])
+            _tell("a call of the same function when it is warm", [_call(cluster) for _ in range(tries)])
             _tell("a plain pod, from its creation to its first answer", [_plain(cluster) for _ in range(tries)])
         finally:
-            cluster.http.close()
             cluster.tear_down()
     return 0
 
