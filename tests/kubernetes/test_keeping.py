@@ -66,7 +66,7 @@ def test_an_alert_fires_and_a_report_is_read(cluster: Installation) -> None:
     assert "daily" in cluster.dayfly("report", "list")
     assert cluster.dayfly("report", "show", "daily").strip()
     cluster.dayfly("report", "remove", "daily")
-    cluster.dayfly("alert", "rule", "remove", "fails")
+    cluster.dayfly("alert", "rule", "remove", "fails", "--namespace", PLACE)
     cluster.dayfly("remove", "failing")
 
 
@@ -74,7 +74,7 @@ def test_the_clock_calls_and_a_flow_runs(cluster: Installation) -> None:
     cluster.deploy("stamp", "def handle(event, context):\n    return event.body + b' stamped'\n")
     cluster.dayfly("trigger", "create", "tick", "--function", "stamp", "--kind", "cron", "--set", "schedule=@every 2s")
     until(
-        lambda: _json(cluster, "calls", "--function", "stamp", "--trigger", "cron"),
+        lambda: _json(cluster, "calls", "--function", "stamp", "--trigger", "trigger tick"),
         "the clock makes no call",
         lambda: cluster.dayfly("trigger", "list"),
     )
