@@ -647,6 +647,7 @@ class StageAlerts:
     senders: MemorySenders
     vault: MemoryVault
     store: MemoryWatch
+    past: PastAlerts
     alerts: Alerts
     kind = "alert rules and receivers"
 
@@ -661,8 +662,9 @@ class StageAlerts:
 
 
 def stage_alerts(
-    clock: ManualClock, plane: MemoryPlane, namespaces: Namespaces, queue: MemoryQueue, records: MemoryRecords
-) -> StageAlerts:
+    clock: ManualClock, plane: MemoryPlane, namespaces: Namespaces, queue: MemoryQueue, records: MemoryRecords,
+    past: PastAlerts,
+) -> StageAlerts:  # fmt: skip
     """Return alerts that look at the stage's plane, queue and records."""
     store, vault, senders = MemoryWatch(), MemoryVault(), MemorySenders()
     book = Book(store, vault, namespaces.check_open, clock)
@@ -672,8 +674,8 @@ def stage_alerts(
     )  # fmt: skip
     watch = Watch(book, Looks(sources, clock.unix_ms, clock.now), store, clock)
     telling = Telling(book, watch, senders, store, clock, "http://127.0.0.1:8081")
-    alerts = Alerts(book, watch, telling, senders, clock, 15.0)
-    return StageAlerts(book, watch, telling, senders, vault, store, alerts)
+    alerts = Alerts(book, watch, telling, senders, past, clock, 15.0)
+    return StageAlerts(book, watch, telling, senders, vault, store, past, alerts)
 
 
 class Taken:
@@ -816,14 +818,14 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         triggers.join(namespaces, secrets)
         triggers.standing = runner.standing
         triggers.on_change.append(runner.look)
-        alerts = stage_alerts(clock, plane, namespaces, queue, records)
+        past = PastAlerts(AlertFile(tmp_path / "alerts.db"))
+        await past.open()
+        alerts = stage_alerts(clock, plane, namespaces, queue, records, past)
         await alerts.open()
         namespaces.house(alerts)
-        file = AlertFile(tmp_path / "alerts.db")
-        file.open()
         facts = Facts(
             namespaces=namespaces.names, sums=records.summed, failures=records.failures, used=spending.used,
-            alerts=PastAlerts(file), prices=Prices(call=0.5, currency="EUR"),
+            alerts=past, prices=Prices(call=0.5, currency="EUR"),
         )  # fmt: skip
         reports = Reports(alerts.store, facts, alerts.alerts, namespaces.check_open, clock)
         namespaces.house(reports)
@@ -870,7 +872,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
             await story(stage)
         finally:
             await alerts.telling.close()
-            file.close()
+            await past.close()
             await engine_of_flows.close()
             await logs.close()
 

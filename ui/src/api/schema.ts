@@ -440,6 +440,15 @@ export interface EngineState {
   reason?: string;
 }
 
+/** One way in which calls of a function failed. */
+export interface ErrorRow {
+  function: string;
+  status: number;
+  error: string;
+  calls: number;
+  example: string;
+}
+
 /** CloudEvents that somebody posts to `/v1/namespaces/NAMESPACE/events`. */
 export interface EventSource {
   kind: "event";
@@ -952,6 +961,21 @@ export interface Parallel {
   concurrency?: number;
 }
 
+/** An alert from when it began to fire until it was resolved, as it was when it began. */
+export interface PastAlert {
+  number: number;
+  id: string;
+  rule: string;
+  namespace: string;
+  severity: "critical" | "info" | "warning";
+  state: "firing" | "resolved";
+  labels: Record<string, string>;
+  value: number;
+  text: string;
+  fired_unix_ms: number;
+  resolved_unix_ms?: number;
+}
+
 /** The installation itself. */
 export interface PlatformInfo {
   version: string;
@@ -1165,6 +1189,24 @@ export interface ReplicaStatus {
   memory_bytes?: number;
 }
 
+/** Everything that is in a report. */
+export interface ReportFigures {
+  title: string;
+  namespace: string;
+  zone: string;
+  since_unix_ms: number;
+  until_unix_ms: number;
+  total: ReportRow;
+  functions: Array<ReportRow>;
+  more_functions?: number;
+  namespaces?: Array<ReportRow>;
+  errors?: Array<ErrorRow>;
+  alerts?: Array<PastAlert>;
+  steps?: Array<Step>;
+  currency?: string;
+  has_prices?: boolean;
+}
+
 /** A report; its name and namespace may be left out, since the address says them. */
 export interface ReportRequest {
   name?: string;
@@ -1174,6 +1216,13 @@ export interface ReportRequest {
   zone?: string;
   receivers?: Array<string>;
   paused?: boolean;
+}
+
+/** A function or a namespace, and what it did in the time before. */
+export interface ReportRow {
+  name: string;
+  now: Sums;
+  before: Sums;
 }
 
 /** A report that is wanted: a day's each day, a week's each Monday, a month's on its first day. */
@@ -1502,6 +1551,14 @@ export interface StarterFile {
   text: string;
 }
 
+/** One bar of a chart. */
+export interface Step {
+  at_unix_ms: number;
+  calls?: number;
+  failed?: number;
+  p95_s?: number | null;
+}
+
 /** What is known of one place in a run. */
 export interface StepRecord {
   path: string;
@@ -1538,6 +1595,17 @@ export interface StoreItem {
 export interface StoreSample {
   content_type: string;
   body: string;
+}
+
+/** What a function did, or several. */
+export interface Sums {
+  calls?: number;
+  failed?: number;
+  cold?: number;
+  p50_s?: number | null;
+  p95_s?: number | null;
+  p99_s?: number | null;
+  cost?: number;
 }
 
 /** A column of a table that may be asked. */

@@ -2,33 +2,47 @@
 // Views that list, make, change and remove things are put together from these two.
 import { untrack } from "svelte";
 
-import { told } from "../api/request";
+import { Refusal, told } from "../api/request";
 import { whileVisible } from "./polling";
 
 /** What somebody does in a view or a form. */
 export class Work {
   busy = $state(false);
   #refused = $state("");
+  #field = $state("");
+  readonly #fields: () => readonly string[];
 
-  /** What went wrong, for people; empty when nothing did. */
+  /** `fields` are those of a form at which a refusal can stand, as the platform calls them. */
+  constructor(fields: () => readonly string[] = () => []) {
+    this.#fields = fields;
+  }
+
+  /** What went wrong, for people; empty when nothing did, and for what is told at a field. */
   get trouble(): string {
-    return this.#refused;
+    return this.#fields().includes(this.#field) ? "" : this.#refused;
+  }
+
+  /** What the platform has against a field. */
+  at(field: string): string {
+    return this.#field === field ? this.#refused.replace(`${field}: `, "") : "";
   }
 
   /** Say what went wrong, or that nothing did. */
   tell(trouble: string): void {
     this.#refused = trouble;
+    this.#field = "";
   }
 
   /** Do it, and return whether it was done. */
   async act(task: () => Promise<unknown>): Promise<boolean> {
     this.busy = true;
-    this.#refused = "";
+    this.tell("");
     try {
       await task();
       return true;
     } catch (error) {
       this.#refused = told(error);
+      this.#field = error instanceof Refusal ? error.field : "";
       return false;
     } finally {
       this.busy = false;
