@@ -33,7 +33,7 @@ class Dayfly:
         self.data_dir = data_dir or lab.folder("dayfly")
         # Replicas run as another user when the platform is root's, and must be able to reach their code.
         self.data_dir.parent.chmod(0o711)
-        self.port = free_port()
+        self.port, self._console_port = free_port(), free_port()
         self._program: Program | None = None
         self._client: Client | None = None
 
@@ -64,7 +64,7 @@ class Dayfly:
         `under` is a program to run it with, a profiler for example, and that program's arguments.
         """
         before = time.perf_counter()
-        ports = {"--port": self.port, "--console-port": free_port(), "--metrics-port": free_port()}
+        ports = {"--port": self.port, "--console-port": self._console_port, "--metrics-port": free_port()}
         command = [*under, self._lab.tools.need("dayfly"), "start", "--data-dir", str(self.data_dir)]
         for option, port in ports.items():
             command += [option, str(port)]
@@ -126,6 +126,11 @@ class Dayfly:
     def url(self, path: str) -> str:
         """Return the gateway's URL of `path`."""
         return f"http://127.0.0.1:{self.port}{path}"
+
+    @property
+    def console_url(self) -> str:
+        """The page's URL."""
+        return f"http://127.0.0.1:{self._console_port}/"
 
     def _run_dir(self) -> Path:
         named = self.data_dir / "run.path"

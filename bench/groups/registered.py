@@ -4,12 +4,9 @@ Two platforms run side by side, one with a single function and one with thousand
 the stopped platform's state through its own store: deploying ten thousand one by one would start each of them once.
 """
 
-import asyncio
 import shutil
 import time
 from functools import partial
-
-import msgspec
 
 from bench import budgets, profiles
 from bench.book import Lab
@@ -19,13 +16,11 @@ from bench.loads import Target, with_wrk
 from bench.probe import CallFailed, first_call, get
 from bench.processes import tree_pss
 from bench.programs import ProgramFailed, until
+from bench.registering import register
 from bench.rounds import Side, alternate, paired
-from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, FunctionName
-from dayfly.storage.sqlite import SqliteStore
 
 _SETTLE_S = 3.0
 _KIB = 1 << 10
-_STORE_CHUNK = 200
 
 
 def measure(lab: Lab) -> None:
@@ -44,31 +39,13 @@ def _measure_number(lab: Lab, number: int) -> None:
         few.put_to_sleep(["sleeper"])
         few.stop()
         shutil.copytree(few.data_dir, many.data_dir, ignore=shutil.ignore_patterns("run", "run.path", "lock"))
-        asyncio.run(_register(many, number))
+        register(many, "sleeper", number)
         _starts(lab, few, many, number)
         _memory(lab, few, many, number)
         _routing(lab, few, many, number)
     finally:
         few.stop()
         many.stop()
-
-
-async def _register(dayfly: Dayfly, number: int) -> None:
-    store = SqliteStore(dayfly.data_dir / "state.db")
-    await store.open()
-    try:
-        pattern = await store.get(FunctionKey(DEFAULT_NAMESPACE, FunctionName("sleeper")))
-        functions = []
-        for index in range(number):
-            name = f"registered-{index:05d}"
-            spec = msgspec.structs.replace(pattern.revision.spec, name=name)
-            revision = msgspec.structs.replace(pattern.revision, spec=spec)
-            key = FunctionKey(DEFAULT_NAMESPACE, FunctionName(name))
-            functions.append(msgspec.structs.replace(pattern, key=key, revision=revision))
-        for start in range(0, number, _STORE_CHUNK):
-            await asyncio.gather(*(store.put(function) for function in functions[start : start + _STORE_CHUNK]))
-    finally:
-        await store.close()
 
 
 def _starts(lab: Lab, few: Dayfly, many: Dayfly, number: int) -> None:

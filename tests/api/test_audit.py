@@ -125,7 +125,9 @@ def test_what_else_is_changed_is_told_with_what_differs(audited: Callable[[Story
         await stage.ask("PUT", f"{NS}/routes/front", data=route)
         assert ((await last(log)).status, (await last(log)).action) == (201, "route.put")
         await stage.ask("PUT", f"{NS}/functions/hello/budget", data={"budget": ["calls=10/day"]})
-        assert "10/day" in str((await last(log)).changes)
+        assert changed(await last(log))["budgets.hello.calls.day"] == (None, 10)
+        await stage.ask("PUT", f"{NS}/budgets/all", data={"calls": {"day": 5}})
+        assert ((await last(log)).action, changed(await last(log))["calls.day"]) == ("budget.put", (None, 5))
         await stage.ask("PUT", "/v1/namespaces/openfaas-fn", data={"labels": {"team": "x"}})
         assert ((await last(log)).action, changed(await last(log))) == ("namespace.put", {"labels.team": (None, "x")})
 
@@ -138,6 +140,96 @@ def test_what_else_is_changed_is_told_with_what_differs(audited: Callable[[Story
         everything = str(await log.find(AuditQuery()))
         assert issued["token"] not in everything
         assert "hush-hush" not in everything
+
+    audited(story)
+
+
+def test_what_watches_and_reports_is_told_with_what_differs(audited: Callable[[Story], None]) -> None:
+    async def story(stage: Stage, log: AuditLog) -> None:
+        rule = {"kind": "queue_depth", "threshold": 2, "labels": {"api_key": "k1"}}
+        await stage.ask("PUT", "/v1/alerts/rules/deep", data=rule)
+        made = changed(await last(log))
+        assert (made["threshold"], made["labels.api_key"]) == ((None, 2.0), (None, "[redacted]"))
+        await stage.ask("PUT", "/v1/alerts/rules/deep", data={**rule, "threshold": 9})
+        entry = await last(log)
+        assert (entry.action, entry.target, changed(entry)) == ("alert-rule.put", "deep", {"threshold": (2.0, 9.0)})
+        await stage.ask("DELETE", "/v1/alerts/rules/dead-letters")
+        assert changed(await last(log)) == {"paused": (None, True)}, "a default one is paused"
+
+        await stage.ask("PUT", "/v1/reports/weekly", data={"every": "week"})
+        await stage.ask("PUT", "/v1/reports/weekly", data={"every": "week", "at": "08:30"})
+        entry = await last(log)
+        assert (entry.action, changed(entry)) == ("report.put", {"at": (None, "08:30")})
+        await stage.ask("DELETE", "/v1/reports/weekly")
+        assert changed(await last(log))["every"] == ("week", None)
+
+        await stage.ask("PUT", "/v1/queries/all", data={"sql": "select 1"})
+        await stage.ask("PUT", "/v1/queries/all", data={"sql": "select 2"})
+        entry = await last(log)
+        assert (entry.action, entry.target, changed(entry)) == ("query.put", "all", {"sql": ("select 1", "select 2")})
+        await stage.ask("DELETE", "/v1/queries/all")
+        assert changed(await last(log)) == {"sql": ("select 2", None)}
+
+    audited(story)
+
+
+def test_a_receiver_is_told_of_without_its_secret(audited: Callable[[Story], None]) -> None:
+    async def story(stage: Stage, log: AuditLog) -> None:
+        path = "/v1/alerts/receivers/ops"
+        hook = {"target": {"kind": "webhook", "url": "https://hooks.example.org/x"}}
+        await stage.ask("PUT", path, data={**hook, "secret": "hush-hush"})
+        made = await last(log)
+        assert (made.action, made.target) == ("alert-receiver.put", "ops")
+        assert changed(made)["target.url"] == (None, "https://hooks.example.org/x")
+        assert changed(made)["secret_given"] == (None, "[redacted]")
+        stage.clock.advance(1)
+        await stage.ask("PUT", path, data={**hook, "min_severity": "critical"})
+        assert changed(await last(log)) == {"min_severity": (None, "critical")}, "the secret stays as it is"
+        await stage.ask("PUT", path, data={**hook, "min_severity": "critical", "secret": "hush-hush too"})
+        assert changed(await last(log)) == {"secret_given": ("[redacted]", "[redacted]")}
+        await stage.ask("PUT", path, data={**hook, "min_severity": "critical", "secret": ""})
+        assert changed(await last(log)) == {"secret_given": ("[redacted]", None)}
+        await stage.ask("DELETE", path)
+        assert changed(await last(log))["target.kind"] == ("webhook", None)
+        assert "hush-hush" not in str(await log.find(AuditQuery()))
+
+    audited(story)
+
+
+def test_a_silence_is_told_of_from_its_beginning_to_its_end(audited: Callable[[Story], None]) -> None:
+    async def story(stage: Stage, log: AuditLog) -> None:
+        asked = {"matchers": [{"name": "alertname", "value": "dead-*"}], "duration": "1h", "comment": "on it"}
+        silence = (await stage.ask("POST", "/v1/alerts/silences", data=asked)).json()["id"]
+        made = await last(log)
+        assert (made.action, changed(made)[f"{silence}.comment"]) == ("alert-silence.create", (None, "on it"))
+        stage.clock.advance(26 * 3600)
+        other = (await stage.ask("POST", "/v1/alerts/silences", data=asked)).json()["id"]
+        told = changed(await last(log))
+        assert {path.partition(".")[0] for path in told} == {other}, "what went by its age is not somebody's doing"
+        await stage.ask("DELETE", f"/v1/alerts/silences/{other}")
+        ended = await last(log)
+        assert (ended.action, ended.target) == ("alert-silence.remove", other)
+        assert changed(ended)[f"{other}.created_by"] == ("local", None)
+
+    audited(story)
+
+
+def test_what_is_whose_without_a_path_that_says_it(audited: Callable[[Story], None]) -> None:
+    async def story(stage: Stage, log: AuditLog) -> None:
+        await stage.namespaces.create(stage.team, NamespaceChange())
+        token = await stage.tokens.issue(stage.team, TokenRequest(role="deploy"))
+        team = {"Authorization": f"Bearer {token.token}"}
+        rule = {"kind": "error_rate", "threshold": 0.5}
+        await stage.ask("PUT", "/v1/alerts/rules/bad", headers=team, data=rule)
+        assert ((await last(log)).namespace, changed(await last(log))["namespace"]) == ("team", (None, "team"))
+        await stage.ask("PUT", "/v1/alerts/rules/bad?namespace=team", data={**rule, "threshold": 0.7})
+        assert ((await last(log)).namespace, changed(await last(log))) == ("team", {"threshold": (0.5, 0.7)})
+        elsewhere = await stage.ask("PUT", "/v1/alerts/rules/bad?namespace=openfaas-fn", headers=team, data=rule)
+        assert (elsewhere.status, (await last(log)).namespace) == (403, "team"), "another's log is not to be written"
+        await stage.ask("PUT", "/v1/queries/all?namespace=openfaas-fn", headers=team, data={"sql": "select 1"})
+        assert ((await last(log)).namespace, changed(await last(log))) == ("team", {"sql": (None, "select 1")})
+        await stage.ask("PUT", "/v1/queries/all?namespace=team", data={"sql": "select 2"})
+        assert ((await last(log)).namespace, changed(await last(log))) == ("", {"sql": (None, "select 2")})
 
     audited(story)
 
@@ -250,6 +342,11 @@ def test_what_each_route_does_has_a_name() -> None:
             "PUT /v1/namespaces/{namespace}/functions/{name}/budget": "function.budget",
             "POST /v1/namespaces/{namespace}/dead-letters/purge": "dead-letter.purge",
             "PUT /v1/hosts/{host}": "host.put",
+            "POST /v1/alerts/silences": "alert-silence.create",
+            "DELETE /v1/alerts/silences/{silence}": "alert-silence.remove",
+            "POST /v1/alerts/incoming": "alert.incoming",
+            "POST /v1/alerts/receivers/{name}/test": "alert-receiver.test",
+            "PUT /v1/queries/{query}": "query.put",
             "POST /v1/secrets/rotate-key": "secret.rotate-key",
             "POST /build": "build.create",
         }.items()

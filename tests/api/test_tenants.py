@@ -16,6 +16,7 @@ import pytest
 
 from dayfly.api.alert_receivers import ReceiverRequest
 from dayfly.api.alerts import RuleRequest
+from dayfly.api.budgets import BudgetRequest
 from dayfly.api.calls import DeadLetters
 from dayfly.api.custom_routes import RouteRequest
 from dayfly.api.events import MEDIA
@@ -36,7 +37,7 @@ from dayfly.dialects.openfaas.wire import (
 from dayfly.model.access import OPEN, ROLES, Role, may
 from dayfly.model.alert import AlertRule, Matcher, SilenceRequest
 from dayfly.model.alertmanager import TheirAlert, TheirMessage
-from dayfly.model.budget import BudgetChange
+from dayfly.model.budget import BudgetChange, BudgetSpec, Counts
 from dayfly.model.direct import MEDIA_TYPE
 from dayfly.model.flow import FlowSpec
 from dayfly.model.flow_run import Begun, FlowRun, Logged
@@ -77,6 +78,7 @@ BODIES: dict[Any, dict[str, Any]] = {
     SourceChange: {"files": [{"path": "handler.py", "text": "x = 1"}]},
     RollbackRequest: {},
     BudgetChange: {"budget": ["calls=1/day"]},
+    BudgetRequest: {"function": "hello", "calls": {"day": 1}},
     DeadLetters: {"ids": ["call-of-other"]},
     ReplayOrder: {},
     NamespaceChange: {"labels": {"taken": "over"}},
@@ -208,6 +210,7 @@ async def furnish(stage: Stage) -> dict[Role, dict[str, str]]:
         await stage.triggers.put(trigger(namespace))
         await stage.services.saved_queries.put(namespace, "counts", counts(namespace))
         await plant_alerts(stage, namespace)
+        await plant_budgets(stage, namespace)
     await stage.services.saved_queries.put(None, "counts", counts(OTHER))
     return {
         role: {"authorization": f"Bearer {(await stage.tokens.issue(MINE, TokenRequest(role=role))).token}"}
@@ -228,6 +231,13 @@ async def plant_flow(stage: Stage, namespace: NamespaceName) -> None:
         await stage.flow_engine.begin(begun, [Logged(1, now, Begun(path="ask"))])
 
 
+async def plant_budgets(stage: Stage, namespace: NamespaceName) -> None:
+    """Have a budget be there, and one that is named as the mark in the other tenant's."""
+    for name in ("hello", MARK) if namespace == OTHER else ("hello",):
+        spec = BudgetSpec(name=name, namespace=namespace, function=name, calls=Counts(day=5))
+        await stage.services.budgets.put(spec)
+
+
 async def plant_alerts(stage: Stage, owner: str) -> None:
     """Have a rule, a receiver, a silence and an alert that another told of be there."""
     mark, book = (MARK if owner == OTHER else "mine"), stage.alerts.book
@@ -240,6 +250,7 @@ async def plant_alerts(stage: Stage, owner: str) -> None:
         book.silences[owner, SILENCE] = found
     told = TheirMessage(alerts=(TheirAlert("firing", {"alertname": mark}, {"summary": mark}),))
     await stage.alerts.alerts.hear(owner, told)
+    await stage.alerts.past.note(stage.alerts.alerts.alerts(owner or None), stage.clock.unix_ms())
     await stage.services.reports.put(ReportSpec(name="hello", namespace=owner, every="day", receivers=("hello",)))
 
 
@@ -271,6 +282,7 @@ def belongings(stage: Stage) -> bytes:
             stage.services.reports.listed(OTHER),
             stage.alerts.alerts.silences(OTHER),
             stage.alerts.alerts.alerts(OTHER),
+            [each.spec for each in stage.services.budgets.all() if each.spec.namespace == OTHER],
             [content.decode() for key, content in sorted(stage.alerts.vault.kept.items()) if key[0] == OTHER],
         ]
     )
@@ -330,6 +342,7 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                     await stage.deploy("hello", namespace=namespace)
                     await stage.deploy("hello", namespace=namespace)
                     await plant_flow(stage, namespace)
+                    await plant_budgets(stage, namespace)
                     await stage.triggers.put(trigger(namespace))
                 await stage.services.saved_queries.put(None, "counts", counts(OTHER))
                 for owner in (MINE, OTHER, ""):

@@ -62,7 +62,8 @@ def test_a_trigger_is_made_looked_at_changed_paused_and_removed(play: Play) -> N
 @pytest.mark.parametrize(
     ("name", "spec", "says"),
     [
-        ("orders", {"source": {"kind": "cron", "schedule": "soon"}}, "schedule"),
+        ("orders", {"source": {"kind": "cron", "schedule": "soon"}}, "source.schedule: "),
+        ("orders", {"source": {"kind": "cron", "schedule": "@daily", "timezone": "Mars"}}, "source.timezone: "),
         ("orders", {"source": {"kind": "event"}, "filter": "a b"}, "filter"),
         ("orders", {"source": {"kind": "event"}, "function": "nobody"}, "no function nobody"),
         ("orders", {"source": {"kind": "function", "name": "nobody"}}, "no function nobody"),

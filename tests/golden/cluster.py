@@ -9,6 +9,7 @@ the stores of this version have written one of each kind. As with the data folde
 import asyncio
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.contract.storage.stage import cluster, connect
 from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import OURS
 from dayfly.cluster.schema import crds
+from dayfly.model.budget import Budget
 from dayfly.model.flow import Flow
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionName, NamespaceName, parse_function_key
@@ -27,7 +29,7 @@ from dayfly.model.token import Token
 from dayfly.model.trigger import Trigger
 from dayfly.storage.kubernetes.functions import KubernetesStore
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesTriggers, budgets_in, flows_in
 
 HOME, TEAM = "dayfly", NamespaceName("team")
 KINDS = (*(kind.plural for kind in OURS), "secrets")
@@ -45,7 +47,7 @@ def function(number: int, **fields: Any) -> Function:
 
 
 def thing(kind: Any, **spec: Any) -> Any:
-    """Return a route, trigger or flow with this spec."""
+    """Return a route, trigger, flow or budget with this spec."""
     given = {"namespace": TEAM, "name": "one"} | spec
     return msgspec.convert({"spec": given, "created_unix_ms": 1, "updated_unix_ms": 2}, kind)
 
@@ -58,23 +60,26 @@ async def fill(api: Connection) -> None:
     store = KubernetesStore(api, HOME)
     await store.put(function(1))
     await store.put(function(2, limits={"memory": "128Mi"}, annotations={"com.dayfly.budget.calls": "10/day"}))
-    await KubernetesRoutes(api, HOME).put_route(
+    await KubernetesRoutes(api, HOME).put(
         thing(Route, host="shop.example", path="/a", targets=[{"function": NAME}], rate={"calls": 3, "window": "1s"})
     )
     source = {"kind": "cron", "schedule": "* * * * *"}
-    await KubernetesTriggers(api, HOME).put_trigger(thing(Trigger, function=NAME, source=source))
+    await KubernetesTriggers(api, HOME).put(thing(Trigger, function=NAME, source=source))
     steps = [{"name": "first", "do": "call", "function": NAME}, {"name": "then", "do": "delay", "for": "1s"}]
-    await KubernetesFlows(api).put_flow(thing(Flow, steps=steps))
+    await flows_in(api).put(thing(Flow, steps=steps))
+    await budgets_in(api).put(thing(Budget, function=NAME, calls={"day": 5}, cpu_seconds={"month": 1.5}))
 
 
-async def read(api: Connection) -> dict[str, Any]:
-    """Return all that the stores find."""
+async def read(api: Connection, kinds: Collection[str]) -> dict[str, Any]:
+    """Return all that the stores find, of the kinds that the cluster serves."""
     tenancy = KubernetesTenancy(api, HOME)
+    budgets = budgets_in(api)
     found: dict[str, Any] = {
         "functions": await KubernetesStore(api, HOME).all(),
-        "routes": await KubernetesRoutes(api, HOME).routes(),
-        "triggers": await KubernetesTriggers(api, HOME).triggers(),
-        "flows": await KubernetesFlows(api).flows(),
+        "routes": await KubernetesRoutes(api, HOME).all(),
+        "triggers": await KubernetesTriggers(api, HOME).all(),
+        "flows": await flows_in(api).all(),
+        "budgets": await budgets.all() if "budgets" in kinds else (),
         "namespaces": [each for each in await tenancy.namespaces() if each.name == TEAM],
         "tokens": await tenancy.tokens(),
     }

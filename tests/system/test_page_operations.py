@@ -12,6 +12,7 @@ from tests.system.browser import Watched, axe, chromium
 from tests.system.conftest import end
 from tests.system.driver import Platform, eventually
 from tests.system.test_page import PASSWORD, shot, sign_in, tab_to
+from tests.unit.observe.alerts.servers import Posts, http_server
 
 HOSTILE = "<img src=x onerror=window.pwned=1>"
 BROKEN = f"""\
@@ -370,11 +371,13 @@ def test_what_a_role_may_not_is_not_offered(window: Watched, installed: Platform
 def test_everybody_can_use_it(page: Page, console: str, installed: Platform, tmp_path: Path) -> None:
     """No serious violation of the rules that axe knows, in light and dark, on a screen and a phone."""
     source = axe(tmp_path)
+    installed.ok("report", "create", "weekly", "--every", "week")
     call, run = bill(installed, {"price": 1}), json.loads(installed.ok("flow", "runs", "--output", "json"))[0]["id"]
     places = (
         "calls", f"calls/{call}", "events", "events/queue", "events/dead-letters", "flows", "flows/openfaas-fn/order",
         f"flows/openfaas-fn/order/{run}", "settings", "settings/tokens", "settings/secrets", "settings/budgets",
-        "settings/audit", "settings/alerts", "settings/installation", "machine", "machine/processes", "query",
+        "settings/audit", "settings/alerts", "settings/reports",
+        "settings/reports/weekly", "settings/installation", "machine", "machine/processes", "query",
     )  # fmt: skip
     for theme, width in (("light", 1280), ("dark", 390)):
         page.set_viewport_size({"width": width, "height": 844})
@@ -490,6 +493,51 @@ def test_an_alert_fires_and_is_silenced(page: Page) -> None:
     page.get_by_role("button", name="Remove always").click()
     dialog.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("region", name="Rules")).not_to_contain_text("always")
+
+
+def test_a_report_is_written_read_sent_and_removed(page: Page, window: Watched, installed: Platform) -> None:
+    bill(installed, {"price": 1, "count": 1})
+    posts = Posts()
+    with http_server(posts) as port:
+        target = ("--kind", "webhook", "--url", f"http://127.0.0.1:{port}/reports")
+        installed.ok("alert", "receiver", "set", "managers", *target)
+        go(page, "Settings", "Reports")
+        page.get_by_role("button", name="Create a report…").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("textbox", name="Name").fill("daily")
+        dialog.get_by_role("radio", name="Day").check()
+        dialog.get_by_label("Time zone").fill("Mars/Base")
+        dialog.get_by_label("managers").check()
+        with window.refused("400 (Bad Request)"):
+            dialog.get_by_role("button", name="Create").click()
+        expect(dialog.get_by_label("Time zone")).to_have_accessible_description(re.compile("no time zone 'Mars/Base'"))
+        dialog.get_by_label("Time zone").fill("Europe/Paris")
+        dialog.get_by_role("button", name="Create").click()
+        expect(row(page, "daily")).to_contain_text("each day, 07:00 Europe/Paris")
+        page.get_by_role("button", name="Pause daily").click()
+        expect(row(page, "daily")).to_contain_text("paused")
+        page.get_by_role("button", name="Send daily now").click()
+        expect(page.get_by_text("daily was sent to managers.")).to_be_visible()
+        assert json.loads(posts.taken[-1].body)["title"].startswith("Daily report: daily")
+    page.get_by_role("link", name="daily").click()
+    page.get_by_role("radio", name="So far").check()
+    functions = page.get_by_role("region", name="Functions", exact=True)
+    expect(functions.get_by_role("row").filter(has_text="bill.openfaas-fn")).to_be_visible()
+    page.get_by_role("button", name="Table of Calls").click()
+    expect(page.get_by_role("region", name="Calls as a table")).to_be_visible()
+    page.get_by_role("button", name="Table of Calls").click()
+    shot(page, "report")
+    for form, begins in (("PDF", b"%PDF"), ("HTML", b"<!doctype html>")):
+        with page.expect_download() as coming:
+            page.get_by_role("button", name=form).click()
+        assert coming.value.suggested_filename == f"daily.{form.lower()}"
+        assert Path(coming.value.path()).read_bytes().startswith(begins)
+    page.get_by_role("link", name="Reports").first.click()
+    page.get_by_label("Settings", exact=True).get_by_role("link", name="Reports").click()
+    page.get_by_role("button", name="Remove daily").click()
+    dialog.get_by_role("button", name="Remove").click()
+    expect(row(page, "daily")).to_have_count(0)
+    installed.ok("alert", "receiver", "remove", "managers")
 
 
 def test_who_changed_what_is_told_and_checked(page: Page, installed: Platform) -> None:

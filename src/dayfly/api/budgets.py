@@ -12,16 +12,33 @@ from dayfly.api.functions import FUNCTION, key_in
 from dayfly.api.logs import parse_since
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
-from dayfly.api.scope import IN_PATH, namespace_of
+from dayfly.api.scope import IN_PATH, namespace_of, principal_of
 from dayfly.api.services import Services
 from dayfly.decide.budget import bounds
-from dayfly.model.budget import Budget, BudgetChange, BudgetStatus
+from dayfly.model.allowance import Allowances
+from dayfly.model.budget import BudgetChange, BudgetSpec, BudgetStanding, BudgetStatus
 from dayfly.model.cost import MAX_DAYS, CostReport, FunctionCost
 from dayfly.model.errors import InvalidRequest
+from dayfly.model.names import NamespaceName, parse_budget_name
 from dayfly.model.status import FunctionStatus
 
 HOUR_MS = 3_600_000
+BUDGETS = "/v1/namespaces/{namespace}/budgets"
+BUDGET = BUDGETS + "/{name}"
 routes = Routes()
+
+
+class BudgetRequest(BudgetSpec, kw_only=True, frozen=True):
+    """A budget; its name and namespace may be left out, since the path says them."""
+
+    name: str = ""
+    namespace: str = ""
+
+    def spec(self, namespace: NamespaceName, name: str) -> BudgetSpec:
+        """Return the budget of this name. Raises InvalidRequest when the body names another."""
+        if self.name not in ("", name) or self.namespace not in ("", namespace):
+            raise InvalidRequest(f"The body names another budget than the path, which names {name}.{namespace}")
+        return BudgetSpec(**(msgspec.structs.asdict(self) | {"name": name, "namespace": namespace}))
 
 
 class CostQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,15 +52,47 @@ class CostQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @routes.route(
-    "GET", "/v1/namespaces/{namespace}/budgets", access="deploy", scope=IN_PATH,
-    summary="Tell how far budgets are used", response=list[BudgetStatus],
-)  # fmt: skip
+    "GET", BUDGETS, access="deploy", scope=IN_PATH, summary="Tell how far budgets are used", response=list[BudgetStatus]
+)
 async def budgets(services: Services, request: Request) -> Response:
-    """Return the namespace's budget and those of its functions, each allowance with what is used of it."""
+    """Return each allowance with what is used of it: the namespace's, its functions', and those of absent ones."""
     namespace = services.namespaces.get(namespace_of(request)).name
     functions = await services.plane.statuses(namespace)  # which asks the gateways, so that the sum is right too
     own = services.namespaces.status(namespace).budgets
-    return json_answer([*own, *(each for status in functions for each in status.budgets)])
+    known = {status.spec.name for status in functions}
+    absent = [
+        each
+        for budget in services.budgets.all()
+        if budget.key[0] == namespace and budget.spec.function and budget.spec.function not in known
+        for each in services.spending.standing(budget).allowances
+    ]
+    return json_answer([*own, *(each for status in functions for each in status.budgets), *absent])
+
+
+@routes.route("GET", BUDGET, access="deploy", scope=IN_PATH, summary="Describe a budget", response=BudgetStanding)
+async def describe(services: Services, request: Request) -> Response:
+    """Return what it states and how far that is used."""
+    await services.plane.statuses(namespace_of(request))  # which asks the gateways
+    return json_answer(services.spending.standing(services.budgets.get(*_named(request))))
+
+
+@routes.route(
+    "PUT", BUDGET, access="deploy", scope=IN_PATH, summary="Create or replace a budget", request=BudgetRequest,
+    response=BudgetStanding, statuses=(200, 201),
+)  # fmt: skip
+async def put(services: Services, request: Request) -> Response:
+    """Let the budget be this; 201 when it is new. One of a whole namespace is the installation's administrator's."""
+    spec = (await read_json(request, BudgetRequest)).spec(*_named(request))
+    done = await services.budgets.put(spec, is_admin=_is_admin(request))
+    standing = services.spending.standing(services.budgets.get(*_named(request)))
+    return json_answer(standing, 201 if done == "created" else 200)
+
+
+@routes.route("DELETE", BUDGET, access="deploy", scope=IN_PATH, summary="Remove a budget", statuses=(204,))
+async def remove(services: Services, request: Request) -> Response:
+    """Remove it; what annotations state stays."""
+    await services.budgets.remove(*_named(request), is_admin=_is_admin(request))
+    return Response(status_code=204)
 
 
 @routes.route(
@@ -51,13 +100,17 @@ async def budgets(services: Services, request: Request) -> Response:
     request=BudgetChange, response=FunctionStatus,
 )  # fmt: skip
 async def set_budget(services: Services, request: Request) -> Response:
-    """Deploy the function as it is, with another budget; it holds at once."""
+    """Change the budget of the function's name, and take what annotations state into it; it holds at once."""
     key = key_in(request)
     change = await read_json(request, BudgetChange)
     spec = services.plane.newest(key).spec
-    annotations = Budget.told(spec.annotations).changed(change.budget).written(spec.annotations)
-    changed = msgspec.structs.replace(spec, annotations=annotations)
-    return json_answer(await services.plane.deploy(changed, mode="update"))
+    await services.budgets.change(key, spec.annotations, change.budget)
+    annotations = Allowances().written(spec.annotations)
+    if annotations != spec.annotations:
+        # Only now: at no moment is there neither.
+        changed = msgspec.structs.replace(spec, annotations=annotations)
+        return json_answer(await services.plane.deploy(changed, mode="update"))
+    return json_answer(await services.plane.status(key))
 
 
 @routes.route(
@@ -95,3 +148,12 @@ async def costs(services: Services, request: Request) -> Response:
             ),
         )
     )
+
+
+def _named(request: Request) -> tuple[NamespaceName, str]:
+    return namespace_of(request), parse_budget_name(request.path_params["name"])
+
+
+def _is_admin(request: Request) -> bool:
+    principal = principal_of(request)
+    return principal.is_everywhere and principal.role == "admin"

@@ -2,7 +2,7 @@
 
 from typing import Literal, Protocol
 
-from dayfly.model.report import ReportSpec, ReportStatus
+from dayfly.model.report import ReportFigures, ReportSpec, ReportStatus
 
 
 class Reports(Protocol):
@@ -26,6 +26,13 @@ class Reports(Protocol):
 
     async def show(self, namespace: str, name: str, form: Literal["html", "pdf", "text"]) -> bytes:
         """Return the report as it would be sent now. Raises NotFound, NotSupported, StoreUnavailable."""
+        ...
+
+    async def figures(self, namespace: str, name: str, *, so_far: bool = False) -> ReportFigures:
+        """Return what is in the report as it would be sent now, or what there is so far for the next one.
+
+        Raises NotFound, StoreUnavailable.
+        """
         ...
 
     async def send(self, namespace: str, name: str) -> list[str]:

@@ -15,7 +15,7 @@ from dayfly.api.decoding import read_json, read_query
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
 from dayfly.api.services import Services
-from dayfly.model.report import Every, ReportSpec, ReportStatus
+from dayfly.model.report import Every, ReportFigures, ReportSpec, ReportStatus
 
 REPORTS = "/v1/reports"
 REPORT = REPORTS + "/{name}"
@@ -43,6 +43,14 @@ class PreviewQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """As what a report is wanted."""
 
     format: Literal["html", "pdf", "text"] = "html"
+    namespace: str = ""
+
+
+class FiguresQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which time figures are wanted."""
+
+    so_far: bool = False
+    """Whether those of the day, week or month that goes on now, in place of the last whole one."""
     namespace: str = ""
 
 
@@ -95,6 +103,16 @@ async def preview(services: Services, request: Request) -> Response:
     if form == "pdf":
         headers["Content-Disposition"] = f'attachment; filename="{name}.pdf"'
     return Response(body, headers={**headers, "Content-Type": _TYPES[form]})
+
+
+@routes.route(
+    "GET", REPORT + "/figures", access="deploy", scope="visible", summary="Read a report's figures",
+    query=FiguresQuery, response=ReportFigures,
+)  # fmt: skip
+async def figures(services: Services, request: Request) -> Response:
+    """Return what is in the report of the last whole day, week or month; a latency beyond the histogram is null."""
+    so_far = read_query(request, FiguresQuery).so_far
+    return json_answer(await services.reports.figures(write_owner(request), name_in(request), so_far=so_far))
 
 
 @routes.route("POST", REPORT + "/send", access="deploy", scope="visible", summary="Send a report now", response=Sent)

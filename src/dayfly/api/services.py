@@ -26,10 +26,10 @@ from dayfly.api.reporting import Reports
 from dayfly.api.routing import Routes
 from dayfly.api.seats import Seats
 from dayfly.api.sources import Builder, Bundles, Images
+from dayfly.api.spending import Budgets, Spending
 from dayfly.api.triggering import Intake, Triggers
 from dayfly.model.access import Principal
 from dayfly.model.apart import Apart
-from dayfly.model.budget import Used
 from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
 from dayfly.model.engine import EngineState
@@ -172,14 +172,6 @@ class Namespaces(Protocol):
         ...
 
 
-class Spending(Protocol):
-    """What functions used."""
-
-    async def used(self, namespace: NamespaceName, since_hour: int, until_hour: int) -> dict[FunctionKey, Used]:
-        """Return what the namespace's functions used between two hours since 1970. Raises StoreUnavailable."""
-        ...
-
-
 class Tokens(Protocol):
     """The use cases of tokens; None as the namespace stands for the whole installation."""
 
@@ -257,6 +249,7 @@ class Services:
     triggers: Triggers
     intake: Intake
     tokens: Tokens
+    budgets: Budgets
     spending: Spending
     logs: LogStore
     meter: Meter

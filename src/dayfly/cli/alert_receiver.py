@@ -196,7 +196,7 @@ def _fields(status: "ReceiverStatus") -> list[tuple[str, str]]:
         ("Name", told.name),
         ("Namespace", told.namespace or "<the installation>"),
         ("Where", where(status)),
-        ("Secret", "kept" if status.has_secret else "<none>"),
+        ("Secret", _secret(status)),
         ("Alerts", " ".join(each.text for each in told.matchers) or "<all>"),
         ("Least Severity", told.min_severity),
         ("Grouped By", ", ".join(told.group_by) or "<all together>"),
@@ -205,3 +205,8 @@ def _fields(status: "ReceiverStatus") -> list[tuple[str, str]]:
         ("Last Sent", time_text(status.sent_unix_ms) if status.sent_unix_ms else "<none>"),
         ("Trouble", status.trouble or "<none>"),
     ]
+
+
+def _secret(status: "ReceiverStatus") -> str:
+    given = f", given {time_text(status.secret_unix_ms)}" if status.secret_unix_ms else ""
+    return f"kept{given}" if status.has_secret else "<none>"

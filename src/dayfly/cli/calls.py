@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dayfly.cli.options import gateway_option, namespace_option, output_option
-from dayfly.cli.output import columns, show
+from dayfly.cli.options import gateway_option, namespace_option, output_or_csv_option
+from dayfly.cli.output import columns, show, show_csv
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress, for_stdout, warn
@@ -37,7 +37,7 @@ _EVERY_S = 1.0
 @click.option("--follow", is_flag=True, help="Go on as calls end, until Ctrl-C.")
 @namespace_option
 @gateway_option
-@output_option
+@output_or_csv_option
 def command(
     function: str,
     failed: bool,
@@ -60,6 +60,7 @@ def command(
       dayfly calls --failed --since 1h
       dayfly calls --function bill --slow 500ms --status 5xx
       dayfly calls --trigger cron -o json | jq '.[].run_ms'
+      dayfly calls --since 24h --limit 1000 -o csv > calls.csv
       dayfly calls --by hour --since 24h
     """
     if by is not None:
@@ -81,6 +82,9 @@ def command(
         if not found and output == "table":
             warn(f"No such calls are recorded in {namespace or client.namespace}.")
             return
+    if output == "csv":
+        show_csv(*_sheet(found))
+        return
     show(found, output, table=lambda: _table(found), names=lambda: [each.id for each in found])
 
 
@@ -89,6 +93,9 @@ def _show_rollups(by: "Span", function: str, since: str, limit: int, namespace: 
         found = client.list_rollups(namespace, by=by, function=function, since=since, limit=limit)
     if not found and output == "table":
         warn("No calls were counted.")
+        return
+    if output == "csv":
+        show_csv(*_rollup_sheet(found))
         return
     show(found, output, table=lambda: _rollups(found), names=lambda: [each.function for each in found])
 
@@ -131,3 +138,27 @@ def _row(call: "Invocation") -> list[str]:
         time_text(call.started_unix_ms), call.id, call.function, call.trigger, str(call.status), took(call.total_ms),
         "cold" if call.cold else "", call.error,
     ]  # fmt: skip
+
+
+def _sheet(found: "list[Invocation]") -> tuple[list[str], list[list[object]]]:
+    """Return what the table has, times in milliseconds, and then what else a record holds."""
+    from dayfly.model.invocation import Invocation
+
+    shown = ("id", "function", "trigger", "status", "total_ms", "cold", "error")
+    names = [*shown, *(name for name in Invocation.__struct_fields__ if name not in shown)]
+    rows = [[time_text(each.started_unix_ms), *(getattr(each, name) for name in names)] for each in found]
+    return ["started", *names], rows
+
+
+def _rollup_sheet(found: "list[Rollup]") -> tuple[list[str], list[list[object]]]:
+    """Return what sums hold, and how many calls took up to each bound of time."""
+    from dayfly.model.rollup import Rollup
+    from dayfly.model.table import LATENCY_BUCKETS_S
+
+    names = [name for name in Rollup.__struct_fields__ if name != "latencies"]
+    bounds = [*(f"up_to_{bound:g}s" for bound in LATENCY_BUCKETS_S), "longer"]
+    rows = [
+        [time_text(each.at_unix_s * 1000), *(getattr(each, name) for name in names), *each.latencies]
+        for each in found
+    ]  # fmt: skip
+    return ["from", *names, *bounds], rows

@@ -201,11 +201,11 @@ def _fields(status: "NamespaceStatus") -> list[tuple[str, str]]:
 
 
 def _with_budget(annotations: dict[str, str], budget: str | None) -> dict[str, str]:
-    from dayfly.model.budget import Budget
+    from dayfly.model.allowance import Allowances
 
     if not budget:
         return annotations
-    return Budget.told(annotations).changed(budget.split(",")).written(annotations)
+    return Allowances.told(annotations).changed(budget.split(",")).written(annotations)
 
 
 def _of(used: str, most: int | str | None) -> str:

@@ -204,6 +204,15 @@ def output_option(command: F) -> F:
     return option(command)
 
 
+def output_or_csv_option(command: F) -> F:
+    """Add --output for what is a list that spreadsheets want too."""
+    text = "How to print it; csv has all fields of a row."
+    option = click.option(
+        "-o", "--output", type=click.Choice((*FORMATS, "csv")), default="table", show_default=True, help=text
+    )
+    return option(command)
+
+
 def wait_options(command: F) -> F:
     """Add --wait and --wait-timeout."""
     for option in (

@@ -1,12 +1,15 @@
 """Printing data: a table for people; JSON, YAML or names for programs. Programs get the same fields as from the API."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
 from dayfly.cli.terminal import for_stdout
+from dayfly.model.errors import ConfigError
 
 
 def show(
@@ -30,6 +33,29 @@ def show(
         text = for_stdout("\n".join(names()) if output == "name" else table())
     if text:
         click.echo(text, color=True)
+
+
+def show_csv(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as CSV, below a line of names."""
+    from dayfly.model.csv_text import CsvLines
+
+    lines = CsvLines()
+    print_bytes(b"".join(map(lines.line, (names, *rows))))
+
+
+def print_bytes(data: bytes) -> None:
+    """Print what is a file's content, byte for byte."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write what is a file's content. Raises ConfigError."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def columns(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> str:

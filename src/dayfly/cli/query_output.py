@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import click
 
-from dayfly.cli.output import columns
+from dayfly.cli.output import columns, print_bytes, write_file
 from dayfly.cli.terminal import Progress, for_stdout, warn
-from dayfly.model.errors import ConfigError, InvalidRequest
+from dayfly.model.errors import InvalidRequest
 from dayfly.model.query import MAX_ROWS, QueryFormat
 
 if TYPE_CHECKING:
@@ -81,11 +81,10 @@ def deliver(client: "Client", form: Form, *, sql: str = "", saved: str = "") -> 
     if form.name == "table":
         _print(answer)
     elif form.file:
-        _write(Path(form.file), data)
+        write_file(Path(form.file), data)
+        warn(f"Written: {form.file} ({len(data)} bytes)")
     else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        print_bytes(data)
 
 
 def _print(answer: "QueryAnswer") -> None:
@@ -100,11 +99,3 @@ def _text(value: object) -> str:
     text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     text = " ".join(text.splitlines()).replace("\t", " ")
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
-    warn(f"Written: {path} ({len(data)} bytes)")

@@ -8,7 +8,7 @@ import click
 
 from dayfly.cli.group import Group
 from dayfly.cli.options import gateway_option, namespace_option, output_option
-from dayfly.cli.output import columns, sheet, show
+from dayfly.cli.output import columns, sheet, show, write_file
 from dayfly.cli.removal import remove_each
 from dayfly.cli.rollouts import time_text
 from dayfly.cli.session import connect
@@ -129,7 +129,7 @@ def show_(name: str, output: str, gateway: str, namespace: str) -> None:
     if output == "-":
         sys.stdout.write(for_stdout(content.decode()))
         return
-    Path(output).write_bytes(content)
+    write_file(Path(output), content)
     click.echo(f"Report written: {output}")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dayfly.cli.faas_json import show_json
+from dayfly.cli.output import write_file
 from dayfly.cli.secret_content import read_file
 from dayfly.cli.terminal import for_stdout
 from dayfly.model.errors import Conflict, InvalidRequest, NotFound
@@ -36,7 +37,7 @@ def keygen(path: str) -> None:
             raise Conflict(f"{each} is there already; what was sealed for it could be opened no more.")
     public, private = new_pair()
     write_private(private_path, private)
-    _write(public_path, public)
+    write_file(public_path, public)
     click.echo(f"Wrote private key: {private_path}\nWrote public key:  {public_path}")
     click.echo(f"Key ID:            {key_id(read_key(public))}")
 
@@ -64,7 +65,7 @@ def seal(public_key: str, literals: tuple[str, ...], files: tuple[str, ...], pat
     values |= {name: read_file(Path(file)) for name, file in map(_pair, files)}
     if not values:
         raise InvalidRequest("provide at least one secret via --from-literal or --from-file")
-    _write(Path(path), sealing.seal(key, values))
+    write_file(Path(path), sealing.seal(key, values))
     click.echo(f"Sealed {len(values)} secret(s) to {path} (key ID: {sealing.key_id(key)})")
 
 
@@ -105,10 +106,3 @@ def _pair(text: str) -> tuple[str, str]:
             f"{text[:40]!r} is not NAME=VALUE, its name of letters, digits, dots, dashes and underlines"
         )
     return name, value
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from error

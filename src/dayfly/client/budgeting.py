@@ -7,7 +7,7 @@ from typing import TypeVar
 from dayfly.client import budget_calls as calls
 from dayfly.client.calls import Call
 from dayfly.client.gateway import Target
-from dayfly.model.budget import BudgetStatus
+from dayfly.model.budget import BudgetSpec, BudgetStanding, BudgetStatus
 from dayfly.model.cost import CostReport
 from dayfly.model.status import FunctionStatus
 
@@ -26,6 +26,18 @@ class Budgeting(ABC):
     def list_budgets(self, namespace: str = "") -> list[BudgetStatus]:
         """Return each allowance of a namespace and of its functions, and what is used of it."""
         return self._send(calls.list_budgets(self._target.namespace(namespace)))
+
+    def get_budget(self, name: str, *, namespace: str = "") -> BudgetStanding:
+        """Return one budget, and how far it is used. Raises NotFound."""
+        return self._send(calls.get_budget(name, self._target.namespace(namespace)))
+
+    def put_budget(self, spec: BudgetSpec) -> BudgetStanding:
+        """Let the budget be this, new or not. Raises InvalidSpec, Forbidden where it bounds a whole namespace."""
+        return self._send(calls.put_budget(spec))
+
+    def remove_budget(self, name: str, *, namespace: str = "") -> None:
+        """Take a budget away; what annotations state stays. Raises NotFound, Forbidden."""
+        self._send(calls.remove_budget(name, self._target.namespace(namespace)))
 
     def set_budget(self, name: str, budget: Iterable[str], *, namespace: str = "") -> FunctionStatus:
         """Change a function's budget: `calls=10000/day`, or `calls=none`. Raises NotFound, InvalidSpec."""
@@ -51,6 +63,18 @@ class AsyncBudgeting(ABC):
     async def list_budgets(self, namespace: str = "") -> list[BudgetStatus]:
         """Return each allowance of a namespace and of its functions, and what is used of it."""
         return await self._send(calls.list_budgets(self._target.namespace(namespace)))
+
+    async def get_budget(self, name: str, *, namespace: str = "") -> BudgetStanding:
+        """Return one budget, and how far it is used. Raises NotFound."""
+        return await self._send(calls.get_budget(name, self._target.namespace(namespace)))
+
+    async def put_budget(self, spec: BudgetSpec) -> BudgetStanding:
+        """Let the budget be this, new or not. Raises InvalidSpec, Forbidden where it bounds a whole namespace."""
+        return await self._send(calls.put_budget(spec))
+
+    async def remove_budget(self, name: str, *, namespace: str = "") -> None:
+        """Take a budget away; what annotations state stays. Raises NotFound, Forbidden."""
+        await self._send(calls.remove_budget(name, self._target.namespace(namespace)))
 
     async def set_budget(self, name: str, budget: Iterable[str], *, namespace: str = "") -> FunctionStatus:
         """Change a function's budget: `calls=10000/day`, or `calls=none`. Raises NotFound, InvalidSpec."""

@@ -5,7 +5,7 @@ import msgspec
 from dayfly.client.alert_calls import of
 from dayfly.client.calls import JSON, Call, nothing, reads
 from dayfly.model.names import parse_alert_name
-from dayfly.model.report import ReportSpec, ReportStatus
+from dayfly.model.report import ReportFigures, ReportSpec, ReportStatus
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -42,6 +42,12 @@ def show_report(name: str, namespace: str, form: str) -> Call[bytes]:
     """A report as a page, a PDF or text."""
     query = (("format", form), *of(namespace))
     return Call("GET", _path(name) + "/preview", lambda reply: reply.body, query=query)
+
+
+def get_report_figures(name: str, namespace: str, so_far: bool) -> Call[ReportFigures]:
+    """What is in a report."""
+    query = (("so_far", str(so_far).lower()), *of(namespace))
+    return Call("GET", _path(name) + "/figures", reads(ReportFigures), query=query)
 
 
 def send_report(name: str, namespace: str) -> Call[Sent]:

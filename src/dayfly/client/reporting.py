@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from dayfly.client import report_calls as calls
 from dayfly.client.calls import Call
-from dayfly.model.report import ReportSpec, ReportStatus
+from dayfly.model.report import ReportFigures, ReportSpec, ReportStatus
 
 T = TypeVar("T")
 
@@ -36,6 +36,10 @@ class Reporting(ABC):
     def show_report(self, name: str, *, form: str = "html", namespace: str = "") -> bytes:
         """Return a report as `html`, `pdf` or `text`. Raises NotFound, NotSupported."""
         return self._send(calls.show_report(name, namespace, form))
+
+    def get_report_figures(self, name: str, *, so_far: bool = False, namespace: str = "") -> ReportFigures:
+        """Return what is in a report, or what there is so far for the next one. Raises NotFound."""
+        return self._send(calls.get_report_figures(name, namespace, so_far))
 
     def send_report(self, name: str, *, namespace: str = "") -> list[str]:
         """Send a report now; return whom. Raises NotFound, InvalidSpec, Unavailable."""
@@ -68,6 +72,10 @@ class AsyncReporting(ABC):
     async def show_report(self, name: str, *, form: str = "html", namespace: str = "") -> bytes:
         """Return a report as `html`, `pdf` or `text`. Raises NotFound, NotSupported."""
         return await self._send(calls.show_report(name, namespace, form))
+
+    async def get_report_figures(self, name: str, *, so_far: bool = False, namespace: str = "") -> ReportFigures:
+        """Return what is in a report, or what there is so far for the next one. Raises NotFound."""
+        return await self._send(calls.get_report_figures(name, namespace, so_far))
 
     async def send_report(self, name: str, *, namespace: str = "") -> list[str]:
         """Send a report now; return whom. Raises NotFound, InvalidSpec, Unavailable."""

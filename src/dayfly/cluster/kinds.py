@@ -51,9 +51,10 @@ REVISION = _ours("Revision", "revisions")
 ROUTE = _ours("Route", "routes")
 TRIGGER = _ours("Trigger", "triggers")
 FLOW = _ours("Flow", "flows")
+BUDGET = _ours("Budget", "budgets")
 TENANT = _ours("Tenant", "tenants")
 """What Dayfly knows of a namespace: one object in each, named as it."""
-OURS = (FUNCTION, REVISION, ROUTE, TRIGGER, FLOW, TENANT)
+OURS = (FUNCTION, REVISION, ROUTE, TRIGGER, FLOW, BUDGET, TENANT)
 
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces", is_namespaced=False)
 POD = Kind("", "v1", "Pod", "pods")

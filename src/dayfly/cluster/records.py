@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from dayfly.model.allowance import Measure, Period
+from dayfly.model.budget import State
 from dayfly.model.rollout import Canary, Outcome
 
 MAX_SOURCE_BYTES = 900_000
@@ -103,3 +105,33 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
 
     observed_generation: int = 0
     conditions: tuple[Condition, ...] = ()
+
+
+class AllowanceRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """How far one allowance of a Budget was used."""
+
+    measure: Measure
+    period: Period
+    amount: float
+    used: float
+    left: float
+    percent: int
+    """Of it that is used, rounded down."""
+    state: State
+    renews: str
+    """When the period ends and the count begins anew, as RFC 3339 has it."""
+
+
+class BudgetRecord(Standing, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """The status of a Budget: each allowance, and the one that is, or will be, used up first, for one line."""
+
+    allowances: tuple[AllowanceRecord, ...] = ()
+    tightest: str = ""
+    """As `calls=10000/day`."""
+    used: str = ""
+    left: str = ""
+    percent: int | None = None
+    state: str = ""
+    renews: str = ""
+    looked_at: str = ""
+    """When this was true, as RFC 3339 has it."""

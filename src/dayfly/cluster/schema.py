@@ -11,7 +11,9 @@ from typing import Any
 
 from msgspec import inspect
 
+from dayfly.cluster.columns import columns
 from dayfly.cluster.kinds import (  # fmt: skip
+    BUDGET,
     FLOW,
     FUNCTION,
     GROUP,
@@ -27,12 +29,15 @@ from dayfly.cluster.kinds import (  # fmt: skip
 )
 from dayfly.cluster.records import (
     MAX_SOURCE_BYTES,
+    BudgetRecord,
     FunctionStatus,
     FunctionWish,
     RevisionRecord,
     RevisionStatus,
     Standing,
 )
+from dayfly.model.allowance import MEASURES
+from dayfly.model.budget import MAX_AMOUNT, BudgetSpec
 from dayfly.model.flow import FlowSpec
 from dayfly.model.function import FunctionSpec
 from dayfly.model.namespace import Namespace
@@ -53,7 +58,8 @@ _IDENTITY = frozenset(("name", "namespace"))
 _CODE = (
     "[has(self.source), has(self.archive), has(self.bundle) && self.bundle != ''].filter(given, given).size()"
 )  # fmt: skip
-_SHORT = {FUNCTION: "fn", REVISION: "fnrev", ROUTE: "fnroute", TRIGGER: "fntrigger", FLOW: "fnflow", TENANT: "fntenant"}
+_SHORT = {FUNCTION: "fn", REVISION: "fnrev", ROUTE: "fnroute", TRIGGER: "fntrigger", FLOW: "fnflow",
+          BUDGET: "fnbudget", TENANT: "fntenant"}  # fmt: skip
 
 
 def crds() -> list[Object]:
@@ -101,7 +107,7 @@ def _version(kind: Kind, name: str) -> Object:
                            "spec": _spec(kind), "status": _status(kind)},
         }},
         "subresources": subresources,
-        "additionalPrinterColumns": [*_columns(kind), _column("Age", ".metadata.creationTimestamp", type_="date")],
+        "additionalPrinterColumns": columns(kind),
     }  # fmt: skip
 
 
@@ -111,6 +117,7 @@ _DESCRIPTIONS = {
     ROUTE: "An address of one's own choosing that leads to functions.",
     TRIGGER: "Which events call which functions.",
     FLOW: "Functions called one after another, with retries, branches and waits.",
+    BUDGET: "What a function, or all of the namespace together, may use in a day or a month.",
     TENANT: "What Dayfly knows of a namespace: its quota and budget. One in each, named as the namespace.",
 }
 
@@ -141,45 +148,31 @@ def _spec(kind: Kind) -> Schema:
         schema = _joined(schema_of(FunctionSpec, without=_IDENTITY), schema_of(RevisionRecord))
         schema[_RULES] = [_rule("self == oldSelf", "a revision is never changed; deploy the function anew")]
         return schema
+    if kind == BUDGET:
+        return _budget()
     struct = {ROUTE: RouteSpec, TRIGGER: TriggerSpec, FLOW: FlowSpec, TENANT: Namespace}[kind]
     return schema_of(struct, without=_IDENTITY | ({"created_unix_ms"} if kind == TENANT else set()))
 
 
-def _status(kind: Kind) -> Schema:
-    schema = schema_of({FUNCTION: FunctionStatus, REVISION: RevisionStatus}.get(kind, Standing))
-    if "conditions" in schema["properties"]:
-        schema["properties"]["conditions"] |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+def _budget() -> Schema:
+    schema = schema_of(BudgetSpec, without=_IDENTITY)
+    schema["properties"]["function"] |= {"maxLength": 63, "pattern": "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"}
+    for measure in MEASURES:
+        amounts = schema["properties"][measure]
+        for amount in amounts["properties"].values():
+            amount |= {"minimum": 0, "maximum": MAX_AMOUNT}
+        amounts[_RULES] = [_rule("has(self.day) || has(self.month)", "say how much a day, a month, or both")]
+    bounds = " || ".join(f"has(self.{measure})" for measure in MEASURES)
+    schema[_RULES] = [_rule(bounds, f"name what is bounded: {', '.join(MEASURES)}")]
     return schema
 
 
-def _columns(kind: Kind) -> list[Object]:
-    ready = '.status.conditions[?(@.type=="Ready")].status'
-    match kind.name:
-        case "Function":
-            return [
-                _column("Ready", ready), _column("Replicas", ".status.replicas", type_="integer"),
-                _column("Revision", ".status.revision", type_="integer"), _column("Code", ".status.code"),
-                _column("URL", ".status.url"),
-                _column("Reason", '.status.conditions[?(@.type=="Ready")].message', priority=1),
-            ]  # fmt: skip
-        case "Revision":
-            return [_column("Number", ".spec.number", type_="integer"), _column("Language", ".spec.lang"),
-                    _column("Image", ".spec.image")]  # fmt: skip
-        case "Route":
-            return [_column("Ready", ready), _column("Host", ".spec.host"), _column("Path", ".spec.path"),
-                    _column("Functions", ".spec.targets[*].function")]  # fmt: skip
-        case "Trigger":
-            return [_column("Ready", ready), _column("Source", ".spec.source.kind"),
-                    _column("Function", ".spec.function"),
-                    _column("Paused", ".spec.paused", type_="boolean")]  # fmt: skip
-        case "Tenant":
-            return [_column("Functions", ".spec.quota.functions", type_="integer"),
-                    _column("Memory", ".spec.quota.memory"), _column("CPU", ".spec.quota.cpu")]  # fmt: skip
-    return [_column("Ready", ready)]
-
-
-def _column(name: str, path: str, *, type_: str = "string", priority: int = 0) -> Object:
-    return {"name": name, "type": type_, "jsonPath": path} | ({"priority": priority} if priority else {})
+def _status(kind: Kind) -> Schema:
+    records = {FUNCTION: FunctionStatus, REVISION: RevisionStatus, BUDGET: BudgetRecord}
+    schema = schema_of(records.get(kind, Standing))
+    if "conditions" in schema["properties"]:
+        schema["properties"]["conditions"] |= {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+    return schema
 
 
 def _rule(rule: str, message: str) -> Object:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from dayfly.control.apart import ReplicasApart
+from dayfly.control.budgets import Budgets
 from dayfly.control.bundles import Blobs, Bundles
 from dayfly.control.clock import Clock
 from dayfly.control.deployments import Deployments
@@ -37,6 +38,7 @@ from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
 from dayfly.model.apart import Apart
+from dayfly.model.budget import Budget
 from dayfly.model.errors import NotFound
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId
@@ -51,6 +53,7 @@ from dayfly.storage.port import StateStore
 from dayfly.storage.routes import RouteStore
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.tenancy import TenancyStore
+from dayfly.storage.things import ThingStore
 
 log = logging.getLogger("dayfly.control")
 
@@ -70,6 +73,7 @@ class ControlPlane:
         secrets: SecretStore,
         tenancy: TenancyStore,
         routes: RouteStore,
+        budgets: ThingStore[Budget],
         ledger: Ledger,
         provider: Provider,
         blobs: Blobs,
@@ -84,10 +88,8 @@ class ControlPlane:
         max_body_bytes: int = 0,
     ) -> None:
         self._store, self._provider = store, provider
-        self._meter = meter
-        self._clock = clock
-        self._gateway_url = gateway_url
-        self._sandbox_tier = sandbox_tier
+        self._meter, self._clock = meter, clock
+        self._gateway_url, self._sandbox_tier = gateway_url, sandbox_tier
         self._link = LinkServer(
             link_socket, clock=clock, entries=self._entries,
             on_demand=lambda function, waiting: self._scaler.demand(function, waiting),
@@ -121,7 +123,8 @@ class ControlPlane:
         )
         self._processor = Processor(self._reconciler, provider, clock)
         self._spent = Spent(provider, self._reconciler.owners, machines, clock)
-        self.spending = Spending(ledger, meter, self._spent, machines, self.namespaces.annotations, self._link, clock)
+        self.budgets = Budgets(budgets, self.namespaces, clock)
+        self.spending = Spending(ledger, meter, self._spent, machines, self.budgets, self._link, clock)
         self.namespaces.house(self.spending)
         self.namespaces.budgets = self.spending.budgets
         self._scaler = Scaler(self._reconciler, meter, self._processor, self.spending)
@@ -157,9 +160,8 @@ class ControlPlane:
             return
         self._started = False
         self._rollouts.stop()
-        await self.namespaces.drain()
-        await self._changes.drain()
-        await self.routes.drain()
+        for each in (self.namespaces, self._changes, self.routes, self.budgets):
+            await each.drain()
         if self._dismissals is not None:
             self._dismissals.cancel()
             await asyncio.wait([self._dismissals])
@@ -235,8 +237,7 @@ class ControlPlane:
         await self.refresh_load()
         stats = await self._spent.look()
         used = self._meter.invocations if lively else None
-        found = those_of(self._reconciler.machines, namespace, used)
-        return [self._status(machine, stats) for machine in found]
+        return [self._status(each, stats) for each in those_of(self._reconciler.machines, namespace, used)]
 
     async def revisions(self, key: FunctionKey) -> list[RevisionStatus]:
         """Return the function's revisions, the highest number first. Raises NotFound, StoreUnavailable."""

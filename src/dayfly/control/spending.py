@@ -11,18 +11,20 @@ the functions of a namespace share a budget, more calls than that may begin in t
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 
+import msgspec
+
+from dayfly.control.budgets import Budgets, Owner, owner_of
 from dayfly.control.clock import Clock, Timer
 from dayfly.control.ports import Meter, Table
 from dayfly.control.spent import Spent
-from dayfly.decide.budget import Verdict, Warned, bounds, judge, state_of, turn
+from dayfly.decide.budget import Warned, allowed, bounds, judge, state_of, turn
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
-from dayfly.model.budget import PERIODS, PREFIX, Budget, BudgetStatus, Period, Used
+from dayfly.model.allowance import PERIODS, Allowances, Period, Used
+from dayfly.model.budget import Budget, BudgetStanding, BudgetStatus
 from dayfly.model.errors import StoreUnavailable
-from dayfly.model.function import FunctionSpec
 from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.model.table import Allowed
 from dayfly.storage.ledger import HOUR_MS, Growth, Ledger
@@ -32,11 +34,10 @@ log = logging.getLogger("dayfly.control")
 TICK_S = 0.5
 LOOK_S = 5.0
 SAVE_S = 10.0
-Owner = FunctionKey | NamespaceName
 
 
 class Spending:
-    """Counts, keeps and judges. `annotations` tells those of every namespace."""
+    """Counts, keeps and judges, by what the budgets tell of each."""
 
     kind = "figures of use"
 
@@ -46,7 +47,7 @@ class Spending:
         meter: Meter,
         spent: Spent,
         machines: Mapping[FunctionKey, Lifecycle],
-        annotations: Callable[[], Mapping[NamespaceName, Mapping[str, str]]],
+        budgets: Budgets,
         table: Table,
         clock: Clock,
     ) -> None:
@@ -54,7 +55,7 @@ class Spending:
         self._meter = meter
         self._spent = spent
         self._machines = machines
-        self._annotations = annotations
+        self._budgets = budgets
         self._table = table
         self._clock = clock
         self._sums: defaultdict[Owner, _Sums] = defaultdict(_Sums)
@@ -62,10 +63,9 @@ class Spending:
         self._unsaved: dict[tuple[FunctionKey, int], Used] = {}
         self._unsaved_marks: dict[str, int] = {}
         self._seen: dict[FunctionKey, tuple[float, float]] = {}
-        self._own: dict[FunctionKey, tuple[FunctionSpec, Budget]] = {}
         self._bounded: set[FunctionKey] = set()
         """Functions with a budget of their own, and those that gateways believe to have any."""
-        self._shared: dict[NamespaceName, Budget] = {}
+        self._shared: Mapping[NamespaceName, Allowances] = {}
         """Of namespaces that have any, as of the last tick."""
         self._warned: defaultdict[Owner, Warned] = defaultdict(Warned)
         self._timer: Timer | None = None
@@ -75,6 +75,8 @@ class Spending:
 
     async def start(self) -> None:
         """Take up what was kept, and begin. Raises StoreUnavailable."""
+        await self._budgets.start()
+        self._budgets.on_change = self._rebounded
         now, hour = self._clock.unix_ms(), self._hour()
         await self._ledger.open()
         await self._ledger.tidy(hour)
@@ -116,28 +118,40 @@ class Spending:
         """The function was removed, and the meter begins at zero with its name; what it used stays known."""
         self._marks[str(key)] = self._unsaved_marks[str(key)] = 0
         self._spent.forget(key)
-        for known in (self._seen, self._own):
-            known.pop(key, None)
+        self._budgets.forget(key)
+        self._seen.pop(key, None)
 
     def budgets(self, namespace: NamespaceName, key: FunctionKey | None = None) -> tuple[BudgetStatus, ...]:
-        """Return how far the namespace's budget, or that of one of its functions, is used."""
-        machine = self._machines.get(key) if key is not None else None
-        budget = self._budget(machine) if machine is not None else Budget()
+        """Return how far what bounds the namespace, or one of its functions, is used."""
         if key is None:
-            budget = Budget.told(self._annotations().get(namespace, {}))
-        now, sums = self._clock.unix_ms(), self._sums[key or namespace]
+            return self.used_of(namespace, self._budgets.shared().get(namespace, Allowances()))
+        machine = self._machines.get(key)
+        return self.used_of(key, self._budgets.own(machine.function)) if machine is not None else ()
+
+    def standing(self, budget: Budget) -> BudgetStanding:
+        """Return how far one budget is used; that of a function also while there is no such function."""
+        owner, trouble = owner_of(budget), ""
+        if isinstance(owner, FunctionKey) and ((found := self._machines.get(owner)) is None or found.removed):
+            trouble = f"there is no function {owner.name} in the namespace {owner.namespace}"
+        allowances = self.used_of(owner, budget.spec.allowances)
+        return BudgetStanding(**msgspec.structs.asdict(budget), trouble=trouble, allowances=allowances)
+
+    def used_of(self, owner: Owner, bound: Allowances) -> tuple[BudgetStatus, ...]:
+        """Return how far an owner has used what it may."""
+        now, sums = self._clock.unix_ms(), self._sums[owner]
         return tuple(
             BudgetStatus(
-                namespace=namespace,
-                function=key.name if key is not None else "",
+                namespace=owner.namespace if isinstance(owner, FunctionKey) else owner,
+                function=owner.name if isinstance(owner, FunctionKey) else "",
                 measure=each.measure,
                 period=each.period,
                 amount=each.amount,
                 used=sums.of(each.period, now).of(each.measure),
                 state=state_of(each, sums.of(each.period, now)),
                 ends_unix_ms=bounds(each.period, now).ends_unix_ms,
+                budget=each.budget,
             )
-            for each in budget.allowances
+            for each in bound.all
         )
 
     async def used(self, namespace: NamespaceName, since_hour: int, until_hour: int) -> dict[FunctionKey, Used]:
@@ -177,8 +191,7 @@ class Spending:
 
     def _tick(self) -> None:
         now = self._clock.now()
-        budgets = ((name, Budget.told(annotations)) for name, annotations in self._annotations().items())
-        self._shared = {name: budget for name, budget in budgets if budget.allowances}
+        self._shared = self._budgets.shared()
         for namespace, budget in self._shared.items():
             self._warn(namespace, budget)
         sharing = {key for key in self._machines if key.namespace in self._shared} if self._shared else set()
@@ -213,12 +226,12 @@ class Spending:
             self._sums[owner].add(used, now)
 
     def _judge(self, key: FunctionKey) -> None:
-        machine, shared = self._machines.get(key), self._shared.get(key.namespace, Budget())
+        machine, shared = self._machines.get(key), self._shared.get(key.namespace, Allowances())
         if machine is None or machine.removed:
             self._bounded.discard(key)
             return
-        own, now = self._budget(machine), self._clock.unix_ms()
-        if not (own.allowances or shared.allowances or machine.allowed):
+        own, now = self._budgets.own(machine.function), self._clock.unix_ms()
+        if not (own.all or shared.all or machine.allowed):
             self._bounded.discard(key)
             return
         self._bounded.add(key)
@@ -229,11 +242,11 @@ class Spending:
             under_way=self._meter.inflight(key) + self._meter.waiting(key),
         )  # fmt: skip
         turns = turn(now, own, shared), turn(now, shared)
-        before, machine.allowed = machine.allowed, _allowed(key, verdict, *turns) if verdict is not None else None
+        before, machine.allowed = machine.allowed, allowed(key, verdict, *turns) if verdict is not None else None
         if _gist(before) != _gist(machine.allowed):
             self._table.changed(entry(machine))
 
-    def _warn(self, owner: Owner, budget: Budget) -> None:
+    def _warn(self, owner: Owner, budget: Allowances) -> None:
         now, sums = self._clock.unix_ms(), self._sums[owner]
         what = "function" if isinstance(owner, FunctionKey) else "namespace"
         for allowance, state in self._warned[owner].news(budget, lambda period: sums.of(period, now), now):
@@ -241,12 +254,11 @@ class Spending:
             text = "the budget of the %s %s is %s: %.2f of %s=%s"
             log.warning(text, what, owner, state, used, allowance.measure, allowance.text)
 
-    def _budget(self, machine: Lifecycle) -> Budget:
-        spec = machine.function.newest.spec
-        known = self._own.get(machine.function.key)
-        if known is None or known[0] is not spec:
-            known = self._own[machine.function.key] = spec, Budget.told(spec.annotations)
-        return known[1]
+    def _rebounded(self, owner: Owner) -> None:
+        self._shared = self._budgets.shared()
+        keys = [owner] if isinstance(owner, FunctionKey) else [key for key in self._machines if key.namespace == owner]
+        for key in keys:
+            self._judge(key)
 
     def _hour(self) -> int:
         return self._clock.unix_ms() // HOUR_MS
@@ -274,24 +286,3 @@ class _Sums:
 def _gist(allowed: Allowed | None) -> tuple[object, ...]:
     """Return what gateways must hear of at once."""
     return () if allowed is None else (allowed.is_open, allowed.turn)
-
-
-def _allowed(key: FunctionKey, verdict: Verdict, all_turn: int, shared_turn: int) -> Allowed:
-    allowance, until_s = verdict.allowance, verdict.until_unix_ms // 1000
-    amount, _, period = allowance.text.partition("/")
-    what = allowance.measure.replace("cpu_", "CPU-").replace("gib_", "GiB-")
-    what = what.removesuffix("s") if amount == "1" else what
-    whose = f"the namespace {key.namespace}" if verdict.of_namespace else f"the function {key}"
-    ends = datetime.fromtimestamp(until_s, UTC)
-    detail = (
-        f"The budget of {whose} is used up: {amount} {what} a {period} ({PREFIX}{allowance.measure})."
-        f" It begins anew at {ends:%Y-%m-%d %H:%M} UTC."
-    )
-    example = f"{allowance.measure}=AMOUNT/{period}"
-    hint = (
-        f"The installation's administrator can raise it: `dayfly namespace update {key.namespace} --budget {example}`."
-        if verdict.of_namespace
-        else f"Whoever deploys it can raise it: `dayfly budget set {key.name} {example}`."
-    )
-    left, shared_left = (-1 if each is None else each for each in (verdict.calls_left, verdict.shared_left))
-    return Allowed(verdict.is_open, left, all_turn, until_s, detail, hint, shared_left, shared_turn)

@@ -11,7 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from dayfly.model.budget import PERIODS, Allowance, Budget, Period, State, Used
+from dayfly.model.allowance import PERIODS, PREFIX, Allowance, Allowances, Period, Used
+from dayfly.model.budget import State
+from dayfly.model.names import FunctionKey
+from dayfly.model.table import Allowed
 
 THRESHOLDS: tuple[tuple[float, State], ...] = ((1.0, "used up"), (0.9, "over 90 %"), (0.75, "over 75 %"))
 
@@ -48,7 +51,7 @@ def bounds(period: Period, unix_ms: int) -> Bounds:
     return Bounds(round(day.timestamp() * 1000), round(after.timestamp() * 1000))
 
 
-def turn(unix_ms: int, *budgets: Budget) -> int:
+def turn(unix_ms: int, *budgets: Allowances) -> int:
     """Return a number that is another for other budgets, and in another day or month."""
     periods = (str(bounds(each, unix_ms)) for each in PERIODS)
     return zlib.crc32("|".join((*(each.text for each in budgets), *periods)).encode())
@@ -61,8 +64,8 @@ def state_of(allowance: Allowance, used: Used) -> State:
 
 
 def judge(
-    own: Budget,
-    shared: Budget,
+    own: Allowances,
+    shared: Allowances,
     own_used: Callable[[Period], Used],
     shared_used: Callable[[Period], Used],
     *,
@@ -74,8 +77,8 @@ def judge(
     `under_way` are calls that began and are not counted as used yet.
     """
     bound = [
-        *((each, own_used(each.period), False) for each in own.allowances),
-        *((each, shared_used(each.period), True) for each in shared.allowances),
+        *((each, own_used(each.period), False) for each in own.all),
+        *((each, shared_used(each.period), True) for each in shared.all),
     ]
     if not bound:
         return None
@@ -97,6 +100,37 @@ def judge(
     )
 
 
+def allowed(key: FunctionKey, verdict: Verdict, all_turn: int, shared_turn: int) -> Allowed:
+    """Return what gateways are told of a function with such budgets."""
+    allowance, until_s = verdict.allowance, verdict.until_unix_ms // 1000
+    amount, _, period = allowance.text.partition("/")
+    what = allowance.measure.replace("cpu_", "CPU-").replace("gib_", "GiB-")
+    what = what.removesuffix("s") if amount == "1" else what
+    whose = f"the namespace {key.namespace}" if verdict.of_namespace else f"the function {key}"
+    ends = datetime.fromtimestamp(until_s, UTC)
+    where = f"the budget {allowance.budget}" if allowance.budget else f"{PREFIX}{allowance.measure}"
+    detail = (
+        f"The budget of {whose} is used up: {amount} {what} a {period} ({where})."
+        f" It begins anew at {ends:%Y-%m-%d %H:%M} UTC."
+    )
+    left, shared_left = (-1 if each is None else each for each in (verdict.calls_left, verdict.shared_left))
+    return Allowed(verdict.is_open, left, all_turn, until_s, detail, _hint(key, verdict), shared_left, shared_turn)
+
+
+def _hint(key: FunctionKey, verdict: Verdict) -> str:
+    each, of = verdict.allowance, verdict.allowance.budget
+    example = f"{each.measure}=AMOUNT/{each.period}"
+    if verdict.of_namespace:
+        how = (
+            f"dayfly budget put {of} {example} --namespace {key.namespace}"
+            if of
+            else f"dayfly namespace update {key.namespace} --budget {example}"
+        )
+        return f"The installation's administrator can raise it: `{how}`."
+    how = f"put {of} {example} --function {key.name}" if of not in ("", key.name) else f"set {key.name} {example}"
+    return f"Whoever deploys it can raise it: `dayfly budget {how}`."
+
+
 class Warned:
     """What was told already of one owner's budget."""
 
@@ -105,10 +139,12 @@ class Warned:
     def __init__(self) -> None:
         self._told: dict[Allowance, tuple[int, float]] = {}
 
-    def news(self, budget: Budget, used: Callable[[Period], Used], unix_ms: int) -> Iterable[tuple[Allowance, State]]:
+    def news(
+        self, bound: Allowances, used: Callable[[Period], Used], unix_ms: int
+    ) -> Iterable[tuple[Allowance, State]]:
         """Yield each allowance that has passed a threshold since this was last asked, within its period."""
-        self._told = {each: told for each, told in self._told.items() if each in budget.allowances}
-        for allowance in budget.allowances:
+        self._told = {each: told for each, told in self._told.items() if each in bound.all}
+        for allowance in bound.all:
             starts = bounds(allowance.period, unix_ms).starts_unix_ms
             before, told = self._told.get(allowance, (starts, 0.0))
             highest = told if before == starts else 0.0

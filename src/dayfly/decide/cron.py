@@ -52,12 +52,12 @@ class Schedule:
     """The moments at which something is due."""
 
     def __init__(self, text: str, zone: str = "") -> None:
-        """Read expressions; `zone` is for those that name none. Raises InvalidSpec."""
+        """Read expressions; `zone` is for those that name none. Raises InvalidSpec, the field in the text."""
         if len(text) > MAX_TEXT:
-            raise InvalidSpec(f"a schedule has at most {MAX_TEXT} characters")
+            raise InvalidSpec(f"schedule: has at most {MAX_TEXT} characters")
         parts = [part.strip() for part in text.split(";") if part.strip()]
         if not 1 <= len(parts) <= MAX_EXPRESSIONS:
-            raise InvalidSpec(f"a schedule has 1 to {MAX_EXPRESSIONS} expressions, with ; between them")
+            raise InvalidSpec(f"schedule: has 1 to {MAX_EXPRESSIONS} expressions, with ; between them")
         self.text = text
         self._turns = [_turn(part, zone) for part in parts]
 
@@ -163,4 +163,4 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         hint = "Zones are called Europe/Paris; what this machine knows is in /usr/share/zoneinfo."
-        raise InvalidSpec(f"time zone: this machine knows no {name[:64]!r}", hint=hint) from error
+        raise InvalidSpec(f"zone: this machine knows no time zone {name[:64]!r}", hint=hint) from error

@@ -30,7 +30,7 @@ class Times:
 
     def span(self, at_ms: int) -> Span:
         """Return what a report of this moment is about: the last whole day, week or month, and the one before."""
-        today = _moment(at_ms).astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        today = self._day(at_ms)
         if self._every == "day":
             days = [today - timedelta(days=back) for back in (2, 1, 0)]
         elif self._every == "week":
@@ -44,6 +44,17 @@ class Times:
         before, since, until = (_ms(moment_of(day, self._zone)[0]) for day in days)
         return Span(before, since, until)
 
+    def end_of(self, now_ms: int) -> int:
+        """Return when the day, week or month of this moment is over."""
+        today = self._day(now_ms)
+        if self._every == "day":
+            over = today + timedelta(days=1)
+        elif self._every == "week":
+            over = today + timedelta(days=7 - today.weekday())
+        else:
+            over = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+        return _ms(moment_of(over, self._zone)[0])
+
     def steps(self, span: Span) -> list[int]:
         """Return when the bars of its charts begin: hours of a day, else days; they end with the span."""
         if self._every == "day":
@@ -56,6 +67,11 @@ class Times:
             if begins >= span.until_unix_ms:
                 return found
             found.append(begins)
+
+    def _day(self, at_ms: int) -> datetime:
+        """Return how clocks of the zone show the beginning of the moment's day."""
+        local = _moment(at_ms).astimezone(self._zone)
+        return local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
 
 
 def take_up(standing: Standing, last_ms: int) -> Standing:

@@ -18,7 +18,7 @@ def check_trigger(spec: TriggerSpec) -> None:
     """Refuse what cannot be kept or would not work. Raises InvalidName, InvalidSpec."""
     spec.check()
     if isinstance(spec.source, CronSource):
-        Schedule(spec.source.schedule, spec.source.timezone)
+        _check_schedule(spec.source)
     if isinstance(spec.source, FunctionSource) and spec.source.name == spec.function and not spec.flow:
         raise InvalidSpec(f"function: {spec.function} would call itself for its own end, without end")
     if spec.filter:
@@ -26,6 +26,14 @@ def check_trigger(spec: TriggerSpec) -> None:
             Expression.of(spec.filter)
         except InvalidSpec as error:
             raise InvalidSpec(f"filter: {error.message}", hint=error.hint) from error
+
+
+def _check_schedule(source: CronSource) -> None:
+    try:
+        Schedule(source.schedule, source.timezone)
+    except InvalidSpec as error:
+        field, _, told = error.message.partition(": ")
+        raise InvalidSpec(f"source.{'timezone' if field == 'zone' else field}: {told}", hint=error.hint) from error
 
 
 def check_reach(spec: TriggerSpec, before: TriggerSpec | None, reach: Reach, *, is_admin: bool) -> None:

@@ -1,122 +1,109 @@
-"""Budgets: what functions may use within a day or a month, and prices, which make money of what they used.
+"""Budgets: bounds that somebody set for a function, or for all functions of a namespace together.
 
-| annotation `com.dayfly.budget.` | counts |
-|---|---|
-| calls | calls that began |
-| cpu_seconds | processor time of its replicas |
-| gib_seconds | resident memory of its replicas, a GiB for a second |
-
-Each is `AMOUNT/day` or `AMOUNT/month`, or both, separated by a comma: `10000/day,200000/month`. They are annotations of
-a function, so that they are versioned with it, or of a namespace, for all its functions together. Days and months are
-those of the calendar, in UTC.
+A budget stands beside what annotations state, and what several budgets state: a call needs room in each of them. It
+stays when its function is removed, and counts again for one of that name.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
+from dayfly.model.allowance import MEASURES, PERIODS, Allowance, Allowances, Measure, Period
 from dayfly.model.errors import InvalidSpec
+from dayfly.model.names import DEFAULT_NAMESPACE, NamespaceName, parse_budget_name, parse_function_name, parse_namespace
 
-Measure = Literal["calls", "cpu_seconds", "gib_seconds"]
-Period = Literal["day", "month"]
-MEASURES: tuple[Measure, ...] = get_args(Measure)
-PERIODS: tuple[Period, ...] = get_args(Period)
-PREFIX = "com.dayfly.budget."
-_AMOUNT = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
-
-
-class Used(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was used in some time."""
-
-    calls: int = 0
-    cpu_seconds: float = 0.0
-    gib_seconds: float = 0.0
-
-    def plus(self, other: "Used") -> "Used":
-        """The sum of both."""
-        return Used(
-            calls=self.calls + other.calls,
-            cpu_seconds=self.cpu_seconds + other.cpu_seconds,
-            gib_seconds=self.gib_seconds + other.gib_seconds,
-        )
-
-    def of(self, measure: Measure) -> float:
-        """Return how much of one kind."""
-        return float(getattr(self, measure))
-
-
-class Allowance(msgspec.Struct, frozen=True):
-    """So much of one kind within one day or month."""
-
-    measure: Measure
-    amount: float
-    period: Period
-
-    @property
-    def text(self) -> str:
-        """As it is written: `10000/day`."""
-        return f"{self.amount:.6f}".rstrip("0").rstrip(".") + f"/{self.period}"
-
-
-class Budget(msgspec.Struct, frozen=True):
-    """What a function, or a namespace's functions together, may use."""
-
-    allowances: tuple[Allowance, ...] = ()
-
-    @classmethod
-    def of(cls, annotations: Mapping[str, str]) -> "Budget":
-        """Return the budget that annotations state. Raises InvalidSpec."""
-        for name in annotations:
-            if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in MEASURES:
-                raise InvalidSpec(f"{name}: a budget is of {', '.join(MEASURES)}")
-        return cls(
-            tuple(each for measure in MEASURES for each in _read(measure, annotations.get(PREFIX + measure, "")))
-        )
-
-    @classmethod
-    def told(cls, annotations: Mapping[str, str]) -> "Budget":
-        """Return the same of what exists: what cannot be read is no budget. There may be older annotations."""
-        try:
-            return cls.of(annotations)
-        except InvalidSpec:
-            return cls()
-
-    def changed(self, parts: Iterable[str]) -> "Budget":
-        """Return the budget with what `calls=10000/day` says instead of its own; `calls=none` takes away.
-
-        A measure that is named several times has several periods. Raises InvalidSpec.
-        """
-        given: dict[Measure, list[str]] = {}
-        for part in parts:
-            name, equals, value = (text.strip() for text in part.partition("="))
-            if name not in MEASURES or not equals or not value:
-                raise InvalidSpec(
-                    f"budget: {part[:60]!r} is not NAME=AMOUNT/PERIOD with one of {', '.join(MEASURES)}",
-                    hint="write for example calls=10000/day or cpu_seconds=3600/month",
-                )
-            given.setdefault(name, []).append("" if value == "none" else value)
-        kept = [each for each in self.allowances if each.measure not in given]
-        new = [each for name, texts in given.items() for each in _read(name, ",".join(filter(None, texts)))]
-        return Budget(tuple(sorted((*kept, *new), key=lambda each: (MEASURES.index(each.measure), each.period))))
-
-    def written(self, annotations: Mapping[str, str]) -> dict[str, str]:
-        """Return the annotations with this budget in place of theirs."""
-        rest = {name: text for name, text in annotations.items() if not name.startswith(PREFIX)}
-        for measure in MEASURES:
-            texts = [each.text for each in self.allowances if each.measure == measure]
-            if texts:
-                rest[PREFIX + measure] = ",".join(texts)
-        return rest
-
-    @property
-    def text(self) -> str:
-        """The budget in one line; empty without one."""
-        return " ".join(f"{each.measure}={each.text}" for each in self.allowances)
-
-
+MAX_AMOUNT = 999_999_999_999
+"""The most that can be written down."""
+MAX_NAMESPACE_BUDGETS = 2000
 State = Literal["within", "over 75 %", "over 90 %", "used up"]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class Counts(_Part, frozen=True, kw_only=True):
+    """So many within a day of the calendar, a month, or both, in UTC."""
+
+    day: int | None = None
+    month: int | None = None
+
+
+class Amounts(_Part, frozen=True, kw_only=True):
+    """So much within a day of the calendar, a month, or both, in UTC."""
+
+    day: float | None = None
+    month: float | None = None
+
+
+class BudgetSpec(_Part, frozen=True, kw_only=True):
+    """What somebody wants a budget to be; the measures are those of `allowance`."""
+
+    name: str
+    namespace: str = DEFAULT_NAMESPACE
+    function: str = ""
+    """The function that it bounds; empty for all of the namespace together."""
+    calls: Counts | None = None
+    cpu_seconds: Amounts | None = None
+    gib_seconds: Amounts | None = None
+
+    @classmethod
+    def of(cls, allowances: Iterable[Allowance], name: str, namespace: str, function: str = "") -> "BudgetSpec":
+        """Return the budget of this name that states these."""
+        given: dict[Measure, dict[Period, float]] = {}
+        for each in allowances:
+            given.setdefault(each.measure, {})[each.period] = each.amount
+        calls = {period: int(amount) for period, amount in given.pop("calls", {}).items()}
+        return cls(
+            name=name, namespace=namespace, function=function, calls=Counts(**calls) if calls else None,
+            **{measure: Amounts(**amounts) for measure, amounts in given.items()},
+        )  # fmt: skip
+
+    @property
+    def allowances(self) -> Allowances:
+        """What it states."""
+        found = ((measure, getattr(self, measure), period) for measure in MEASURES for period in PERIODS)
+        stated = ((measure, getattr(amounts, period, None), period) for measure, amounts, period in found)
+        return Allowances(
+            tuple(
+                Allowance(measure, float(amount), period, self.name)
+                for measure, amount, period in stated
+                if amount is not None
+            )
+        )
+
+    def check(self) -> None:
+        """Refuse what cannot be kept. Raises InvalidName, InvalidSpec with the field in the text."""
+        parse_budget_name(self.name)
+        parse_namespace(self.namespace)
+        if self.function:
+            parse_function_name(self.function)
+        for measure in MEASURES:
+            amounts = getattr(self, measure)
+            if amounts is not None and amounts.day is None and amounts.month is None:
+                raise InvalidSpec(f"{measure}: say how much a day, a month, or both")
+        if not self.allowances.all:
+            raise InvalidSpec(
+                f"the budget {self.name} bounds nothing: name one of {', '.join(MEASURES)}",
+                hint=f"`dayfly budget remove {self.name}` takes it away",
+            )
+        for each in self.allowances.all:
+            if not 0 <= each.amount <= MAX_AMOUNT:
+                raise InvalidSpec(f"{each.measure}.{each.period}: {each.amount:g} must be from 0 to {MAX_AMOUNT}")
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget as it is kept."""
+
+    spec: BudgetSpec
+    created_unix_ms: int
+    updated_unix_ms: int
+
+    @property
+    def key(self) -> tuple[NamespaceName, str]:
+        """Its identity."""
+        return NamespaceName(self.spec.namespace), self.spec.name
 
 
 class BudgetStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,22 +119,29 @@ class BudgetStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     ends_unix_ms: int
     """When the period ends, and the count begins anew."""
+    budget: str = ""
+    """The budget that states it; empty for an annotation."""
+
+    @property
+    def left(self) -> float:
+        """How much may still be used."""
+        return max(0.0, self.amount - self.used)
+
+    @property
+    def share(self) -> float:
+        """How much of it is used; 1 is all."""
+        return self.used / self.amount if self.amount else 1.0
+
+
+class BudgetStanding(Budget, frozen=True, kw_only=True):
+    """A budget, what keeps it from counting, and how far it is used."""
+
+    trouble: str = ""
+    """Why nothing is counted; empty when nothing is wrong."""
+    allowances: tuple[BudgetStatus, ...] = ()
 
 
 class BudgetChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to change in a function's budget, as `Budget.changed` reads it."""
+    """What is to change in a function's budget, as `Allowances.changed` reads it."""
 
     budget: tuple[str, ...]
-
-
-def _read(measure: Measure, text: str) -> list[Allowance]:
-    found: dict[Period, Allowance] = {}
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        amount, _, period = (each.strip() for each in part.partition("/"))
-        if not _AMOUNT.fullmatch(amount) or period not in PERIODS or (measure == "calls" and "." in amount):
-            kind = "a whole number" if measure == "calls" else "a number"
-            raise InvalidSpec(f"{PREFIX}{measure}: {part[:40]!r} must be {kind} and /day or /month, as 10000/day")
-        if period in found:
-            raise InvalidSpec(f"{PREFIX}{measure}: two amounts a {period}: {text[:60]!r}")
-        found[period] = Allowance(measure, float(amount), period)
-    return list(found.values())

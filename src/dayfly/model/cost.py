@@ -2,7 +2,7 @@
 
 import msgspec
 
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.errors import InvalidSpec
 
 _NAMES = ("call", "cpu_second", "gib_second")

@@ -97,6 +97,11 @@ def parse_flow_name(text: str) -> str:
     return _checked(_LABEL, text, "flow name")
 
 
+def parse_budget_name(text: str) -> str:
+    """Return `text` as a budget's name. Raises InvalidName."""
+    return _checked(_LABEL, text, "budget name")
+
+
 def parse_trigger_name(text: str) -> str:
     """Return `text` as a trigger's name. Raises InvalidName."""
     return _checked(_LABEL, text, "trigger name")

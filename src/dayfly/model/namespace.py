@@ -6,7 +6,8 @@ these replicas may take by their limits. A namespace without a quota may use wha
 
 import msgspec
 
-from dayfly.model.budget import Budget, BudgetStatus
+from dayfly.model.allowance import Allowances
+from dayfly.model.budget import BudgetStatus
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.function import check_texts
 from dayfly.model.names import NamespaceName, parse_namespace
@@ -123,7 +124,7 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True):
         self.quota.check()
         check_texts("labels", self.labels)
         check_texts("annotations", self.annotations)
-        Budget.of(self.annotations)
+        Allowances.of(self.annotations)
 
 
 class NamespaceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -141,6 +141,8 @@ class KeptReceiver(msgspec.Struct, frozen=True, kw_only=True):
 
     receiver: Receiver
     has_secret: bool
+    secret_unix_ms: int = 0
+    """When the secret was given; 0 without one, and for one that was given before this was written down."""
     created_unix_ms: int
     updated_unix_ms: int
 
@@ -150,6 +152,8 @@ class ReceiverStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     receiver: Receiver
     has_secret: bool
+    secret_unix_ms: int = 0
+    """When the secret was given; 0 without one, and where nobody knows."""
     created_unix_ms: int
     updated_unix_ms: int
     sent: int = 0

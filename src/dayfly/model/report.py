@@ -8,6 +8,7 @@ import msgspec
 from dayfly.model.alert import MAX_LABELS
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.names import parse_alert_name, parse_namespace
+from dayfly.model.past_alert import PastAlert
 
 Every = Literal["day", "week", "month"]
 MAX_NAMESPACE_REPORTS = 20
@@ -107,9 +108,10 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
     failed: int = 0
     cold: int = 0
-    p50_s: float = 0.0
-    p95_s: float = 0.0
-    p99_s: float = 0.0
+    p50_s: float | None = 0.0
+    """Within how long half of the calls were answered; None beyond the longest time that is told apart."""
+    p95_s: float | None = 0.0
+    p99_s: float | None = 0.0
     cost: float = 0.0
 
     @property
@@ -137,24 +139,13 @@ class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the last such call."""
 
 
-class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert that fired."""
-
-    rule: str
-    severity: str
-    text: str
-    fired_unix_ms: int
-    resolved_unix_ms: int = 0
-    """0 while it fires."""
-
-
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One bar of a chart."""
 
     at_unix_ms: int
     calls: int = 0
     failed: int = 0
-    p95_s: float = 0.0
+    p95_s: float | None = 0.0
 
 
 class ReportFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +162,7 @@ class ReportFigures(msgspec.Struct, frozen=True, kw_only=True):
     more_functions: int = 0
     namespaces: tuple[ReportRow, ...] = ()
     errors: tuple[ErrorRow, ...] = ()
-    alerts: tuple[AlertRow, ...] = ()
+    alerts: tuple[PastAlert, ...] = ()
     steps: tuple[Step, ...] = ()
     currency: str = ""
     has_prices: bool = False

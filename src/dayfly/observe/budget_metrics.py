@@ -21,7 +21,7 @@ def of_budgets(
     labels = [
         {
             "namespace": each.namespace, "function_name": f"{each.function}.{each.namespace}" if each.function else "",
-            "measure": each.measure, "period": each.period,
+            "measure": each.measure, "period": each.period, "budget": each.budget,
         }
         for each in found
     ]  # fmt: skip

@@ -77,6 +77,7 @@ class ControlProcess:
             secrets=ground.secrets,
             tenancy=ground.tenancy,
             routes=ground.routes,
+            budgets=ground.budgets,
             ledger=SqliteLedger(place.data("records") / "spending.db"),
             provider=ground.provider,
             blobs=ground.blobs,
@@ -124,6 +125,11 @@ class ControlProcess:
     def plane(self) -> ControlPlane:
         """The control plane itself."""
         return self._plane
+
+    @property
+    def audit(self) -> AuditLog:
+        """Who changed what."""
+        return self._audit
 
     @property
     def triggers(self) -> Triggers:
@@ -202,6 +208,7 @@ class ControlProcess:
             triggers=self._events.triggers,
             intake=self._events.intake,
             tokens=self._ground.tokens,
+            budgets=self._plane.budgets,
             spending=self._plane.spending,
             prices=self._place.settings.prices,
             logs=self._logs,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.names import FunctionKey, NamespaceName
 
 HOUR_MS = 3_600_000

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.storage.ledger import KEPT_DAYS_HOURS, KEPT_HOURS, Growth, Ledger
 

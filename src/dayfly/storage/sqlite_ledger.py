@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName
 from dayfly.storage.ledger import KEPT_DAYS_HOURS, KEPT_HOURS, Growth, Ledger

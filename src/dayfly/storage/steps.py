@@ -3,7 +3,7 @@
 A step is never changed once released; a new layout is a new step. The number of steps taken is the database's
 `user_version`. A field added to `FunctionSpec` is a new layout too, even when its step does nothing: an older Dayfly
 could not read such a spec and must refuse the database as a whole instead of failing at one row; its way back must take
-the field out of every spec. The same goes for `RouteSpec`, `TriggerSpec` and `FlowSpec`.
+the field out of every spec. The same goes for `RouteSpec`, `TriggerSpec`, `FlowSpec` and `BudgetSpec`.
 """
 
 from typing import NamedTuple
@@ -263,5 +263,20 @@ STEPS: tuple[Step, ...] = (
         ) STRICT, WITHOUT ROWID;
         """,
         down="DROP TABLE watch;",
+    ),
+    # Budgets of their own, as JSON. The way back forgets them; what annotations state stays.
+    Step(
+        since="0.2.0",
+        up="""
+        CREATE TABLE budgets (
+            namespace TEXT NOT NULL,
+            name TEXT NOT NULL,
+            created_unix_ms INTEGER NOT NULL,
+            updated_unix_ms INTEGER NOT NULL,
+            spec TEXT NOT NULL,
+            PRIMARY KEY (namespace, name)
+        ) STRICT, WITHOUT ROWID;
+        """,
+        down="DROP TABLE budgets;",
     ),
 )

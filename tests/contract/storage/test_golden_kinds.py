@@ -41,7 +41,7 @@ def found(double: Double, then: Any = None) -> dict[str, Any]:
         async with connect(double) as api:
             if then is not None:
                 await then(api)
-            return await golden.read(api)
+            return await golden.read(api, {each.plural for each in double.registry.resources()})
 
     return asyncio.run(main())
 
@@ -59,7 +59,8 @@ def test_what_an_earlier_version_wrote_is_served_read_and_changed(folder: Path) 
     double = restored(crds(), objects)
     assert [fault for each in invalid(crds(), objects) for fault in each] == []
     before = found(double)
-    assert {name: len(each) for name, each in before.items()} == dict.fromkeys(before, 1)
+    there = {"namespaces" if plural == "tenants" else "tokens" if plural == "secrets" else plural for plural in objects}
+    assert {name for name, each in before.items() if len(each) == 1} == there - {"revisions"}
     assert before["functions"][0].revision.number == 2
     assert before["routes"][0].spec.host == "shop.example"
 
@@ -68,7 +69,7 @@ def test_what_an_earlier_version_wrote_is_served_read_and_changed(folder: Path) 
 
     assert found(double, change)["functions"][0].revision.number == 3
     # And back: the kinds are the earlier ones again, and what this version wrote is what they hold.
-    ours = {plural: double.objects(plural) for plural in golden.KINDS}
+    ours = {plural: double.objects(plural) for plural in golden.KINDS if plural in {*schemas(kinds), "secrets"}}
     assert [fault for each in invalid(kinds, ours) for fault in each] == []
     back = found(restored(kinds, pruned(kinds, ours)))
     assert back["functions"][0].revision.number == 3
@@ -113,7 +114,7 @@ def schemas(kinds: list[Any]) -> dict[str, Any]:
 def invalid(kinds: list[Any], objects: dict[str, list[Any]]) -> Iterator[list[str]]:
     """Yield what keeps each object from being one of its kind, without what a server would leave out."""
     for plural, schema in schemas(kinds).items():
-        for obj in objects[plural]:
+        for obj in objects.get(plural, ()):
             kept = completed(schema, obj)
             yield [*faults(schema, {key: kept[key] for key in kept if key != "metadata"})]
 

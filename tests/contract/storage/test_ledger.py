@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.names import parse_function_key, parse_namespace
 from dayfly.storage.ledger import KEPT_DAYS_HOURS, KEPT_HOURS, Growth, Ledger

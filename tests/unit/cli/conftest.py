@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from dayfly.cli.main import cli
 from dayfly.cli.session import Session
 from dayfly.model.access import Principal
-from dayfly.model.budget import BudgetStatus
+from dayfly.model.budget import BudgetSpec, BudgetStanding, BudgetStatus
 from dayfly.model.cost import CostReport
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
@@ -30,6 +30,7 @@ from dayfly.model.usage import Usage
 
 SECRET = re.compile(r"/v1/namespaces/([^/]+)/secrets(?:/([^/]+))?")
 ROUTE = re.compile(r"/v1/namespaces/([^/]+)/routes(?:/([^/]+))?")
+BUDGET = re.compile(r"/v1/namespaces/([^/]+)/budgets/([^/]+)")
 TRIGGER = re.compile(r"/v1/namespaces/([^/]+)/triggers(?:/([^/]+)(?:/([a-z]+))?)?")
 BUNDLE = re.compile(r"/v1/namespaces/([^/]+)/bundles/([^/]+)")
 NAMESPACE = re.compile(r"/v1/namespaces(?:/([^/]+))?")
@@ -44,6 +45,29 @@ class Outcome(NamedTuple):
     stdout: str
     stderr: str
     stdout_bytes: bytes
+
+
+class Answers:
+    """Answers requests from a table, those that are not in it with 404, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, object] = {}
+        """What is answered, by method and path; bytes as they are, None for nothing at all."""
+        self.asked: list[str] = []
+        self.bodies: list[Any] = []
+        """What was sent along, where anything was."""
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked.append(f"{request.method} {request.url.raw_path.decode()}")
+        if request.content:
+            self.bodies.append(msgspec.json.decode(request.content))
+        key = f"{request.method} {request.url.path}"
+        if key not in self.table:
+            return _problem(404, "not_found", f"there is nothing at {request.url.path}")
+        found = self.table[key]
+        if found is None:
+            return httpx2.Response(204)
+        return httpx2.Response(200, content=found) if isinstance(found, bytes) else _json(found)
 
 
 class FakePlatform:
@@ -63,6 +87,8 @@ class FakePlatform:
         self.requests: list[httpx2.Request] = []
         self.queue: Callable[[httpx2.Request], httpx2.Response] | None = None
         self.flows: Callable[[httpx2.Request], httpx2.Response] | None = None
+        self.watch = Answers()
+        """Alerts and reports."""
         self.states: list[FunctionState] = ["starting", "ready"]
         self.reason = ""
         self.fault: Fault = ""
@@ -72,6 +98,8 @@ class FakePlatform:
         self.usages: list[Usage] = []
         """What functions do and use, one a look; the last one again and again."""
         self.budgets: list[BudgetStatus] = []
+        self.kept: dict[tuple[str, str], BudgetSpec] = {}
+        """The budgets, by namespace and name."""
         self.costs: CostReport | None = None
         self.build_log = ""
         self.log: list[str] = []
@@ -88,6 +116,8 @@ class FakePlatform:
         path = request.url.path
         if path.startswith("/function/"):
             return self.invoke(request)
+        if path.startswith(("/v1/alerts", "/v1/reports")):
+            return self.watch(request)
         if self.flows is not None and "/flow" in path:
             return self.flows(request)
         if self.queue is not None and (
@@ -123,6 +153,8 @@ class FakePlatform:
             return _json(self.usages.pop(0) if len(self.usages) > 1 else self.usages[0])
         if path.endswith("/budgets"):
             return _json(self.budgets)
+        if (match := BUDGET.fullmatch(path)) is not None:
+            return self._budget(request, match[1], match[2])
         if path.endswith("/costs"):
             return _json(self.costs)
         if path.endswith("/functions"):
@@ -176,6 +208,16 @@ class FakePlatform:
             del self.routes[namespace, name]
             return httpx2.Response(204)
         return _json(self.routes[namespace, name])
+
+    def _budget(self, request: httpx2.Request, namespace: str, name: str) -> httpx2.Response:
+        if request.method == "PUT":
+            self.kept[namespace, name] = msgspec.json.decode(request.content, type=BudgetSpec)
+        elif (namespace, name) not in self.kept:
+            return _problem(404, "not_found", f"there is no budget {name}")
+        elif request.method == "DELETE":
+            del self.kept[namespace, name]
+            return httpx2.Response(204)
+        return _json(BudgetStanding(spec=self.kept[namespace, name], created_unix_ms=1, updated_unix_ms=1))
 
     def _trigger(self, request: httpx2.Request, key: tuple[str, str], verb: str) -> httpx2.Response:
         if not key[1]:

@@ -20,7 +20,7 @@ USED_UP = BudgetStatus(
 )  # fmt: skip
 SHARED = BudgetStatus(
     namespace="openfaas-fn", measure="gib_seconds", period="month", amount=2000000.0, used=12.5, state="within",
-    ends_unix_ms=NOON,
+    ends_unix_ms=NOON, budget="everything",
 )  # fmt: skip
 HELLO = FunctionCost(name="hello", namespace="openfaas-fn", calls=3, cpu_seconds=1.25, gib_seconds=10.0, cost=1.5)
 GONE = FunctionCost(name="gone", namespace="openfaas-fn", calls=1, cpu_seconds=0.0, gib_seconds=0.0, cost=0.5)
@@ -40,9 +40,9 @@ def rows(text: str) -> list[list[str]]:
 def test_budgets_and_how_far_they_are_used(dayfly: Run, platform: Any) -> None:
     platform.budgets = [SHARED, USED_UP]
     assert rows(dayfly("budget", "list").stdout) == [
-        ["FUNCTION", "BUDGET", "USED", "OF", "SHARE", "STATE"],
-        ["(namespace openfaas-fn)", "gib_seconds a month", "12.5", "2000000", "0 %", "within"],
-        ["hello", "calls a day", "5", "5", "100 %", "used up"],
+        ["FUNCTION", "BUDGET", "USED", "OF", "SHARE", "STATE", "BY"],
+        ["(namespace openfaas-fn)", "gib_seconds a month", "12.5", "2000000", "0 %", "within", "everything"],
+        ["hello", "calls a day", "5", "5", "100 %", "used up", "(annotation)"],
     ]
     assert [each["used"] for each in json.loads(dayfly("budget", "list", "-o", "json").stdout)] == [12.5, 5.0]
     platform.budgets = []
@@ -51,7 +51,11 @@ def test_budgets_and_how_far_they_are_used(dayfly: Run, platform: Any) -> None:
 
 @pytest.mark.parametrize("wrong", ["calls", "calls=5", "calls=x/day", "money=1/day"])
 def test_a_mistake_is_told_before_anything_is_sent(dayfly: Run, platform: Any, wrong: str) -> None:
-    for command in (("budget", "set", "hello", wrong), ("namespace", "update", "openfaas-fn", "--budget", wrong)):
+    for command in (
+        ("budget", "set", "hello", wrong),
+        ("budget", "put", "all", wrong),
+        ("namespace", "update", "openfaas-fn", "--budget", wrong),
+    ):
         done = dayfly(*command)
         assert (done.exit_code, done.stdout) == (64, "")
         assert "budget" in done.stderr
@@ -65,6 +69,21 @@ def test_a_namespaces_budget_is_changed_part_by_part(dayfly: Run, platform: Any)
     assert platform.namespaces["team-a"].annotations == {"topic": "x", calls: "1/day", gib: "7/month"}
     assert dayfly("namespace", "update", "team-a", "--budget", "calls=none").exit_code == 0
     assert platform.namespaces["team-a"].annotations == {"topic": "x", gib: "7/month"}
+
+
+def test_budgets_are_made_changed_part_by_part_and_removed(dayfly: Run, platform: Any) -> None:
+    done = dayfly("budget", "put", "all", "calls=5/day", "calls=9/month", "--namespace", "team-a")
+    assert done.stdout == "Budget all of the namespace: calls=5/day calls=9/month\n"
+    assert dayfly("budget", "put", "all", "cpu_seconds=1.5/day", "-n", "team-a").exit_code == 0
+    spec = platform.kept["team-a", "all"]
+    assert (spec.function, spec.allowances.text) == ("", "calls=5/day calls=9/month cpu_seconds=1.5/day")
+    assert dayfly("budget", "put", "trial", "calls=5/day", "--function", "hello").exit_code == 0
+    assert platform.kept["openfaas-fn", "trial"].function == "hello"
+    empty = dayfly("budget", "put", "trial", "calls=none", "--function", "hello")
+    assert (empty.exit_code, "dayfly budget remove trial" in empty.stderr) == (64, True)
+    assert dayfly("budget", "remove", "trial").stdout == "Budget removed: trial\n"
+    assert dayfly("budget", "remove", "trial").exit_code == 66
+    assert [*platform.kept] == [("team-a", "all")]
 
 
 def test_costs_with_prices_and_without(dayfly: Run, platform: Any) -> None:

@@ -1,5 +1,7 @@
 """`dayfly calls` and `dayfly call`: what is asked, and what is printed."""
 
+import csv
+import io
 import json
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from dayfly.model.log import LogLine
 from dayfly.model.names import ReplicaId, parse_function_key
 from dayfly.model.queued import CallStatus
 from dayfly.model.rollup import Rollup
+from dayfly.model.table import LATENCY_BUCKETS_S
 
 Run = Callable[..., Any]
 LINE = LogLine(1, parse_function_key("hello"), ReplicaId("r" * 10), "stdout", "call-1", "said so")
@@ -104,6 +107,40 @@ def test_sums_are_a_line_for_each_function_and_hour(dayfly: Run, records: FakeRe
     ]  # fmt: skip
     assert records.asked == ["GET /v1/namespaces/openfaas-fn/rollups?by=hour&limit=50&since=24h"]
     assert dayfly("calls", "--by", "hour", "--failed").exit_code != 0
+
+
+def read_csv(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+
+
+def test_calls_as_csv_have_what_the_table_has_and_the_record_holds(dayfly: Run, records: FakeRecords) -> None:
+    hostile = a_call(2, id="=1+1", path="/x,\r\n", caller="@cmd", error="+x", cold=True, init_ms=8.0, cpu_ms=0.25)
+    records.pages = [[hostile, a_call(1)]]
+    data = dayfly("calls", "-o", "csv").stdout_bytes
+    head = data.partition(b"\r\n")[0].decode().split(",")
+    assert head[:8] == ["started", "id", "function", "trigger", "status", "total_ms", "cold", "error"]
+    assert sorted(head[1:]) == sorted({*Invocation.__struct_fields__, "total_ms"})
+    first, second = read_csv(data)
+    assert (first["started"], first["total_ms"], first["cold"]) == ("2023-11-14T22:13:20Z", "9.5", "true")
+    assert (first["id"], first["caller"], first["error"]) == ("'=1+1", "'@cmd", "'+x"), "no spreadsheet runs it"
+    assert (first["path"], first["cpu_ms"], second["cpu_ms"]) == ("/x,\r\n", "0.25", "")
+    records.pages = [[]]
+    assert read_csv(dayfly("calls", "-o", "csv").stdout_bytes) == []
+    assert dayfly("calls", "-o", "csv", "--follow").exit_code == 64
+
+
+def test_sums_as_csv_have_the_calls_of_each_bound(dayfly: Run, records: FakeRecords) -> None:
+    latencies = tuple(range(len(LATENCY_BUCKETS_S) + 1))
+    records.rollups = [
+        Rollup(
+            function="hello", namespace="openfaas-fn", at_unix_s=1_700_000_000, calls=4, failed=1, cold=2, seconds=0.2,
+            run_s=1.5, request_bytes=2048, response_bytes=10, latencies=latencies,
+        )
+    ]  # fmt: skip
+    (row,) = read_csv(dayfly("calls", "--by", "hour", "-o", "csv").stdout_bytes)
+    assert (row["from"], row["calls"], row["run_s"]) == ("2023-11-14T22:13:20Z", "4", "1.5")
+    assert [row[f"up_to_{bound:g}s"] for bound in LATENCY_BUCKETS_S] == [str(each) for each in latencies[:-1]]
+    assert row["longer"] == str(latencies[-1])
 
 
 def test_no_calls_are_said_to_be_none(dayfly: Run, records: FakeRecords) -> None:

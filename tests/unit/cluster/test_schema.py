@@ -13,9 +13,10 @@ from tests.cluster.resources import Object, Refused
 from tests.cluster.schemas import faults, structural_faults
 from tests.cluster.server import Double
 
-from dayfly.cluster.kinds import FLOW, FUNCTION, OURS, REVISION, ROUTE, TENANT, TRIGGER, Kind
-from dayfly.cluster.records import Condition, FunctionStatus, FunctionWish, Trial
+from dayfly.cluster.kinds import BUDGET, FLOW, FUNCTION, OURS, REVISION, ROUTE, TENANT, TRIGGER, Kind
+from dayfly.cluster.records import AllowanceRecord, BudgetRecord, Condition, FunctionStatus, FunctionWish, Trial
 from dayfly.cluster.schema import crds
+from dayfly.model.budget import Amounts, BudgetSpec, Counts
 from dayfly.model.flow import FlowSpec
 from dayfly.model.function import FunctionSpec, Resources
 from dayfly.model.namespace import Namespace
@@ -26,7 +27,7 @@ from dayfly.model.trigger import TriggerSpec
 BY_NAME = {each["spec"]["names"]["kind"]: each for each in crds()}
 STRUCTS: dict[Kind, type[msgspec.Struct]] = {
     FUNCTION: FunctionSpec, REVISION: FunctionSpec, ROUTE: RouteSpec, TRIGGER: TriggerSpec, FLOW: FlowSpec,
-    TENANT: Namespace,
+    BUDGET: BudgetSpec, TENANT: Namespace,
 }  # fmt: skip
 OUTSIDE = {"name", "namespace", "created_unix_ms"}
 """What an object has in its metadata."""
@@ -87,6 +88,7 @@ SPECS: list[tuple[Kind, Any]] = [
             "function": "g"}]}]},
         {"do": "parallel", "name": "c", "branches": {"x": [{"do": "delay", "name": "d", "for": "1s"}]}},
         {"do": "set", "name": "e", "value": "'ü'", "catch": {"steps": [{"do": "fail", "name": "g"}]}}]}, FlowSpec)),
+    (BUDGET, BudgetSpec(name="b", function="f", calls=Counts(day=5), gib_seconds=Amounts(day=0.5, month=3))),
 ]  # fmt: skip
 
 
@@ -168,6 +170,52 @@ def test_the_rules_say_what_schemas_cannot() -> None:
     assert part(REVISION, "spec")["x-kubernetes-validations"][0]["rule"] == "self == oldSelf"
     source = part(TRIGGER, "spec")["properties"]["source"]["x-kubernetes-validations"]
     assert {"rule": "self.kind != 'cron' || (has(self.schedule))", "message": "kind cron needs schedule"} in source
+
+
+def test_a_budgets_status_is_valid_and_its_table_says_what_is_left() -> None:
+    allowance = AllowanceRecord(
+        measure="calls", period="day", amount=5, used=4.5, left=0.5, percent=90, state="over 90 %", renews="x"
+    )
+    record = BudgetRecord(
+        allowances=(allowance,), tightest="calls=5/day", used="4.5", left="0.5", percent=0, state="within", renews="x",
+        looked_at="x", conditions=(Condition(type="Ready", status="True", reason="Counting"),),
+    )  # fmt: skip
+    written = plain(record)
+    assert list(faults(part(BUDGET, "status"), written)) == []
+    assert written["percent"] == 0, "what is not used at all is told as well"
+    assert part(BUDGET, "status")["properties"].keys() == {
+        field.encode_name for field in msgspec.structs.fields(BudgetRecord)
+    }
+    columns = BY_NAME["Budget"]["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [each["name"] for each in columns if not each.get("priority")] == [
+        "Function", "Allowance", "Used", "Left", "Percent", "State", "Ready", "Age"
+    ]  # fmt: skip
+    assert BY_NAME["Budget"]["spec"]["names"]["shortNames"] == ["fnbudget"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"calls": {"day": 1.5}}, "spec.calls.day in body must be of type integer"),
+        ({"calls": {"day": -1}}, "spec.calls.day in body should be greater than or equal to 0"),
+        ({"cpu_seconds": {"month": 1e13}}, "spec.cpu_seconds.month in body should be less than or equal to"),
+        ({"function": "No_Name", "calls": {"day": 1}}, "spec.function in body should match"),
+    ],
+)
+def test_a_budget_that_is_none_is_refused_at_once(known: Double, spec: Object, said: str) -> None:
+    with pytest.raises(Refused) as caught:
+        known.create("budgets", "team", {"metadata": {"name": "b"}, "spec": spec})
+    assert said in str(caught.value)
+
+
+def test_a_budget_bounds_something() -> None:
+    schema = part(BUDGET, "spec")
+    assert [each["rule"] for each in schema["x-kubernetes-validations"]] == [
+        "has(self.calls) || has(self.cpu_seconds) || has(self.gib_seconds)"
+    ]
+    for measure in ("calls", "cpu_seconds", "gib_seconds"):
+        (rule,) = schema["properties"][measure]["x-kubernetes-validations"]
+        assert rule["rule"] == "has(self.day) || has(self.month)"
 
 
 def test_a_table_of_functions_is_useful() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.control.conftest import make_spec, until
 
 from dayfly.control import spending
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.names import FunctionKey
 from dayfly.model.namespace import NamespaceChange

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dayfly.decide.budget import Warned, bounds, judge, state_of
-from dayfly.model.budget import MEASURES, PERIODS, Allowance, Budget, Period, Used
+from dayfly.model.allowance import MEASURES, PERIODS, Allowance, Allowances, Period, Used
 
 DAY_MS = 86_400_000
 moments = st.integers(0, 4_102_444_800_000)
 periods = st.sampled_from(PERIODS)
 amounts = st.integers(0, 100)
 budgets = st.builds(
-    lambda parts: Budget(tuple(Allowance(what, float(amount), period) for (what, period), amount in parts.items())),
+    lambda parts: Allowances(tuple(Allowance(what, float(amount), period) for (what, period), amount in parts.items())),
     st.dictionaries(st.tuples(st.sampled_from(MEASURES), periods), amounts),
 )
 uses = st.builds(
@@ -48,24 +48,24 @@ def test_months_are_the_calendars(month: str, days: int) -> None:
 
 @given(budgets, budgets, uses, uses, moments, st.integers(0, 5))
 def test_calls_stop_just_when_something_is_used_up(
-    own: Budget, shared: Budget, mine: Used, theirs: Used, now: int, under_way: int
+    own: Allowances, shared: Allowances, mine: Used, theirs: Used, now: int, under_way: int
 ) -> None:
     verdict = judge(own, shared, always(mine), always(theirs), unix_ms=now, under_way=under_way)
-    bound = [(each, mine) for each in own.allowances] + [(each, theirs) for each in shared.allowances]
+    bound = [(each, mine) for each in own.all] + [(each, theirs) for each in shared.all]
     if verdict is None:
         assert not bound
         return
     assert verdict.is_open == all(used.of(each.measure) < each.amount for each, used in bound)
     assert verdict.until_unix_ms == bounds(verdict.allowance.period, now).ends_unix_ms > now
-    assert verdict.allowance in (shared if verdict.of_namespace else own).allowances
+    assert verdict.allowance in (shared if verdict.of_namespace else own).all
     left = [each.amount - used.calls - under_way for each, used in bound if each.measure == "calls"]
     assert verdict.calls_left == (max(0, int(min(left))) if left else None)
 
 
 def test_one_that_is_used_up_for_longer_says_until_when() -> None:
     now = round(datetime(2026, 11, 15, tzinfo=UTC).timestamp() * 1000)
-    both = Budget((Allowance("calls", 1.0, "day"), Allowance("calls", 1.0, "month")))
-    verdict = judge(both, Budget(), always(Used(calls=1)), always(Used()), unix_ms=now)
+    both = Allowances((Allowance("calls", 1.0, "day"), Allowance("calls", 1.0, "month")))
+    verdict = judge(both, Allowances(), always(Used(calls=1)), always(Used()), unix_ms=now)
     assert verdict is not None
     assert verdict.allowance.period == "month"
 
@@ -85,7 +85,7 @@ def test_each_threshold_is_told_once_a_period(steps: list[tuple[int, int]]) -> N
     for used, later in steps:
         now += later
         for _ in range(2):
-            for _, state in warned.news(Budget((allowance,)), always(Used(calls=used)), now):
+            for _, state in warned.news(Allowances((allowance,)), always(Used(calls=used)), now):
                 told.append((bounds("day", now).starts_unix_ms, state))
     assert len(told) == len(set(told))
     order = ["over 75 %", "over 90 %", "used up"]
@@ -95,7 +95,7 @@ def test_each_threshold_is_told_once_a_period(steps: list[tuple[int, int]]) -> N
 
 def test_one_that_was_raised_is_told_of_anew() -> None:
     warned = Warned()
-    small, large = (Budget((Allowance("calls", amount, "day"),)) for amount in (4.0, 8.0))
+    small, large = (Allowances((Allowance("calls", amount, "day"),)) for amount in (4.0, 8.0))
     assert [state for _, state in warned.news(small, always(Used(calls=4)), 0)] == ["used up"]
     assert not list(warned.news(large, always(Used(calls=5)), 0))
     assert [state for _, state in warned.news(large, always(Used(calls=6)), 0)] == ["over 75 %"]

@@ -53,6 +53,24 @@ def test_a_report_is_about_the_last_whole_time_of_its_zone(
     )
 
 
+@pytest.mark.parametrize(
+    ("every", "zone", "at", "end"),
+    [
+        ("day", "UTC", "2026-03-04T23:59", "2026-03-05T00:00"),
+        ("day", "Europe/Paris", "2026-03-29T12:00", "2026-03-29T22:00"),
+        ("week", "UTC", "2026-03-02T00:00", "2026-03-09T00:00"),
+        ("week", "UTC", "2026-03-08T23:59", "2026-03-09T00:00"),
+        ("month", "UTC", "2026-01-31T07:00", "2026-02-01T00:00"),
+        ("month", "UTC", "2026-12-01T00:00", "2027-01-01T00:00"),
+    ],
+)
+def test_what_there_is_so_far_is_of_the_time_that_goes_on(every: str, zone: str, at: str, end: str) -> None:
+    times = Times(spec(every, zone))
+    assert times.end_of(ms(at)) == ms(end)
+    span = times.span(times.end_of(ms(at)))
+    assert span.since_unix_ms <= ms(at) < span.until_unix_ms == ms(end)
+
+
 def test_a_report_is_due_at_its_time_of_its_day() -> None:
     assert Times(spec("week", at="06:30")).next_after(ms("2026-03-04T07:00")) == ms("2026-03-09T06:30")
     assert Times(spec("month", "Europe/Paris")).next_after(ms("2026-03-04T07:00")) == ms("2026-04-01T05:00")
@@ -62,7 +80,7 @@ def test_a_report_is_due_at_its_time_of_its_day() -> None:
 @pytest.mark.parametrize(("field", "text"), [("at", "7:00"), ("at", "24:00"), ("zone", "Mars/Base"), ("zone", "a b")])
 def test_a_schedule_that_is_none_is_refused(field: str, text: str) -> None:
     wrong = ReportSpec(name="r", every="day", **{field: text})  # type: ignore[arg-type] # they are texts
-    with pytest.raises(InvalidSpec):
+    with pytest.raises(InvalidSpec, match=f"^{field}: "):
         _ = wrong.check(), Times(wrong)  # type: ignore[func-returns-value] # one of them raises
 
 

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayfly.model.budget import MEASURES, PERIODS, PREFIX, Allowance, Budget, Used
+from dayfly.model.allowance import MEASURES, PERIODS, PREFIX, Allowance, Allowances, Used
+from dayfly.model.budget import MAX_AMOUNT, Amounts, BudgetSpec, Counts
 from dayfly.model.cost import Prices
-from dayfly.model.errors import InvalidSpec
+from dayfly.model.errors import DayflyError, InvalidSpec
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import parse_namespace
 from dayfly.model.namespace import Namespace
@@ -17,21 +18,21 @@ allowances = st.builds(
 )  # fmt: skip
 
 
-def ordered(budget: Budget) -> set[Allowance]:
-    return set(budget.allowances)
+def ordered(budget: Allowances) -> set[Allowance]:
+    return set(budget.all)
 
 
 @given(st.lists(allowances, unique_by=lambda each: (each.measure, each.period)))
 def test_what_is_written_is_read_again(given_: list[Allowance]) -> None:
-    budget = Budget(tuple(given_))
+    budget = Allowances(tuple(given_))
     annotations = budget.written({"topic": "x", PREFIX + "calls": "1/day"})
     assert annotations["topic"] == "x"
-    assert ordered(Budget.of(annotations)) == ordered(budget)
-    assert ordered(Budget().changed(budget.text.split())) == ordered(budget)
+    assert ordered(Allowances.of(annotations)) == ordered(budget)
+    assert ordered(Allowances().changed(budget.text.split())) == ordered(budget)
 
 
 def test_a_change_replaces_what_it_names() -> None:
-    budget = Budget.of({PREFIX + "calls": "10/day,100/month", PREFIX + "cpu_seconds": "1.5/month"})
+    budget = Allowances.of({PREFIX + "calls": "10/day,100/month", PREFIX + "cpu_seconds": "1.5/month"})
     assert budget.text == "calls=10/day calls=100/month cpu_seconds=1.5/month"
     assert budget.changed(["calls=20/day"]).text == "calls=20/day cpu_seconds=1.5/month"
     assert budget.changed(["calls=none", "gib_seconds=7/day"]).text == "cpu_seconds=1.5/month gib_seconds=7/day"
@@ -46,18 +47,42 @@ def test_what_is_no_budget_is_refused_when_it_is_deployed(text: str) -> None:
         FunctionSpec(name="f", annotations=annotations).check()
     with pytest.raises(InvalidSpec):
         Namespace(name=parse_namespace("team"), annotations=annotations).check()
-    assert Budget.told(annotations) == Budget()
+    assert Allowances.told(annotations) == Allowances()
 
 
 @pytest.mark.parametrize("part", ["calls", "calls=", "=1/day", "money=1/day", "calls=1", ""])
 def test_what_is_no_change_is_refused(part: str) -> None:
     with pytest.raises(InvalidSpec):
-        Budget().changed([part])
+        Allowances().changed([part])
 
 
 def test_a_measure_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InvalidSpec, match="cpu_seconds"):
-        Budget.of({PREFIX + "cpu": "1/day"})
+        Allowances.of({PREFIX + "cpu": "1/day"})
+
+
+@given(st.lists(allowances, min_size=1, unique_by=lambda each: (each.measure, each.period)))
+def test_a_budget_states_what_it_was_made_of(given_: list[Allowance]) -> None:
+    spec = BudgetSpec.of(given_, "b", "team", "f")
+    spec.check()
+    stated = {(each.measure, each.amount, each.period, each.budget) for each in spec.allowances.all}
+    assert stated == {(each.measure, each.amount, each.period, "b") for each in given_}
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (BudgetSpec(name="b"), "bounds nothing"),
+        (BudgetSpec(name="b", calls=Counts()), "calls: say how much"),
+        (BudgetSpec(name="b", cpu_seconds=Amounts(day=-1)), r"cpu_seconds\.day: -1"),
+        (BudgetSpec(name="b", calls=Counts(month=MAX_AMOUNT + 1)), "must be from 0"),
+        (BudgetSpec(name="B", calls=Counts(day=1)), "budget name"),
+        (BudgetSpec(name="b", function="Hello", calls=Counts(day=1)), "function name"),
+    ],
+)
+def test_a_budget_that_cannot_be_kept_is_refused(spec: BudgetSpec, said: str) -> None:
+    with pytest.raises(DayflyError, match=said):
+        spec.check()
 
 
 def test_prices_make_money_of_use() -> None:

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dayfly.model.csv_text import guarded
 from dayfly.observe.export.file import BoundedFile, TooLarge
 from dayfly.observe.export.forms import open_writer
 from dayfly.observe.export.kinds import unique
-from dayfly.observe.export.text import guarded
 from dayfly.observe.export.writer import CannotHold
 
 MOST = 10_000_000

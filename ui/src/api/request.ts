@@ -12,6 +12,11 @@ export class Refusal extends Error {
   ) {
     super(message);
   }
+
+  /** What is refused, where the sentence says its name: `source.window`; empty where it does not. */
+  get field(): string {
+    return /^([a-z_]+(?:\.[a-z_]+)*): /.exec(this.message)?.[1] ?? /at `\$\.([a-z_.]+)`/.exec(this.message)?.[1] ?? "";
+  }
 }
 
 export interface Options {

@@ -46,6 +46,12 @@ export interface AlertmanagerTarget {
   format?: "api" | "webhook";
 }
 
+/** So much within a day of the calendar, a month, or both, in UTC. */
+export interface Amounts {
+  day?: number | null;
+  month?: number | null;
+}
+
 /** A queue of RabbitMQ or another broker of AMQP 0-9-1, or an exchange, for which it has a queue of its own. */
 export interface AmqpSource {
   kind: "amqp";
@@ -117,9 +123,38 @@ export interface Branch {
   steps: Array<Call | Code | Set | Choice | Parallel | Map | Filter | Split | Delay | Wait | Approval | Group | Fail>;
 }
 
-/** What is to change in a function's budget, as `Budget.changed` reads it. */
+/** What is to change in a function's budget, as `Allowances.changed` reads it. */
 export interface BudgetChange {
   budget: Array<string>;
+}
+
+/** A budget; its name and namespace may be left out, since the path says them. */
+export interface BudgetRequest {
+  name?: string;
+  namespace?: string;
+  function?: string;
+  calls?: Counts | null;
+  cpu_seconds?: Amounts | null;
+  gib_seconds?: Amounts | null;
+}
+
+/** What somebody wants a budget to be; the measures are those of `allowance`. */
+export interface BudgetSpec {
+  name: string;
+  namespace?: string;
+  function?: string;
+  calls?: Counts | null;
+  cpu_seconds?: Amounts | null;
+  gib_seconds?: Amounts | null;
+}
+
+/** A budget, what keeps it from counting, and how far it is used. */
+export interface BudgetStanding {
+  spec: BudgetSpec;
+  created_unix_ms: number;
+  updated_unix_ms: number;
+  trouble?: string;
+  allowances?: Array<BudgetStatus>;
 }
 
 /** One allowance and how much of it is used. */
@@ -132,6 +167,7 @@ export interface BudgetStatus {
   used: number;
   state: "over 75 %" | "over 90 %" | "used up" | "within";
   ends_unix_ms: number;
+  budget?: string;
 }
 
 /** A namespace's secret for signing sources. */
@@ -283,6 +319,12 @@ export interface CostReport {
   functions: Array<FunctionCost>;
 }
 
+/** So many within a day of the calendar, a month, or both, in UTC. */
+export interface Counts {
+  day?: number | null;
+  month?: number | null;
+}
+
 /** Processors. */
 export interface CpuUsage {
   cores: number;
@@ -396,6 +438,15 @@ export interface EmailTarget {
 export interface EngineState {
   engine?: ContainerEngine | null;
   reason?: string;
+}
+
+/** One way in which calls of a function failed. */
+export interface ErrorRow {
+  function: string;
+  status: number;
+  error: string;
+  calls: number;
+  example: string;
 }
 
 /** CloudEvents that somebody posts to `/v1/namespaces/NAMESPACE/events`. */
@@ -910,6 +961,21 @@ export interface Parallel {
   concurrency?: number;
 }
 
+/** An alert from when it began to fire until it was resolved, as it was when it began. */
+export interface PastAlert {
+  number: number;
+  id: string;
+  rule: string;
+  namespace: string;
+  severity: "critical" | "info" | "warning";
+  state: "firing" | "resolved";
+  labels: Record<string, string>;
+  value: number;
+  text: string;
+  fired_unix_ms: number;
+  resolved_unix_ms?: number;
+}
+
 /** The installation itself. */
 export interface PlatformInfo {
   version: string;
@@ -1056,6 +1122,7 @@ export interface ReceiverRequest {
 export interface ReceiverStatus {
   receiver: Receiver;
   has_secret: boolean;
+  secret_unix_ms?: number;
   created_unix_ms: number;
   updated_unix_ms: number;
   sent?: number;
@@ -1122,6 +1189,24 @@ export interface ReplicaStatus {
   memory_bytes?: number;
 }
 
+/** Everything that is in a report. */
+export interface ReportFigures {
+  title: string;
+  namespace: string;
+  zone: string;
+  since_unix_ms: number;
+  until_unix_ms: number;
+  total: ReportRow;
+  functions: Array<ReportRow>;
+  more_functions?: number;
+  namespaces?: Array<ReportRow>;
+  errors?: Array<ErrorRow>;
+  alerts?: Array<PastAlert>;
+  steps?: Array<Step>;
+  currency?: string;
+  has_prices?: boolean;
+}
+
 /** A report; its name and namespace may be left out, since the address says them. */
 export interface ReportRequest {
   name?: string;
@@ -1131,6 +1216,13 @@ export interface ReportRequest {
   zone?: string;
   receivers?: Array<string>;
   paused?: boolean;
+}
+
+/** A function or a namespace, and what it did in the time before. */
+export interface ReportRow {
+  name: string;
+  now: Sums;
+  before: Sums;
 }
 
 /** A report that is wanted: a day's each day, a week's each Monday, a month's on its first day. */
@@ -1459,6 +1551,14 @@ export interface StarterFile {
   text: string;
 }
 
+/** One bar of a chart. */
+export interface Step {
+  at_unix_ms: number;
+  calls?: number;
+  failed?: number;
+  p95_s?: number | null;
+}
+
 /** What is known of one place in a run. */
 export interface StepRecord {
   path: string;
@@ -1495,6 +1595,17 @@ export interface StoreItem {
 export interface StoreSample {
   content_type: string;
   body: string;
+}
+
+/** What a function did, or several. */
+export interface Sums {
+  calls?: number;
+  failed?: number;
+  cold?: number;
+  p50_s?: number | null;
+  p95_s?: number | null;
+  p99_s?: number | null;
+  cost?: number;
 }
 
 /** A column of a table that may be asked. */

@@ -10,9 +10,11 @@ from dayfly.model.alertmanager import TheirMessage
 from dayfly.model.errors import NotFound, Unavailable
 from dayfly.model.names import NamespaceName
 from dayfly.model.notice import Letter
+from dayfly.model.past_alert import PastAlert, PastAlertQuery
 from dayfly.model.receiver import AlertmanagerTarget, Receiver, ReceiverStatus
 from dayfly.observe.alerts.book import Book
 from dayfly.observe.alerts.chats import check_chat
+from dayfly.observe.alerts.past_alerts import PastAlerts
 from dayfly.observe.alerts.ports import Clock
 from dayfly.observe.alerts.senders import Senders
 from dayfly.observe.alerts.telling import Counts, Telling
@@ -31,12 +33,14 @@ class Alerts:
     """What they are called among the things that lie in namespaces."""
 
     def __init__(
-        self, book: Book, watch: Watch, telling: Telling, senders: Senders, clock: Clock, every_s: float
-    ) -> None:
+        self, book: Book, watch: Watch, telling: Telling, senders: Senders, past: PastAlerts, clock: Clock,
+        every_s: float,
+    ) -> None:  # fmt: skip
         self._book = book
         self._watch = watch
         self._telling = telling
         self._senders = senders
+        self._past = past
         self._clock = clock
         self._every_s = every_s
         self._woken = asyncio.Event()
@@ -44,6 +48,7 @@ class Alerts:
         book.check_receiver = check_chat
         book.on_change.append(self._look_soon)
         telling.on_sent = self._woken.set
+        watch.note = past.note
 
     async def open(self) -> None:
         """Read what was written down, found and told. Raises StoreUnavailable."""
@@ -73,6 +78,10 @@ class Alerts:
         """Return the alerts about a namespace, or all for None; those that fire come first."""
         return self._watch.listed(namespace)
 
+    async def history(self, query: PastAlertQuery) -> list[PastAlert]:
+        """Return alerts that fired, the newest first. Raises StoreUnavailable."""
+        return await self._past.find(query)
+
     def rules(self, namespace: str | None) -> list[RuleStatus]:
         """Return a namespace's rules, or all, ordered by namespace and name."""
         return [self._watch.status(key) for key in sorted(self._book.rules) if namespace in (None, key[0])]
@@ -93,8 +102,9 @@ class Alerts:
         await self._book.remove_rule(namespace, name)
 
     def silences(self, namespace: str | None) -> list[Silence]:
-        """Return a namespace's silences, or all, the newest first."""
-        found = [each for key, each in self._book.silences.items() if namespace in (None, key[0])]
+        """Return a namespace's silences, or all, the newest first; those that are over for less than a day too."""
+        shown = self._book.shown_silences(self._clock.unix_ms())
+        found = [each for key, each in shown.items() if namespace in (None, key[0])]
         return sorted(found, key=lambda each: (-each.created_unix_ms, each.id))
 
     async def silence(self, namespace: str, asked: SilenceRequest, who: str) -> Silence:
@@ -116,9 +126,9 @@ class Alerts:
             raise NotFound(f"there is no receiver {name[:80]}")
         counts = self._telling.counts.get((namespace, name), Counts())
         return ReceiverStatus(
-            receiver=kept.receiver, has_secret=kept.has_secret, created_unix_ms=kept.created_unix_ms,
-            updated_unix_ms=kept.updated_unix_ms, sent=counts.sent, sent_unix_ms=counts.sent_unix_ms,
-            trouble=counts.trouble,
+            receiver=kept.receiver, has_secret=kept.has_secret, secret_unix_ms=kept.secret_unix_ms,
+            created_unix_ms=kept.created_unix_ms, updated_unix_ms=kept.updated_unix_ms, sent=counts.sent,
+            sent_unix_ms=counts.sent_unix_ms, trouble=counts.trouble,
         )  # fmt: skip
 
     async def put_receiver(self, receiver: Receiver, content: str | None) -> tuple[ReceiverStatus, Done]:
@@ -175,6 +185,7 @@ class Alerts:
         await self._book.clear(namespace)
         await self._watch.forget(namespace)
         await self._telling.forget(namespace)
+        await self._past.forget(namespace)
 
     def _look_soon(self) -> None:
         """A rule that was just written is looked at now."""

@@ -143,6 +143,10 @@ class Book:
         self.silences.pop(key, None)
         self._tell()
 
+    def shown_silences(self, now_ms: int) -> dict[WatchKey, Silence]:
+        """Return the silences that last, will begin, or are over for less than a day."""
+        return {key: each for key, each in self.silences.items() if each.ends_unix_ms + _ENDED_MS >= now_ms}
+
     def silenced_by(self, labels: Labels, now_ms: int) -> tuple[str, ...]:
         """Return which silences keep an alert with these labels quiet now."""
         return tuple(
@@ -182,7 +186,11 @@ class Book:
             await self._vault.keep(receiver.namespace, PREFIX + receiver.name, content.encode())
         now = self._clock.unix_ms()
         created = before.created_unix_ms if before else now
-        kept = KeptReceiver(receiver=receiver, has_secret=has_secret, created_unix_ms=created, updated_unix_ms=now)
+        given = now if content else before.secret_unix_ms if keeps and before is not None else 0
+        kept = KeptReceiver(
+            receiver=receiver, has_secret=has_secret, secret_unix_ms=given, created_unix_ms=created,
+            updated_unix_ms=now,
+        )  # fmt: skip
         await self._keep("receiver", receiver.key, kept)
         self.receivers[receiver.key] = kept
         if not has_secret and before is not None and before.has_secret:
@@ -234,11 +242,10 @@ class Book:
         return await asyncio.shield(asyncio.get_running_loop().create_task(turn()))
 
     async def _forget_silences(self, now_ms: int) -> None:
-        old = [key for key, each in self.silences.items() if each.ends_unix_ms + _ENDED_MS < now_ms]
-        if old:
-            await self._store.keep("silence", dict.fromkeys(old))
-            for key in old:
-                self.silences.pop(key, None)
+        shown = self.shown_silences(now_ms)
+        if len(shown) < len(self.silences):
+            await self._store.keep("silence", dict.fromkeys(self.silences.keys() - shown.keys()))
+            self.silences = shown
 
     def _may_be_told(self, namespace: str, name: str) -> bool:
         """A namespace's alerts go to its own receivers and to the installation's; the latter's to any."""

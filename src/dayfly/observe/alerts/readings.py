@@ -182,8 +182,7 @@ def _is_in(rule: AlertRule, reading: Reading) -> bool:
 
 def _budget(each: BudgetStatus) -> Reading:
     labels = {"namespace": each.namespace, "measure": each.measure, "period": each.period}
-    if each.function:
-        labels["function"] = each.function
+    labels |= {name: text for name, text in (("function", each.function), ("budget", each.budget)) if text}
     return Reading(labels, each.used / each.amount if each.amount else 1.0)
 
 

@@ -1,55 +1,33 @@
-"""Answers and exports as text: CSV and the forms of JSON.
+"""Answers and exports as text: CSV and the forms of JSON."""
 
-A CSV file is opened by spreadsheets, which take a text that begins with `=`, `+`, `-` or `@` for a formula and run it;
-what is in the texts was written by whoever called a function. Such a text gets an apostrophe before it, which a
-spreadsheet takes for "this is text", unless the file is asked for raw. Numbers stay as they are.
-"""
-
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from dayfly.model.csv_text import CsvLines
 from dayfly.observe.export.file import BoundedFile, TooLarge
 from dayfly.observe.export.kinds import Kinds, Value, unique
 from dayfly.observe.export.writer import Writer
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # full-width ones count in some spreadsheets
 _TAIL_BYTES = 32_768
 """What an answer keeps free for its columns' names and types."""
 
 
-def guarded(text: str) -> str:
-    """Return the text as one that no spreadsheet takes for a formula."""
-    return "'" + text if text.startswith(_FORMULAS) else text
-
-
 class CsvWriter(Writer):
-    """RFC 4180 with a line of names first; null is an empty field, bytes are hexadecimal digits."""
+    """A line of names, and one for each row; `raw` leaves what a spreadsheet would take for formulas."""
 
     def __init__(self, file: BoundedFile, columns: Sequence[str], *, raw: bool = False) -> None:
         self._file = file
-        self._raw = raw
-        self._text = io.StringIO(newline="")
-        self._csv = csv.writer(self._text, lineterminator="\r\n")
+        self._lines = CsvLines(raw=raw)
         self.row(columns)
 
     def row(self, values: Sequence[Value]) -> None:
         """Write one. Raises TooLarge."""
-        self._csv.writerow([self._cell(value) for value in values])
-        self._file.write(self._text.getvalue().encode())
-        self._text.seek(0)
-        self._text.truncate()
+        self._file.write(self._lines.line(values))
 
     def end(self, *, truncated: bool) -> None:
         """Nothing comes last."""
-
-    def _cell(self, value: Value) -> object:
-        if isinstance(value, bytes):
-            return value.hex()
-        return guarded(value) if isinstance(value, str) and not self._raw else value
 
 
 class JsonWriter(Writer):

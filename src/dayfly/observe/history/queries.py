@@ -6,10 +6,12 @@ import msgspec
 
 from dayfly.observe.history.budget import Budget
 from dayfly.observe.history.shelf import Family, Shelf
-from dayfly.observe.promql.evaluate import LOOKBACK_MS, evaluate
+from dayfly.observe.promql.evaluate import evaluate, spans
 from dayfly.observe.promql.faults import QueryFailed
-from dayfly.observe.promql.nodes import Kind, Selector, Text, selectors
+from dayfly.observe.promql.leaves import LOOKBACK_MS, Loaded
+from dayfly.observe.promql.nodes import Kind, Node, Selector, Text
 from dayfly.observe.promql.parser import parse, parse_selector
+from dayfly.observe.promql.reach import Reach, reaches
 from dayfly.observe.promql.series import Labels
 
 MAX_STEPS = 11_000
@@ -20,7 +22,7 @@ class Line(msgspec.Struct, frozen=True):
     """A series of an answer: moments in milliseconds since 1970, and values."""
 
     labels: Labels
-    points: tuple[tuple[int, float], ...]
+    points: Sequence[tuple[int, float]]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -42,22 +44,13 @@ class Extent(msgspec.Struct, frozen=True):
 
 def at_moment(shelf: Shelf, query: str, extent: Extent, budget: Budget) -> Answer:
     """Answer a query at the end of the extent. Raises QueryWrong, QueryFailed, StoreUnavailable."""
-    tree = parse(query)
+    at_ms = extent.to_ms
+    tree = parse(query, at_ms, at_ms)
     if isinstance(tree, Text):
         return Answer("string", (), tree.value)
-    at_ms = extent.to_ms
-    with shelf.reading() as reader:
-        loaded = {each: shelf.load(reader, each, extent.namespace, at_ms, at_ms, 0, budget) for each in selectors(tree)}
-    if isinstance(tree, Selector) and tree.kind == "matrix":
-        until_ms = at_ms - tree.offset_ms
-        lines = []
-        for series in (one.living() for one in loaded[tree].series):
-            low, high = series.within(until_ms - tree.range_ms, until_ms)
-            pairs = zip(series.times[low:high], series.values[low:high], strict=True)
-            points = tuple((moment, value) for moment, value in pairs if value is not None)
-            if points:
-                lines.append(Line(series.labels, points))
-        return Answer("matrix", tuple(lines))
+    loaded = _load(shelf, tree, Reach(at_ms, at_ms), extent.namespace, budget)
+    if tree.kind == "matrix":
+        return Answer("matrix", tuple(Line(*each) for each in spans(tree, at_ms, loaded, budget.work)))
     columns = evaluate(tree, [at_ms], loaded, budget.work)
     lines = [
         Line(column.labels, ((at_ms, value),)) for column in columns for value in column.values if value is not None
@@ -70,15 +63,11 @@ def over_span(shelf: Shelf, query: str, extent: Extent, step_ms: int, budget: Bu
 
     Raises QueryWrong, QueryFailed, StoreUnavailable.
     """
-    tree = parse(query)
+    tree = parse(query, extent.from_ms, extent.to_ms)
     if tree.kind not in ("scalar", "vector"):
         raise QueryFailed(f"invalid expression type {tree.kind!r} for range query, must be scalar or instant vector")
     steps = moments(extent, step_ms)
-    with shelf.reading() as reader:
-        loaded = {
-            each: shelf.load(reader, each, extent.namespace, steps[0], steps[-1], step_ms, budget)
-            for each in selectors(tree)
-        }
+    loaded = _load(shelf, tree, Reach(steps[0], steps[-1], step_ms), extent.namespace, budget)
     columns = evaluate(tree, steps, loaded, budget.work)
     if len(columns) * len(steps) > MAX_VALUES:
         raise QueryFailed(
@@ -93,6 +82,16 @@ def over_span(shelf: Shelf, query: str, extent: Extent, step_ms: int, budget: Bu
         for column in columns
     ]
     return Answer("matrix", tuple(sorted(lines, key=lambda line: line.labels)))
+
+
+def _load(
+    shelf: Shelf, tree: Node, asked: Reach, namespace: str | None, budget: Budget
+) -> dict[Selector, Loaded]:  # fmt: skip
+    with shelf.reading() as reader:
+        return {
+            selector: shelf.load(reader, selector, namespace, reach, budget)
+            for selector, reach in reaches(tree, asked).items()
+        }
 
 
 def moments(extent: Extent, step_ms: int) -> list[int]:

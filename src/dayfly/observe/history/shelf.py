@@ -14,9 +14,10 @@ from dayfly.observe.history.budget import Budget
 from dayfly.observe.history.reading import Unfolding
 from dayfly.observe.history.rolling import Moment, Point
 from dayfly.observe.history.tiers import TIERS, Segment, Stock, coarsest, fine_enough, segments
-from dayfly.observe.promql.evaluate import LOOKBACK_MS, Loaded
+from dayfly.observe.promql.leaves import LOOKBACK_MS, Loaded
 from dayfly.observe.promql.nodes import NAME, Matcher, Selector
 from dayfly.observe.promql.pattern import Pattern
+from dayfly.observe.promql.reach import Reach
 from dayfly.observe.promql.series import Labels
 from dayfly.storage.medium import database_failed
 
@@ -90,22 +91,20 @@ class Shelf:
         return found
 
     def load(
-        self, reader: sqlite3.Connection, selector: Selector, namespace: str | None,
-        first_ms: int, last_ms: int, step_ms: int, budget: Budget,
+        self, reader: sqlite3.Connection, selector: Selector, namespace: str | None, reach: Reach, budget: Budget
     ) -> Loaded:  # fmt: skip
-        """Return what a selector needs for moments from the first to the last, `step_ms` apart."""
+        """Return what a selector needs for moments."""
         found = self.series(reader, selector.matchers, namespace, budget)
         stock = self._stock(reader)
-        tier = fine_enough(selector.range_ms, step_ms)
-        to_ms = last_ms - selector.offset_ms
-        reach_ms = selector.range_ms or LOOKBACK_MS
-        spans = segments(stock, tier, first_ms - selector.offset_ms - reach_ms, to_ms)
+        tier = fine_enough(selector.range_ms, reach.step_ms)
+        back_ms = selector.range_ms or LOOKBACK_MS
+        spans = segments(stock, tier, reach.first_ms - back_ms, reach.last_ms)
         every_ms = coarsest(spans)
         # Where samples are far from each other, a value stands for as long as it takes to the next, and a range is
         # as long as it takes to have some.
         longer_ms = _RANGE_SAMPLES * every_ms if selector.range_ms else 2 * every_ms
-        if longer_ms > reach_ms:
-            spans = segments(stock, tier, first_ms - selector.offset_ms - longer_ms, to_ms)
+        if longer_ms > back_ms:
+            spans = segments(stock, tier, reach.first_ms - longer_ms, reach.last_ms)
         parts = [_Part(span, *self._moments(reader, span)) for span in spans]
         series = [self._samples(reader, each, parts, budget) for each in found] if parts else []
         return Loaded(

@@ -6,27 +6,15 @@ the series and the bounds are arguments, and nothing here waits for anything.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
-
 from dayfly.observe.promql import arithmetic, joining, labelling, windows
 from dayfly.observe.promql.aggregation import aggregated
 from dayfly.observe.promql.faults import QueryFailed
 from dayfly.observe.promql.histograms import bucket_quantile
+from dayfly.observe.promql.leaves import Leaves, Loaded
 from dayfly.observe.promql.nodes import Aggregate, Binary, Call, Negated, Node, Number, Selector, Text
-from dayfly.observe.promql.series import Column, Labels, Samples, Tick, Value, excluding, without_name
+from dayfly.observe.promql.series import Column, Labels, Tick, Value, excluding, without_name
 
-LOOKBACK_MS = 300_000
-"""How old a sample may be to stand for a moment after it."""
 _LE = frozenset(("le",))
-
-
-class Loaded(msgspec.Struct, frozen=True):
-    """The series of one selector."""
-
-    series: Sequence[Samples]
-    lookback_ms: int = LOOKBACK_MS
-    least_range_ms: int = 0
-    """A shorter range is as long as this: where samples are far from each other, it would have too few."""
 
 
 def evaluate(node: Node, steps: Sequence[int], loaded: Mapping[Selector, Loaded], tick: Tick) -> list[Column]:
@@ -40,11 +28,18 @@ def evaluate(node: Node, steps: Sequence[int], loaded: Mapping[Selector, Loaded]
     return [column for column in reckoner.vector(node) if any(value is not None for value in column.values)]
 
 
+def spans(
+    node: Node, at_ms: int, loaded: Mapping[Selector, Loaded], tick: Tick
+) -> list[tuple[Labels, list[tuple[int, float]]]]:
+    """Return the samples of a query that is a range, as it is at a moment; raises as `evaluate`."""
+    return list(_Reckoner([at_ms], loaded, tick).leaves.spans(node))
+
+
 class _Reckoner:
     def __init__(self, steps: list[int], loaded: Mapping[Selector, Loaded], tick: Tick) -> None:
         self._steps = steps
-        self._loaded = loaded
         self._tick = tick
+        self.leaves = Leaves(steps, loaded, tick, lambda node, moments: _Reckoner(moments, loaded, tick).vector(node))
 
     def scalar(self, node: Node) -> list[float]:
         self._tick(len(self._steps))
@@ -67,7 +62,7 @@ class _Reckoner:
     def vector(self, node: Node) -> list[Column]:
         match node:
             case Selector():
-                return self._selected(node, lambda samples, at: samples.values[at])
+                return self.leaves.last(node, lambda samples, at: samples.values[at])
             case Negated():
                 return self._each(self.vector(node.operand), lambda value: -value)
             case Aggregate():
@@ -78,35 +73,6 @@ class _Reckoner:
             case Call():
                 return self._call(node)
         raise AssertionError(node)
-
-    def _selected(self, node: Selector, value: Callable[[Samples, int], Value]) -> list[Column]:
-        loaded, found = self._loaded[node], []
-        for samples in loaded.series:
-            self._tick(len(self._steps))
-            values: list[Value] = []
-            for step in self._steps:
-                at = samples.latest(step - node.offset_ms, loaded.lookback_ms)
-                values.append(None if at < 0 else value(samples, at))
-            found.append(Column(samples.labels, values))
-        return found
-
-    def _over_time(self, node: Selector, function: windows.Function) -> list[Column]:
-        loaded, found = self._loaded[node], []
-        range_ms = max(node.range_ms, loaded.least_range_ms)
-        for samples in loaded.series:
-            living = samples.living()
-            self._tick(len(self._steps))
-            values: list[Value] = []
-            for step in self._steps:
-                to_ms = step - node.offset_ms
-                low, high = living.within(to_ms - range_ms, to_ms)
-                if low == high:
-                    values.append(None)
-                    continue
-                self._tick(high - low)
-                values.append(function(windows.Span(living, low, high, to_ms - range_ms, to_ms)))
-            found.append(Column(samples.labels, values))
-        return found
 
     def _binary(self, node: Binary) -> list[Column]:
         if node.left.kind == "scalar":
@@ -124,7 +90,7 @@ class _Reckoner:
     def _call(self, node: Call) -> list[Column]:
         name, arguments = node.name, node.arguments
         if name in windows.FUNCTIONS:
-            columns = self._over_time(_selector(arguments[0]), windows.FUNCTIONS[name])
+            columns = self.leaves.over_time(arguments[0], windows.FUNCTIONS[name])
             return columns if name == "last_over_time" else _nameless(columns)
         match name:
             case "quantile_over_time" | "predict_linear":
@@ -156,18 +122,17 @@ class _Reckoner:
         """A function of a span and of a number, which may be another at each moment."""
         forecast = node.name == "predict_linear"
         numbers = self.scalar(node.arguments[1 if forecast else 0])
-        selector = _selector(node.arguments[0 if forecast else 1])
-        by_moment = {step - selector.offset_ms: number for step, number in zip(self._steps, numbers, strict=True)}
+        by_moment = dict(zip(self._steps, numbers, strict=True))
 
         def foreseen(span: windows.Span) -> Value:
-            at_ms = span.to_ms + selector.offset_ms
-            found = windows.line(span, at_ms)
-            return None if found is None else found[1] + found[0] * by_moment[span.to_ms]
+            found = windows.line(span, span.asked_ms)
+            return None if found is None else found[1] + found[0] * by_moment[span.asked_ms]
 
         def ranked(span: windows.Span) -> Value:
-            return windows.quantile_over_time(by_moment[span.to_ms])(span)
+            return windows.quantile_over_time(by_moment[span.asked_ms])(span)
 
-        return self._over_time(selector, foreseen if forecast else ranked)
+        function, ranged = (foreseen, node.arguments[0]) if forecast else (ranked, node.arguments[1])
+        return self.leaves.over_time(ranged, function, alike=False)
 
     def _bounded(self, node: Call) -> list[Column]:
         columns, numbers = self.vector(node.arguments[0]), [self.scalar(each) for each in node.arguments[1:]]
@@ -204,7 +169,7 @@ class _Reckoner:
 
     def _timestamps(self, node: Node) -> list[Column]:
         if isinstance(node, Selector):
-            return self._selected(node, lambda samples, at: samples.times[at] / 1000)
+            return self.leaves.last(node, lambda samples, at: samples.times[at] / 1000)
         moments = [step / 1000 for step in self._steps]
         return self._with(self.vector(node), lambda _value, at: moments[at])
 
@@ -212,7 +177,7 @@ class _Reckoner:
         argument = node.arguments[0]
         columns = (
             self.vector(argument) if node.name == "absent"
-            else self._over_time(_selector(argument), windows.FUNCTIONS["present_over_time"])
+            else self.leaves.over_time(argument, windows.FUNCTIONS["present_over_time"])
         )  # fmt: skip
         is_there = [any(column.values[at] is not None for column in columns) for at in range(len(self._steps))]
         return [Column(labelling.of_absent(argument), [None if there else 1.0 for there in is_there])]
@@ -269,11 +234,6 @@ def _bound(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _selector(node: Node) -> Selector:
-    assert isinstance(node, Selector)
-    return node
 
 
 def _text(node: Node) -> str:

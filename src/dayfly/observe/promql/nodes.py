@@ -23,18 +23,39 @@ class Matcher(msgspec.Struct, frozen=True):
     value: str
 
 
-class Selector(msgspec.Struct, frozen=True):
+class Timed(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be about another moment than the one that is asked for."""
+
+    offset_ms: int = 0
+    fixed_ms: int | None = None
+    """The moment that is meant whichever is asked for: `@`."""
+
+    def moment(self, asked_ms: int) -> int:
+        """Return the moment that is meant where one is asked for."""
+        return (asked_ms if self.fixed_ms is None else self.fixed_ms) - self.offset_ms
+
+
+class Selector(Timed, frozen=True):
     """Series, by their labels: their last values, or with a range all values of that span."""
 
     matchers: tuple[Matcher, ...]
     range_ms: int
-    offset_ms: int
     at: int
 
     @property
     def kind(self) -> Kind:
         """What it is worth."""
         return "matrix" if self.range_ms else "vector"
+
+
+class Subquery(Timed, frozen=True):
+    """What an expression comes to again and again over a span, at whole multiples of a step."""
+
+    operand: "Node"
+    range_ms: int
+    every_ms: int
+    at: int
+    kind: Literal["matrix"] = "matrix"
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -106,21 +127,19 @@ class Negated(msgspec.Struct, frozen=True):
     at: int
 
 
-Node = Selector | Number | Text | Call | Aggregate | Binary | Negated
+Ranged = Selector | Subquery
+Node = Ranged | Number | Text | Call | Aggregate | Binary | Negated
 
 
-def selectors(node: Node) -> list[Selector]:
-    """Return the selectors in a tree, in the order they are written, each once."""
-    if isinstance(node, Selector):
-        return [node]
-    inner: tuple[Node | None, ...] = ()
+def parts(node: Node) -> "tuple[Node, ...]":
+    """Return what a node is made of."""
     match node:
         case Call():
-            inner = node.arguments
+            return node.arguments
         case Aggregate():
-            inner = (node.parameter, node.operand)
+            return (node.operand,) if node.parameter is None else (node.parameter, node.operand)
         case Binary():
-            inner = (node.left, node.right)
-        case Negated():
-            inner = (node.operand,)
-    return list(dict.fromkeys(found for each in inner if each is not None for found in selectors(each)))
+            return node.left, node.right
+        case Negated() | Subquery():
+            return (node.operand,)
+    return ()

@@ -1,5 +1,7 @@
 """A query's text as a tree, its kinds checked. What PromQL has and this has not is refused by name and place."""
 
+from collections.abc import Mapping
+
 from dayfly.observe.promql.faults import wrong
 from dayfly.observe.promql.lexer import Word, number
 from dayfly.observe.promql.nodes import (
@@ -30,24 +32,27 @@ _BINDS = {
 }  # fmt: skip
 
 
-def parse(text: str) -> Node:
-    """Return the tree of a query. Raises QueryWrong with line and column."""
+def parse(text: str, start_ms: int = 0, end_ms: int = 0) -> Node:
+    """Return the tree of a query; the moments are what `start()` and `end()` mean behind an `@`.
+
+    Raises QueryWrong with line and column.
+    """
     if len(text) > MAX_LENGTH:
         raise wrong(text, MAX_LENGTH, f"parse error: the query is longer than {MAX_LENGTH} characters")
-    return _Parser(text).whole()
+    return _Parser(text, {"start": start_ms, "end": end_ms}).whole()
 
 
 def parse_selector(text: str) -> Selector:
     """Return the tree of a selector without a range, as `match[]` takes it. Raises QueryWrong."""
     found = parse(text)
-    if not isinstance(found, Selector) or found.range_ms or found.offset_ms:
+    if not isinstance(found, Selector) or found.range_ms or found.offset_ms or found.fixed_ms is not None:
         raise wrong(text, 0, 'parse error: this takes a selector such as up{job="a"} and nothing else')
     return found
 
 
 class _Parser(Selecting):
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, bounds: Mapping[str, int]) -> None:
+        super().__init__(text, bounds)
         self._depth = 0
         self._operators = 0
 
@@ -91,7 +96,7 @@ class _Parser(Selecting):
                     f'"{KIND_WORDS[operand.kind]}"',
                 )
             return operand if sign.text == "+" else Negated(operand, operand.kind, sign.at)
-        return self.postfix(self._primary())
+        return self.postfix(self._primary(), sign)
 
     def _primary(self) -> Node:
         word = self.peek()

@@ -28,6 +28,8 @@ class Span(msgspec.Struct, frozen=True):
     high: int
     from_ms: int
     to_ms: int
+    asked_ms: int
+    """The moment that is asked for, which the span may lie apart from."""
 
     @property
     def values(self) -> list[float]:

@@ -133,6 +133,6 @@ def _round_up(value: float) -> float:
     return next((unit * step for step in (1, 2, 4, 5, 8, 10) if unit * step >= value), value)
 
 
-def _bounded(value: float) -> float:
+def _bounded(value: float | None) -> float:
     """A bucket without a bound is drawn as the greatest that has one."""
-    return min(value, LATENCY_BUCKETS_S[-1])
+    return LATENCY_BUCKETS_S[-1] if value is None else value

@@ -126,8 +126,16 @@ class Reports:
         """Return the report as it would be sent now. Raises NotFound, NotSupported (pdf), StoreUnavailable."""
         if form == "pdf":
             check_paper()
-        figures = await self._figures(self._present((namespace, name)).report, self._clock.unix_ms())
+        figures = await self.figures(namespace, name)
         return await asyncio.to_thread(_formed, figures, form, self._clock.unix_ms())
+
+    async def figures(self, namespace: str, name: str, *, so_far: bool = False) -> ReportFigures:
+        """Return what is in the report as it would be sent now, or what there is so far for the next one.
+
+        Raises NotFound, StoreUnavailable.
+        """
+        report, now = self._present((namespace, name)).report, self._clock.unix_ms()
+        return await self._figures(report, Times(report).end_of(now) if so_far else now)
 
     async def send(self, namespace: str, name: str) -> list[str]:
         """Send the report to its receivers now; return whom. Raises NotFound, InvalidSpec, Unavailable."""
@@ -148,7 +156,6 @@ class Reports:
         """Remove all of the namespace's. Raises StoreUnavailable."""
         for key in [key for key in self._known if key[0] == namespace]:
             await self.remove(*key)
-        await self._facts.alerts.forget(namespace)
 
     async def _send_due(self, key: WatchKey, report: ReportSpec, standing: Standing) -> None:
         sent, trouble = standing.sent, ""

@@ -1,6 +1,5 @@
 """Figures of reports as people read them."""
 
-import math
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -38,12 +37,12 @@ def part(sums: Sums) -> str:
     return f"{sums.failed_part * 100:.2g} %" if sums.failed else "0" if sums.calls else "-"
 
 
-def seconds(sums: Sums, value: float) -> str:
+def seconds(sums: Sums, value: float | None) -> str:
     """Return a time within which calls were answered: the bound of the histogram's bucket."""
     if not sums.calls:
         return "-"
-    if math.isinf(value):
-        return f"> {LATENCY_BUCKETS_S[-1]:g} s" if value > 0 else "-"
+    if value is None:
+        return f"> {LATENCY_BUCKETS_S[-1]:g} s"
     return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
 
 
@@ -72,13 +71,9 @@ def headline(figures: ReportFigures) -> list[tuple[str, str, str]]:
     found = [
         ("Calls", f"{now.calls:,}", change(now.calls, before.calls)),
         ("Failed", part(now), change(now.failed_part, before.failed_part)),
-        ("p95", seconds(now, now.p95_s), change(_finite(now.p95_s), _finite(before.p95_s))),
+        ("p95", seconds(now, now.p95_s), change(now.p95_s or 0.0, before.p95_s or 0.0)),
         ("Cold starts", f"{now.cold:,}", change(now.cold, before.cold)),
     ]
     if figures.has_prices:
         found.append(("Cost", money(figures, now.cost), change(now.cost, before.cost)))
     return found
-
-
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else 0.0

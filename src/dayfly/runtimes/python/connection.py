@@ -14,6 +14,7 @@ import httptools
 from dayfly.runtimes.python import answers
 from dayfly.runtimes.python.answers import Answer
 from dayfly.runtimes.python.calls import Event, RawHeaders, Request, is_probe
+from dayfly.runtimes.python.repeated import REMEMBERED_BYTES, Beginning, beginning_of, worth_remembering
 
 if TYPE_CHECKING:
     from dayfly.runtimes.python.asgi_exchange import Exchange
@@ -36,6 +37,10 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._midway = False
         self._keep_open = True
+        self._beginning: Beginning | None = None
+        self._misses = 0
+        self._whole = b""
+        """What was read, as long as it may be one whole request that will be worth remembering."""
         self.transport: asyncio.Transport
         self.task: asyncio.Task[None] | None = None
         self.busy = False
@@ -50,6 +55,19 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; what is no HTTP ends the connection, the gateway never sends such a thing."""
+        beginning = self._beginning
+        between = not (self.busy or self._midway or self._waiting)
+        if beginning is not None and between and data.startswith(beginning.start):
+            event = beginning.again(data, not self._host.draining)
+            if event is not None:
+                self._misses = 0
+                self._host.begin(self, event)
+                return
+        self._whole = b""
+        if between:
+            self._misses = misses = self._misses + 1
+            if worth_remembering(misses) and len(data) <= REMEMBERED_BYTES:
+                self._whole = data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # not spoken here: answered as an ordinary request, and that was all
@@ -129,6 +147,9 @@ class Connection(asyncio.Protocol):
         """Hand the request on."""
         self._midway = False
         request = self._request()
+        if self._whole:
+            self._beginning = beginning_of(self._whole, request)
+            self._whole = b""
         if self.busy or self._waiting:
             self._enqueue(request)
         else:

@@ -36,13 +36,16 @@ def conditions_of(obj: Object) -> tuple[Condition, ...]:
         return ()
 
 
-async def tell(connection: Connection, kind: Kind, obj: Object, *news: Condition) -> None:
-    """Have the object's status say so; nothing is written when it does already, or once its spec is another."""
+async def tell(connection: Connection, kind: Kind, obj: Object, *news: Condition, known: Object | None = None) -> None:
+    """Have the object's status say so, and what else is `known`; the conditions that are not named stay.
+
+    Nothing is written when it says so already, or once the spec is another.
+    """
     generation = obj["metadata"]["generation"]
     told = tuple(msgspec.structs.replace(each, observed_generation=generation) for each in news)
     for _ in range(ATTEMPTS):
         after = merged(conditions_of(obj), told, stamp())
-        status = (obj.get("status") or {}) | {
+        status = (obj.get("status") or {}) | (known or {}) | {
             "conditions": msgspec.json.decode(msgspec.json.encode(after)), "observedGeneration": generation,
         }  # fmt: skip
         if status == obj.get("status"):

@@ -80,6 +80,31 @@ def test_what_a_counter_rose_by_is_the_same_in_every_tier(tmp_path: Path) -> Non
     played(tmp_path / "h.db", story)
 
 
+def test_a_subquery_and_a_fixed_moment_find_what_they_reach_back_to(tmp_path: Path) -> None:
+    async def story(store: HistoryStore) -> None:
+        for step in range(0, 7 * 360, 6):
+            await kept(store, scrape(step * 10, memory("a.x", step), memory("a.y", 1e6)))
+        own = at(7 * 3600, "x")
+        for query, value in (
+            # The finest tier has six hours left of the seven; what lies before is read from the next.
+            ("min_over_time(min_over_time(dayfly_function_memory_bytes[1m])[7h:1m])", 0),
+            ("max_over_time(max(dayfly_function_memory_bytes)[1h:1m] offset 6h)", 360),
+            (f"sum(dayfly_function_memory_bytes @ {BEGIN_MS // 1000 + 1200})", 120),
+            ("sum(dayfly_function_memory_bytes @ end() offset 2h)", 5 * 360),
+            ("sum(max_over_time(dayfly_function_memory_bytes[3m:1m] @ start() offset 2h))", 5 * 360),
+        ):
+            ((found,),) = values(await store.at_moment(query, own)).values()
+            assert found == pytest.approx(value, abs=6), query
+        span = Extent("x", BEGIN_MS + 3_600_000, BEGIN_MS + 7_200_000)
+        line = values(await store.over_span("sum(dayfly_function_memory_bytes @ end())", span, 600_000))
+        assert line == {"": [720.0] * 7}
+        line = values(await store.over_span("max_over_time(max(dayfly_function_memory_bytes)[2h:1m])", span, 1_200_000))
+        assert line == {"": [360.0, 480.0, 600.0, 720.0]}
+        assert len((await store.at_moment("dayfly_function_memory_bytes[5m:1m]", own)).lines[0].points) == 6
+
+    played(tmp_path / "h.db", story)
+
+
 def test_series_are_seen_by_those_whose_they_are(tmp_path: Path) -> None:
     async def story(store: HistoryStore) -> None:
         await kept(store, scrape(0, calls("a.x", 1), calls("a.y", 2)))

@@ -3,10 +3,12 @@
 import random
 from collections.abc import Iterator
 
-from dayfly.observe.promql.evaluate import Loaded, evaluate
-from dayfly.observe.promql.nodes import NAME, Selector, selectors
+from dayfly.observe.promql.evaluate import evaluate, spans
+from dayfly.observe.promql.leaves import LOOKBACK_MS, Loaded
+from dayfly.observe.promql.nodes import NAME, Node, Selector
 from dayfly.observe.promql.parser import parse
 from dayfly.observe.promql.pattern import Pattern
+from dayfly.observe.promql.reach import Reach, reaches
 from dayfly.observe.promql.series import Column, Labels, Samples
 
 BEGIN_MS = 1_700_000_000_000
@@ -92,6 +94,27 @@ def fitting(selector: Selector, series: list[Samples]) -> list[Samples]:
 
 def answer(query: str, steps: list[int], series: list[Samples]) -> list[Column]:
     """Return what the series come to."""
-    tree = parse(query)
-    loaded = {selector: Loaded(fitting(selector, series)) for selector in selectors(tree)}
-    return evaluate(tree, steps, loaded, lambda _amount: None)
+    tree = parse(query, steps[0], steps[-1])
+    return evaluate(tree, steps, loaded(tree, steps, series), lambda _amount: None)
+
+
+def ranges(query: str, at_ms: int, series: list[Samples]) -> dict[Labels, list[tuple[int, float]]]:
+    """Return the samples that a query of a range means."""
+    tree = parse(query, at_ms, at_ms)
+    return dict(spans(tree, at_ms, loaded(tree, [at_ms], series), lambda _amount: None))
+
+
+def loaded(tree: Node, steps: list[int], series: list[Samples]) -> dict[Selector, Loaded]:
+    """Return what each selector needs and nothing else."""
+    step_ms = steps[1] - steps[0] if steps[1:] else 0
+    found = {}
+    for selector, reach in reaches(tree, Reach(steps[0], steps[-1], step_ms)).items():
+        back_ms = selector.range_ms or LOOKBACK_MS
+        fits = [_cut(one, reach.first_ms - back_ms, reach.last_ms) for one in fitting(selector, series)]
+        found[selector] = Loaded(fits)
+    return found
+
+
+def _cut(one: Samples, from_ms: int, to_ms: int) -> Samples:
+    low, high = one.within(from_ms, to_ms)
+    return Samples(one.labels, one.times[low:high], one.values[low:high])

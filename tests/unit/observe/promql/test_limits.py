@@ -5,13 +5,16 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.observe.promql.samples import answer
 
 from dayfly.model.errors import InvalidRequest
 from dayfly.observe.history.budget import MAX_S, MAX_SAMPLES, MAX_WORK, Budget
 from dayfly.observe.promql.faults import QueryFailed
-from dayfly.observe.promql.nodes import Call, selectors
+from dayfly.observe.promql.leaves import MAX_MOMENTS
+from dayfly.observe.promql.nodes import Call
 from dayfly.observe.promql.parser import MAX_DEPTH, MAX_LENGTH, MAX_OPERATORS, parse
 from dayfly.observe.promql.pattern import Pattern
+from dayfly.observe.promql.reach import Reach, reaches
 from dayfly.observe.promql.signatures import MISSING
 
 
@@ -27,6 +30,8 @@ from dayfly.observe.promql.signatures import MISSING
         ('a{b=~"(x{1000}){1000}"}', "more than 2000 steps"),
         ('a{b=~"x{1001}"}', "more than 1000 times"),
         ("a[200y]", "no more than 100y"),
+        ("a[200y:1m]", "no more than 100y"),
+        ("a @ 9007199254741", "out of bounds"),
     ],
 )
 def test_what_is_too_much_is_refused_with_its_place(query: str, why: str) -> None:
@@ -36,7 +41,26 @@ def test_what_is_too_much_is_refused_with_its_place(query: str, why: str) -> Non
 
 def test_as_much_as_may_be_is_taken() -> None:
     inner = "a" + "+a" * (MAX_OPERATORS - 1)
-    assert len(selectors(parse("(" * (MAX_DEPTH - 2) + inner + ")" * (MAX_DEPTH - 2)))) == MAX_OPERATORS
+    tree = parse("(" * (MAX_DEPTH - 2) + inner + ")" * (MAX_DEPTH - 2))
+    assert len(reaches(tree, Reach(0, 0))) == MAX_OPERATORS
+
+
+def test_a_subquery_has_no_more_moments_than_may_be() -> None:
+    most = f"count_over_time(vector(1)[{MAX_MOMENTS - 1}s:1s])"
+    assert answer(most, [0], [])[0].values == [MAX_MOMENTS]
+    for query in (
+        f"count_over_time(vector(1)[{MAX_MOMENTS}s:1s])",
+        "count_over_time(vector(1)[100y:1ms])",
+        f"count_over_time(count_over_time(vector(1)[{MAX_MOMENTS // 2}s:1s])[{MAX_MOMENTS // 2}s:1m])",
+    ):
+        with pytest.raises(QueryFailed, match="more than 200,000 moments"):
+            answer(query, [0, 100_000_000], [])
+
+
+def test_the_moments_of_a_subquery_that_no_span_holds_are_left_out() -> None:
+    day_ms = 86_400_000
+    (column,) = answer("count_over_time(vector(1)[5m:1m])", [day_ms * day for day in range(10_000)], [])
+    assert column.values == [6.0] * 10_000
 
 
 @pytest.mark.parametrize("name", MISSING)

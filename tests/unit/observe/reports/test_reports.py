@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pypdf
 import pytest
 from PIL import Image
@@ -17,13 +18,14 @@ from tests.unit.observe.alerts.servers import Mailbox, Posts, http_server, smtp_
 
 from dayfly.control.clock import ManualClock
 from dayfly.model.alert import Alert
-from dayfly.model.budget import Used
+from dayfly.model.allowance import Used
 from dayfly.model.cost import Prices
 from dayfly.model.errors import InvalidSpec, NotFound, NotSupported, Unavailable
 from dayfly.model.invocation import Invocation, RecordLimits
 from dayfly.model.names import FunctionKey, NamespaceName, parse_function_key
+from dayfly.model.past_alert import PastAlertQuery
 from dayfly.model.receiver import AlertmanagerTarget, EmailTarget, Receiver, WebhookTarget
-from dayfly.model.report import ReportSpec
+from dayfly.model.report import ReportFigures, ReportSpec
 from dayfly.model.rollup import Rollup
 from dayfly.model.table import LATENCY_BUCKETS_S, FunctionLoad
 from dayfly.observe.alerts.alerts import Alerts
@@ -65,7 +67,7 @@ class Office:
         watch = Watch(self.book, nothing, self.store, self.clock)
         senders = Senders(Way(("public",)), self.book.secret_of, self.clock)
         telling = Telling(self.book, watch, senders, self.store, self.clock, "http://console")
-        self.alerts = Alerts(self.book, watch, telling, senders, self.clock, 15.0)
+        self.alerts = Alerts(self.book, watch, telling, senders, self.past, self.clock, 15.0)
         facts = Facts(
             namespaces=lambda: [HELLO.namespace, OTHER.namespace], sums=self.sums, failures=self.failures,
             used=self.spent, alerts=self.past, prices=prices,
@@ -216,10 +218,37 @@ def test_the_pdf_can_be_read_and_has_its_pictures(play: Play) -> None:
     play(story)
 
 
+def test_a_time_beyond_those_that_are_told_apart_is_none_and_travels_as_json(play: Play) -> None:
+    async def story(office: Office) -> None:
+        slowest = {200: (3, 60.0, buckets(3, len(LATENCY_BUCKETS_S)))}
+        office.add("slow.zoo", slowest, 1_700_006_400_000 - HOUR_MS, boot="d")
+        await office.reports.put(ReportSpec(name="daily", namespace="zoo", every="day"))
+        figures = await office.reports.figures("zoo", "daily")
+        assert [row.now.p50_s for row in figures.functions] == [None, 2.5]
+        assert msgspec.json.decode(msgspec.json.encode(figures), type=ReportFigures) == figures
+        assert re.search(
+            rf"slow.zoo +3 +new +0 +> {LATENCY_BUCKETS_S[-1]:g} s",
+            (await office.reports.show("zoo", "daily", "text")).decode(),
+        )
+
+    play(story)
+
+
+def test_what_there_is_so_far_is_told_before_its_time_is_over(play: Play) -> None:
+    async def story(office: Office) -> None:
+        await office.reports.put(ReportSpec(name="weekly", every="week"))
+        whole, so_far = [await office.reports.figures("", "weekly", so_far=on) for on in (False, True)]
+        assert so_far.since_unix_ms == whole.until_unix_ms
+        assert (whole.total.now.calls, so_far.total.now.calls) == (0, 57)
+        assert so_far.total.before == whole.total.now
+
+    play(story)
+
+
 def test_charts_show_calls_and_their_failures_where_they_were(play: Play) -> None:
     async def story(office: Office) -> None:
         await office.reports.put(ReportSpec(name="daily", every="day"))
-        figures = await office.reports._figures(office.reports.get("", "daily").report, office.clock.unix_ms())
+        figures = await office.reports.figures("", "daily")
         assert [step.calls for step in figures.steps] == [22, *[0] * 11, 22, *[0] * 10, 2]
         calls, times = charts.draw(figures)
         picture = Image.open(io.BytesIO(calls.png)).convert("RGB")
@@ -354,9 +383,9 @@ def test_a_report_goes_with_its_namespace(play: Play) -> None:
     async def story(office: Office) -> None:
         await office.reports.put(ReportSpec(name="mine", namespace="zoo", every="day"))
         await office.reports.clear(OTHER.namespace)
+        await office.alerts.clear(OTHER.namespace)
         assert office.reports.listed(None) == []
         assert await office.store.kept("report") == {}
-        now = office.clock.unix_ms()
-        assert [each.rule for each in await office.past.fired(None, 0, now, 9)] == ["errors"]
+        assert [each.rule for each in await office.past.find(PastAlertQuery())] == ["errors"]
 
     play(story)

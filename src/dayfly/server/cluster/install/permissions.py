@@ -17,8 +17,8 @@ GROUP = "dayfly.dev"
 _RBAC = "rbac.authorization.k8s.io"
 
 
-_NOT_PEOPLES = ("revisions", "tenants")
-"""What is ours to write, and what bounds a namespace: who may work in it is not to raise its quota."""
+_NOT_PEOPLES = ("budgets", "revisions", "tenants")
+"""What is ours to write, and what bounds a namespace: who may work in it is not to raise its quota or its budget."""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
