@@ -53,6 +53,7 @@ from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
 from dayfly.model.engine import EngineState
 from dayfly.model.errors import Conflict, DayflyError, InvalidRequest, LimitExceeded, NotFound, PayloadTooLarge
+from dayfly.model.flow import Flow
 from dayfly.model.flow_run import Ended, Failed, FlowRun
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.invocation import Invocation, RecordQuery
@@ -90,12 +91,11 @@ from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import RollupQuery
 from dayfly.queue.questions import Figures
 from dayfly.server.apps import Apps, build_apps
-from dayfly.storage.memory_budgets import MemoryBudgets
 from dayfly.storage.memory_flow_runs import MemoryRuns
-from dayfly.storage.memory_flows import MemoryFlows
 from dayfly.storage.memory_queries import MemoryQueries as StoredQueries
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
+from dayfly.storage.memory_things import MemoryThings
 from dayfly.storage.memory_triggers import MemoryTriggers
 from dayfly.storage.memory_watch import MemoryWatch
 from dayfly.storage.secrets.memory import MemorySecrets
@@ -647,6 +647,7 @@ class StageAlerts:
     senders: MemorySenders
     vault: MemoryVault
     store: MemoryWatch
+    past: PastAlerts
     alerts: Alerts
     kind = "alert rules and receivers"
 
@@ -661,8 +662,9 @@ class StageAlerts:
 
 
 def stage_alerts(
-    clock: ManualClock, plane: MemoryPlane, namespaces: Namespaces, queue: MemoryQueue, records: MemoryRecords
-) -> StageAlerts:
+    clock: ManualClock, plane: MemoryPlane, namespaces: Namespaces, queue: MemoryQueue, records: MemoryRecords,
+    past: PastAlerts,
+) -> StageAlerts:  # fmt: skip
     """Return alerts that look at the stage's plane, queue and records."""
     store, vault, senders = MemoryWatch(), MemoryVault(), MemorySenders()
     book = Book(store, vault, namespaces.check_open, clock)
@@ -672,8 +674,8 @@ def stage_alerts(
     )  # fmt: skip
     watch = Watch(book, Looks(sources, clock.unix_ms, clock.now), store, clock)
     telling = Telling(book, watch, senders, store, clock, "http://127.0.0.1:8081")
-    alerts = Alerts(book, watch, telling, senders, clock, 15.0)
-    return StageAlerts(book, watch, telling, senders, vault, store, alerts)
+    alerts = Alerts(book, watch, telling, senders, past, clock, 15.0)
+    return StageAlerts(book, watch, telling, senders, vault, store, past, alerts)
 
 
 class Taken:
@@ -803,7 +805,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         routes.join(namespaces, secrets)
         flow_calls, run_log = FlowCalls(), MemoryRuns()
         engine_of_flows = Engine(run_log, flow_calls, clock)
-        flows = Flows(MemoryFlows(), engine_of_flows, run_log, namespaces.check_open, clock)
+        flows = Flows(MemoryThings(Flow), engine_of_flows, run_log, namespaces.check_open, clock)
         namespaces.house(flows)
         runs = Runs(flows, engine_of_flows, run_log, flow_calls, namespaces.check_open, clock)
         fired = Taken()
@@ -816,14 +818,14 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         triggers.join(namespaces, secrets)
         triggers.standing = runner.standing
         triggers.on_change.append(runner.look)
-        alerts = stage_alerts(clock, plane, namespaces, queue, records)
+        past = PastAlerts(AlertFile(tmp_path / "alerts.db"))
+        await past.open()
+        alerts = stage_alerts(clock, plane, namespaces, queue, records, past)
         await alerts.open()
         namespaces.house(alerts)
-        file = AlertFile(tmp_path / "alerts.db")
-        file.open()
         facts = Facts(
             namespaces=namespaces.names, sums=records.summed, failures=records.failures, used=spending.used,
-            alerts=PastAlerts(file), prices=Prices(call=0.5, currency="EUR"),
+            alerts=past, prices=Prices(call=0.5, currency="EUR"),
         )  # fmt: skip
         reports = Reports(alerts.store, facts, alerts.alerts, namespaces.check_open, clock)
         namespaces.house(reports)
@@ -831,7 +833,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
             plane=plane, secrets=secrets, namespaces=namespaces, routes=routes, triggers=triggers, intake=intake,
             alerts=alerts.alerts, reports=reports, tokens=tokens, logs=logs, meter=meter,
             bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
-            budgets=Budgets(MemoryBudgets(), namespaces, clock),
+            budgets=Budgets(MemoryThings(Budget), namespaces, clock),
             spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
             query=MemoryQueries(), history=MemoryHistory(lambda: plane.functions), machine=MemoryMachine(),
             saved_queries=SavedQueries(StoredQueries(), READY_MADE, clock),
@@ -870,7 +872,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
             await story(stage)
         finally:
             await alerts.telling.close()
-            file.close()
+            await past.close()
             await engine_of_flows.close()
             await logs.close()
 

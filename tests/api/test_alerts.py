@@ -273,6 +273,33 @@ def test_what_an_alertmanager_tells_is_shown_and_told_until_it_is_over(play: Pla
     play(story)
 
 
+def test_what_fired_is_told_when_it_is_long_over(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        mine = await of_team(stage)
+        await look(stage)
+        await stage.ask("DELETE", "/v1/alerts/rules/dead-letters")
+        stage.clock.advance(60)
+        await look(stage)
+        stage.clock.advance(3600)
+        await look(stage)
+        assert (await stage.ask("GET", "/v1/alerts")).json() == []
+        (past,) = (await stage.ask("GET", "/v1/alerts/history?rule=dead-letters")).json()
+        assert (past["state"], past["value"], past["labels"]["function"]) == ("resolved", 1.0, "hello")
+        assert past["resolved_unix_ms"] - past["fired_unix_ms"] == 60_000
+        assert past["text"] == "calls of hello.team that failed for good: 1, more than 0"
+        assert (await stage.ask("GET", "/v1/alerts/history", headers=mine)).json() == [past]
+        for none in ("rule=other", "namespace=openfaas-fn", "since=1h", f"before={past['number']}"):
+            assert (await stage.ask("GET", f"/v1/alerts/history?{none}")).json() == [], none
+        since = await stage.ask("GET", "/v1/alerts/history?since=2023-11-14T22:14:00Z&limit=1")
+        assert since.json() == [past]
+        elsewhere = await stage.ask("GET", "/v1/alerts/history?namespace=openfaas-fn", headers=mine)
+        assert elsewhere.status == 403
+        for wrong in ("limit=0", "limit=1001", "since=soon", "before=-1", f"before={2**63}", "what=1"):
+            assert (await stage.ask("GET", f"/v1/alerts/history?{wrong}")).status == 400, wrong
+
+    play(story)
+
+
 def test_alerts_go_with_their_namespace(play: Play) -> None:
     async def story(stage: Stage) -> None:
         mine = await of_team(stage)
@@ -283,6 +310,7 @@ def test_alerts_go_with_their_namespace(play: Play) -> None:
         await look(stage)
         await stage.namespaces.remove(stage.team, force=True)
         assert stage.alerts.vault.kept == {}
+        assert (await stage.ask("GET", "/v1/alerts/history?rule=a")).json() == []
         for kind in ("receiver", "silence", "rule", "told"):
             assert [key for key in await stage.alerts.store.kept(kind) if key[0] == "team"] == []
 

@@ -247,6 +247,7 @@ async def plant_alerts(stage: Stage, owner: str) -> None:
         book.silences[owner, SILENCE] = found
     told = TheirMessage(alerts=(TheirAlert("firing", {"alertname": mark}, {"summary": mark}),))
     await stage.alerts.alerts.hear(owner, told)
+    await stage.alerts.past.note(stage.alerts.alerts.alerts(owner or None), stage.clock.unix_ms())
     await stage.services.reports.put(ReportSpec(name="hello", namespace=owner, every="day", receivers=("hello",)))
 
 

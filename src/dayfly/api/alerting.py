@@ -4,6 +4,7 @@ from typing import Literal, Protocol
 
 from dayfly.model.alert import Alert, AlertRule, RuleStatus, Silence, SilenceRequest
 from dayfly.model.alertmanager import TheirMessage
+from dayfly.model.past_alert import PastAlert, PastAlertQuery
 from dayfly.model.receiver import Receiver, ReceiverStatus
 
 Done = Literal["created", "updated"]
@@ -14,6 +15,10 @@ class Alerts(Protocol):
 
     def alerts(self, namespace: str | None) -> list[Alert]:
         """Return the alerts about a namespace, those that fire first."""
+        ...
+
+    async def history(self, query: PastAlertQuery) -> list[PastAlert]:
+        """Return alerts that fired, the newest first. Raises StoreUnavailable."""
         ...
 
     def rules(self, namespace: str | None) -> list[RuleStatus]:

@@ -8,7 +8,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfly.api.decoding import read_json
+from dayfly.api.decoding import read_json, read_query
+from dayfly.api.logs import since_unix_ns
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
 from dayfly.api.scope import principal_of
@@ -17,12 +18,28 @@ from dayfly.model.alert import Alert, AlertKind, AlertRule, RuleStatus, Silence,
 from dayfly.model.alertmanager import Heard, TheirMessage
 from dayfly.model.errors import Forbidden, InvalidRequest
 from dayfly.model.names import parse_alert_name, parse_namespace
+from dayfly.model.past_alert import MAX_PAST_ALERTS, PastAlert, PastAlertQuery
 
 ALERTS = "/v1/alerts"
 RULE = ALERTS + "/rules/{name}"
 SILENCES = ALERTS + "/silences"
 
 routes = Routes()
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which alerts that fired are wanted, the newest first."""
+
+    namespace: str = ""
+    """Only those about it."""
+    rule: str = ""
+    """Only those of this rule, or that others call so in the label `alertname`."""
+    since: str = ""
+    """Only those that fired since: an RFC 3339 time, or how long ago as a duration (`24h`)."""
+    before: int = 0
+    """Only lower numbers: the last one's, for the next page."""
+    limit: int = 100
+    """At most so many, up to 1000."""
 
 
 class RuleRequest(AlertRule, kw_only=True, frozen=True, rename={"for_": "for"}):
@@ -42,6 +59,24 @@ class RuleRequest(AlertRule, kw_only=True, frozen=True, rename={"for_": "for"}):
 async def list_alerts(services: Services, request: Request) -> Response:
     """Return the alerts that are pending, firing, or resolved not long ago; those that fire come first."""
     return json_answer(services.alerts.alerts(read_owner(request)))
+
+
+@routes.route(
+    "GET", ALERTS + "/history", access="deploy", scope="visible", summary="List alerts that fired", query=HistoryQuery,
+    response=list[PastAlert],
+)  # fmt: skip
+async def list_history(services: Services, request: Request) -> Response:
+    """Return alerts that fired, also those that were forgotten elsewhere; the newest first."""
+    asked = read_query(request, HistoryQuery)
+    if not 1 <= asked.limit <= MAX_PAST_ALERTS:
+        raise InvalidRequest(f"limit: {asked.limit} must be from 1 to {MAX_PAST_ALERTS}")
+    if not 0 <= asked.before < 2**63:
+        raise InvalidRequest("before: is the number of an alert")
+    query = PastAlertQuery(
+        namespace=read_owner(request), rule=asked.rule[:200], before=asked.before, limit=asked.limit,
+        since_unix_ms=max(0, since_unix_ns(asked.since) // 1_000_000),
+    )  # fmt: skip
+    return json_answer(await services.alerts.history(query))
 
 
 @routes.route(

@@ -10,6 +10,7 @@ import msgspec
 from dayfly.client.calls import JSON, Call, nothing, reads
 from dayfly.model.alert import Alert, AlertRule, RuleStatus, Silence, SilenceRequest
 from dayfly.model.names import parse_alert_name
+from dayfly.model.past_alert import PastAlert
 from dayfly.model.receiver import Receiver, ReceiverStatus
 
 
@@ -22,6 +23,13 @@ class Tested(msgspec.Struct, frozen=True):
 def list_alerts(namespace: str) -> Call[list[Alert]]:
     """What is pending, fires, or is resolved not long ago."""
     return Call("GET", "/v1/alerts", reads(list[Alert]), query=of(namespace))
+
+
+def list_past_alerts(namespace: str, rule: str, since: str, limit: int, before: int) -> Call[list[PastAlert]]:
+    """Alerts that fired, the newest first."""
+    wanted = (("rule", rule), ("since", since), ("limit", str(limit)), ("before", str(before) if before else ""))
+    query = (*of(namespace), *((name, text) for name, text in wanted if text))
+    return Call("GET", "/v1/alerts/history", reads(list[PastAlert]), query=query)
 
 
 def list_rules(namespace: str) -> Call[list[RuleStatus]]:

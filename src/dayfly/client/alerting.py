@@ -6,6 +6,7 @@ from typing import TypeVar
 from dayfly.client import alert_calls as calls
 from dayfly.client.calls import Call
 from dayfly.model.alert import Alert, AlertRule, RuleStatus, Silence, SilenceRequest
+from dayfly.model.past_alert import PastAlert
 from dayfly.model.receiver import Receiver, ReceiverStatus
 
 T = TypeVar("T")
@@ -21,6 +22,12 @@ class Alerting(ABC):
     def list_alerts(self, namespace: str = "") -> list[Alert]:
         """Return the alerts that are pending, firing, or resolved not long ago; those that fire come first."""
         return self._send(calls.list_alerts(namespace))
+
+    def list_past_alerts(
+        self, namespace: str = "", *, rule: str = "", since: str = "", limit: int = 100, before: int = 0
+    ) -> list[PastAlert]:
+        """Return alerts that fired, the newest first: of a rule, and since a time or a duration before now."""
+        return self._send(calls.list_past_alerts(namespace, rule, since, limit, before))
 
     def list_alert_rules(self, namespace: str = "") -> list[RuleStatus]:
         """Return the rules ordered by name, and how each does."""
@@ -81,6 +88,12 @@ class AsyncAlerting(ABC):
     async def list_alerts(self, namespace: str = "") -> list[Alert]:
         """Return the alerts that are pending, firing, or resolved not long ago; those that fire come first."""
         return await self._send(calls.list_alerts(namespace))
+
+    async def list_past_alerts(
+        self, namespace: str = "", *, rule: str = "", since: str = "", limit: int = 100, before: int = 0
+    ) -> list[PastAlert]:
+        """Return alerts that fired, the newest first: of a rule, and since a time or a duration before now."""
+        return await self._send(calls.list_past_alerts(namespace, rule, since, limit, before))
 
     async def list_alert_rules(self, namespace: str = "") -> list[RuleStatus]:
         """Return the rules ordered by name, and how each does."""

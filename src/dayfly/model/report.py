@@ -8,6 +8,7 @@ import msgspec
 from dayfly.model.alert import MAX_LABELS
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.names import parse_alert_name, parse_namespace
+from dayfly.model.past_alert import PastAlert
 
 Every = Literal["day", "week", "month"]
 MAX_NAMESPACE_REPORTS = 20
@@ -138,17 +139,6 @@ class ErrorRow(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the last such call."""
 
 
-class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert that fired."""
-
-    rule: str
-    severity: str
-    text: str
-    fired_unix_ms: int
-    resolved_unix_ms: int = 0
-    """0 while it fires."""
-
-
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One bar of a chart."""
 
@@ -172,7 +162,7 @@ class ReportFigures(msgspec.Struct, frozen=True, kw_only=True):
     more_functions: int = 0
     namespaces: tuple[ReportRow, ...] = ()
     errors: tuple[ErrorRow, ...] = ()
-    alerts: tuple[AlertRow, ...] = ()
+    alerts: tuple[PastAlert, ...] = ()
     steps: tuple[Step, ...] = ()
     currency: str = ""
     has_prices: bool = False

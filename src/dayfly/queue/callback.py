@@ -18,6 +18,7 @@ from dayfly.model.depth import HEADER
 from dayfly.model.errors import InvalidRequest
 from dayfly.model.queued import Result
 from dayfly.model.url import split_url
+from dayfly.queue.trust import Trust
 from dayfly.runtimes.jail.egress.dial import Refused, Streams, dial
 from dayfly.runtimes.jail.egress.lookups import Lookups, Unreachable
 from dayfly.runtimes.jail.egress.policy import Rules
@@ -69,7 +70,7 @@ class Callbacks:
         self, allow: tuple[str, ...], tls: ssl.SSLContext | None = None, lookups: Lookups | None = None
     ) -> None:
         self._rules = Rules(allow)
-        self._tls = tls
+        self._trust = Trust(tls)
         self._lookups = lookups or Lookups()
 
     async def __call__(self, url: str, result: Result, /) -> str:
@@ -88,23 +89,18 @@ class Callbacks:
     async def _post(self, target: Target, result: Result) -> str:
         look_up = functools.partial(self._lookups.find, result.function)
         streams = await dial(self._rules, look_up, target.host, target.port)
-        status = await post(streams, target, self._tls, callback_head(target, result), result.body)
+        status = await post(streams, target, self._trust, callback_head(target, result), result.body)
         if not status:
             return f"{target.authority} did not answer in HTTP"
         return "" if 200 <= status < 300 else f"{target.authority} answered {status}"
 
 
-async def post(streams: Streams, target: Target, tls: ssl.SSLContext | None, head: bytes, body: bytes) -> int:
-    """Send a request over a new connection, which ends here, and return the answer's status; 0 when it is not HTTP.
-
-    Without `tls`, whom to trust is read from the system's files.
-    """
+async def post(streams: Streams, target: Target, trust: Trust, head: bytes, body: bytes) -> int:
+    """Send a request over a new connection, which ends here, and return the answer's status; 0 when it is not HTTP."""
     reader, writer = streams
     try:
         if target.secure:
-            if tls is None:
-                tls = await asyncio.to_thread(ssl.create_default_context)
-            await writer.start_tls(tls, server_hostname=target.host)
+            await writer.start_tls(await asyncio.to_thread(trust.context), server_hostname=target.host)
         writer.write(head)
         writer.write(body)
         await writer.drain()

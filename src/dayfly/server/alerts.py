@@ -70,9 +70,8 @@ class AlertParts:
         senders = Senders(Way(settings.alerts.allow), book.secret_of, clock)
         url = place.console_url or place.gateway_url
         telling = Telling(book, watch, senders, ground.watch, clock, url)
-        self.alerts = Alerts(book, watch, telling, senders, clock, settings.alerts.every_s)
+        self.alerts = Alerts(book, watch, telling, senders, self.past, clock, settings.alerts.every_s)
         plane.namespaces.house(self.alerts)
-        watch.note = self.past.note
         facts = Facts(
             namespaces=plane.namespaces.names, sums=records.summed, failures=records.failures, used=plane.spending.used,
             alerts=self.past, prices=settings.prices,

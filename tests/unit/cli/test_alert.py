@@ -1,5 +1,7 @@
 """`dayfly alert`: what is asked of the gateway, what is printed, and what is refused before anything is asked."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +11,7 @@ from tests.unit.cli.conftest import Answers
 
 from dayfly.cli.alert_rule import KINDS as RULE_KINDS
 from dayfly.model.alert import WATCHED, Alert, AlertRule, Matcher, RuleStatus, Silence
+from dayfly.model.past_alert import PastAlert
 from dayfly.model.receiver import (
     AlertmanagerTarget,
     EmailTarget,
@@ -72,6 +75,31 @@ def test_nothing_that_is_wrong_is_said_to_be_none(dayfly: Run, watch: Answers) -
     said = [dayfly("alert", *words).stdout for words in (("list",), ("silence", "list"), ("receiver", "list"))]
     assert said == ["No alerts.\n", "No silences.\n", "No receivers. Alerts are shown, and nobody is told.\n"]
     assert dayfly("alert", "list", "-o", "json").stdout == "[]\n"
+
+
+def test_what_fired_before_is_a_table_or_a_sheet(dayfly: Run, watch: Answers) -> None:
+    given: dict[str, Any] = {
+        "rule": "errors", "namespace": "team", "severity": "critical", "labels": {"b": "2", "a": "=1"}, "value": 0.25,
+        "text": "=cmd", "fired_unix_ms": AT_MS,
+    }  # fmt: skip
+    watch.table["GET /v1/alerts/history"] = [
+        PastAlert(number=2, id="x", state="firing", **given),
+        PastAlert(number=1, id="y", state="resolved", resolved_unix_ms=AT_MS, **given),
+    ]
+    outcome = dayfly("alert", "history", "--rule", "errors", "--since", "24h", "--limit", "7", "-n", "team")
+    assert cells(outcome) == [
+        ["STATE", "SEVERITY", "RULE", "SINCE", "UNTIL", "VALUE", "WHAT"],
+        ["firing", "critical", "errors", AT, "-", "0.25", "=cmd"],
+        ["resolved", "critical", "errors", AT, AT, "0.25", "=cmd"],
+    ]
+    assert watch.asked == ["GET /v1/alerts/history?namespace=team&rule=errors&since=24h&limit=7"]
+    data = dayfly("alert", "history", "-o", "csv").stdout_bytes.decode()
+    first, second = csv.DictReader(io.StringIO(data, newline=""))
+    assert (first["since"], first["until"], second["until"]) == (AT, "", AT)
+    assert (first["labels"], first["text"], first["value"]) == ("a==1 b=2", "'=cmd", "0.25")
+    assert (second["number"], second["state"], second["resolved_unix_ms"]) == ("1", "resolved", str(AT_MS))
+    watch.table["GET /v1/alerts/history"] = []
+    assert dayfly("alert", "history").stdout == "No such alerts fired.\n"
 
 
 def test_a_rule_is_set_with_all_that_was_said(dayfly: Run, watch: Answers) -> None:

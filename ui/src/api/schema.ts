@@ -18,15 +18,6 @@ export interface Alert {
   silences?: Array<string>;
 }
 
-/** An alert that fired. */
-export interface AlertRow {
-  rule: string;
-  severity: string;
-  text: string;
-  fired_unix_ms: number;
-  resolved_unix_ms?: number;
-}
-
 /** What is watched, and when that is an alert. Spans of time are written as `5m`. */
 export interface AlertRule {
   name: string;
@@ -976,6 +967,21 @@ export interface Parallel {
   concurrency?: number;
 }
 
+/** An alert from when it began to fire until it was resolved, as it was when it began. */
+export interface PastAlert {
+  number: number;
+  id: string;
+  rule: string;
+  namespace: string;
+  severity: "critical" | "info" | "warning";
+  state: "firing" | "resolved";
+  labels: Record<string, string>;
+  value: number;
+  text: string;
+  fired_unix_ms: number;
+  resolved_unix_ms?: number;
+}
+
 /** The installation itself. */
 export interface PlatformInfo {
   version: string;
@@ -1201,7 +1207,7 @@ export interface ReportFigures {
   more_functions?: number;
   namespaces?: Array<ReportRow>;
   errors?: Array<ErrorRow>;
-  alerts?: Array<AlertRow>;
+  alerts?: Array<PastAlert>;
   steps?: Array<Step>;
   currency?: string;
   has_prices?: boolean;

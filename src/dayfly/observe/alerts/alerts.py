@@ -10,9 +10,11 @@ from dayfly.model.alertmanager import TheirMessage
 from dayfly.model.errors import NotFound, Unavailable
 from dayfly.model.names import NamespaceName
 from dayfly.model.notice import Letter
+from dayfly.model.past_alert import PastAlert, PastAlertQuery
 from dayfly.model.receiver import AlertmanagerTarget, Receiver, ReceiverStatus
 from dayfly.observe.alerts.book import Book
 from dayfly.observe.alerts.chats import check_chat
+from dayfly.observe.alerts.past_alerts import PastAlerts
 from dayfly.observe.alerts.ports import Clock
 from dayfly.observe.alerts.senders import Senders
 from dayfly.observe.alerts.telling import Counts, Telling
@@ -31,12 +33,14 @@ class Alerts:
     """What they are called among the things that lie in namespaces."""
 
     def __init__(
-        self, book: Book, watch: Watch, telling: Telling, senders: Senders, clock: Clock, every_s: float
-    ) -> None:
+        self, book: Book, watch: Watch, telling: Telling, senders: Senders, past: PastAlerts, clock: Clock,
+        every_s: float,
+    ) -> None:  # fmt: skip
         self._book = book
         self._watch = watch
         self._telling = telling
         self._senders = senders
+        self._past = past
         self._clock = clock
         self._every_s = every_s
         self._woken = asyncio.Event()
@@ -44,6 +48,7 @@ class Alerts:
         book.check_receiver = check_chat
         book.on_change.append(self._look_soon)
         telling.on_sent = self._woken.set
+        watch.note = past.note
 
     async def open(self) -> None:
         """Read what was written down, found and told. Raises StoreUnavailable."""
@@ -72,6 +77,10 @@ class Alerts:
     def alerts(self, namespace: str | None) -> list[Alert]:
         """Return the alerts about a namespace, or all for None; those that fire come first."""
         return self._watch.listed(namespace)
+
+    async def history(self, query: PastAlertQuery) -> list[PastAlert]:
+        """Return alerts that fired, the newest first. Raises StoreUnavailable."""
+        return await self._past.find(query)
 
     def rules(self, namespace: str | None) -> list[RuleStatus]:
         """Return a namespace's rules, or all, ordered by namespace and name."""
@@ -176,6 +185,7 @@ class Alerts:
         await self._book.clear(namespace)
         await self._watch.forget(namespace)
         await self._telling.forget(namespace)
+        await self._past.forget(namespace)
 
     def _look_soon(self) -> None:
         """A rule that was just written is looked at now."""

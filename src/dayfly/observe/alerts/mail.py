@@ -65,7 +65,7 @@ def _deliver(
     try:
         with _connect(addresses, target, way) as server:
             if target.security == "starttls":
-                server.starttls(context=way.tls)
+                server.starttls(context=way.trust.context())
             if target.username:
                 _log_in(server, target.username, password)
             refused = server.send_message(message, target.sender, list(target.to))
@@ -124,7 +124,7 @@ class _PinnedTls(smtplib.SMTP_SSL):
 
 def _connect(addresses: Sequence[str], target: EmailTarget, way: Way) -> smtplib.SMTP:
     if target.security == "tls":
-        return _PinnedTls(addresses, target.host, target.port, way.tls)
+        return _PinnedTls(addresses, target.host, target.port, way.trust.context())
     return _Pinned(addresses, target.host, target.port)
 
 

@@ -6,8 +6,8 @@ whoever was told of them has been told of that.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -38,6 +38,14 @@ INCOMING = "@incoming"
 _log = logging.getLogger("dayfly.observe")
 
 
+class Note(Protocol):
+    """Keeps when alerts began to fire and ended."""
+
+    async def __call__(self, alerts: list[Alert], now_ms: int, *, all_there_are: bool = False) -> None:
+        """Keep it; with `all_there_are`, others have ended that are not known to have."""
+        ...
+
+
 class Found(msgspec.Struct, frozen=True):
     """The alerts of a rule, and the rule as it was when they were found."""
 
@@ -55,7 +63,7 @@ class Watch:
         self._clock = clock
         self.found: dict[WatchKey, Found] = {}
         self.held: Callable[[], frozenset[str]] = frozenset
-        self.note: Callable[[list[Alert], int], Awaitable[None]] = _note_nothing
+        self.note: Note = _note_nothing
         """Told of alerts that began to fire, or were resolved."""
         self._noted: dict[str, tuple[int, int]] = {}
         self._kept: dict[WatchKey, str] = {}
@@ -67,6 +75,7 @@ class Watch:
         """Read what was found in former lives. Raises StoreUnavailable."""
         self.found = await read_all(self._store, "found", Found)
         self._kept = {key: _gist(found) for key, found in self.found.items()}
+        await self._note_changes(all_there_are=True)
 
     async def look(self) -> None:
         """Look at all rules once; a source that fails is told of in its rules' standing."""
@@ -174,14 +183,14 @@ class Watch:
         found, now = self.found[key], self._clock.unix_ms()
         self._put(key, found.rule, forgotten(end(found.alerts, now), now, held))
 
-    async def _note_changes(self) -> None:
+    async def _note_changes(self, *, all_there_are: bool = False) -> None:
         """Have what began to fire or was resolved noted; after a restart all once more, which changes nothing."""
         marks = {name: (each.fired_unix_ms, each.resolved_unix_ms) for _, name, each in self.alerts()}
         changed = [name for name, mark in marks.items() if mark[0] and self._noted.get(name) != mark]
         news = [alert_of(*each) for each in self.alerts() if each[1] in changed]
         self._noted = marks
-        if news:
-            await self.note(news, self._clock.unix_ms())
+        if news or all_there_are:
+            await self.note(news, self._clock.unix_ms(), all_there_are=all_there_are)
 
     def _put(self, key: WatchKey, rule: AlertRule, alerts: Mapping[str, Instance]) -> None:
         if alerts:
@@ -193,8 +202,9 @@ class Watch:
         return alert_of(rule, name, instance, self._book.silenced_by(instance.labels, now_ms))
 
 
-async def _note_nothing(_alerts: list[Alert], _now_ms: int) -> None:
+async def _note_nothing(alerts: list[Alert], now_ms: int, *, all_there_are: bool = False) -> None:
     """Nobody wants to know."""
+    del alerts, now_ms, all_there_are
 
 
 def alert_of(rule: AlertRule, name: str, instance: Instance, silences: tuple[str, ...] = ()) -> Alert:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from dayfly.model.errors import InvalidRequest
 from dayfly.queue.callback import Target, parse_callback, post
+from dayfly.queue.trust import Trust
 from dayfly.runtimes.jail.egress.dial import Refused, Streams, dial
 from dayfly.runtimes.jail.egress.lookups import Lookups, Unreachable
 from dayfly.runtimes.jail.egress.policy import Rules, literal
@@ -33,12 +34,7 @@ class Way:
         self._of_namespaces = Rules(allow)
         self._of_all = Rules(ANYWHERE)
         self._lookups = lookups or Lookups()
-        self._tls = tls
-
-    @property
-    def tls(self) -> ssl.SSLContext:
-        """Whom to trust. Reads files."""
-        return self._tls or ssl.create_default_context()
+        self.trust = Trust(tls)
 
     async def addresses(self, namespace: str, host: str, port: int) -> list[str]:
         """Return the addresses of a host that the namespace's receivers may connect to, at least one.
@@ -78,7 +74,7 @@ class Way:
 
     async def _post(self, namespace: str, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
         streams = await self._dial(namespace, target)
-        return await post(streams, target, self._tls, head(target, headers, len(body)), body)
+        return await post(streams, target, self.trust, head(target, headers, len(body)), body)
 
     async def _dial(self, namespace: str, target: Target) -> Streams:
         look_up = functools.partial(self._lookups.find, _who(namespace))

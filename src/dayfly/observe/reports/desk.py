@@ -156,7 +156,6 @@ class Reports:
         """Remove all of the namespace's. Raises StoreUnavailable."""
         for key in [key for key in self._known if key[0] == namespace]:
             await self.remove(*key)
-        await self._facts.alerts.forget(namespace)
 
     async def _send_due(self, key: WatchKey, report: ReportSpec, standing: Standing) -> None:
         sent, trouble = standing.sent, ""

@@ -13,7 +13,8 @@ from dayfly.decide.report_times import Times
 from dayfly.model.allowance import Used
 from dayfly.model.cost import Prices
 from dayfly.model.names import FunctionKey, NamespaceName
-from dayfly.model.report import AlertRow, ErrorRow, ReportFigures, ReportRow, ReportSpec, Step, Sums
+from dayfly.model.past_alert import PastAlertQuery
+from dayfly.model.report import ErrorRow, ReportFigures, ReportRow, ReportSpec, Step, Sums
 from dayfly.model.rollup import Rollup, Span
 from dayfly.observe.alerts.past_alerts import PastAlerts
 from dayfly.observe.failures import FailureQuery
@@ -59,7 +60,12 @@ async def gather(facts: Facts, spec: ReportSpec, at_ms: int, now_ms: int) -> Rep
     failures = FailureQuery(
         since_unix_ms=span.since_unix_ms, until_unix_ms=span.until_unix_ms, namespace=spec.namespace, limit=MAX_ERRORS
     )
-    alerts = await facts.alerts.fired(spec.namespace or None, span.since_unix_ms, span.until_unix_ms, MAX_ALERTS)
+    alerts = await facts.alerts.find(
+        PastAlertQuery(
+            namespace=spec.namespace or None, since_unix_ms=span.since_unix_ms, until_unix_ms=span.until_unix_ms,
+            limit=MAX_ALERTS,
+        )
+    )  # fmt: skip
     return ReportFigures(
         title=f"{_TITLES[spec.every]}: {spec.name}",
         namespace=spec.namespace,
@@ -144,6 +150,3 @@ def _added(parts: Sequence[_Part], prices: Prices) -> Sums:
         calls=whole.calls, failed=whole.failed, cold=whole.cold, p50_s=p50_s, p95_s=p95_s, p99_s=p99_s,
         cost=prices.of(used),
     )  # fmt: skip
-
-
-__all__ = ["AlertRow", "Facts", "gather"]

@@ -24,6 +24,7 @@ from dayfly.cluster.records import Archive
 from dayfly.model.errors import DayflyError, InvalidSpec, PayloadTooLarge, Unavailable
 from dayfly.model.names import FunctionKey
 from dayfly.queue.callback import Target, parse_url
+from dayfly.queue.trust import Trust
 from dayfly.runtimes.jail.egress.dial import Refused, dial
 from dayfly.runtimes.jail.egress.lookups import Lookups, Unreachable
 from dayfly.runtimes.jail.egress.policy import Rules
@@ -46,7 +47,7 @@ class Archives:
         limits: ArchiveLimits = LIMITS,
     ) -> None:  # fmt: skip
         self._rules = Rules(allow)
-        self._tls = tls
+        self._trust = Trust(tls)
         self._lookups = lookups or Lookups()
         self._limits = limits
         self._one = asyncio.Semaphore(1)
@@ -91,7 +92,7 @@ class Archives:
         reader, writer = await dial(self._rules, look_up, target.host, target.port)
         try:
             if target.secure:
-                await writer.start_tls(self._tls or ssl.create_default_context(), server_hostname=target.host)
+                await writer.start_tls(await asyncio.to_thread(self._trust.context), server_hostname=target.host)
             head = (
                 f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nUser-Agent: dayfly/{__version__}\r\n"
                 "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"

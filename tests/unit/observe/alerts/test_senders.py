@@ -9,7 +9,9 @@ import hmac
 import importlib.util
 import json
 import re
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,6 +108,31 @@ def test_a_mail_arrives_with_its_text_and_the_same_for_eyes(trust: Trust, securi
     assert "FIRING (critical): calls of hello.team that failed: 50 %" in text.get_content()
     assert "<b>firing</b>" in page.get_content()
     assert bool(mailbox.sessions[0].authenticated) is (security != "none")
+
+
+def test_many_mails_read_the_systems_certificates_once(
+    trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust.authority.cert_pem.write_to_path(tmp_path / "certs.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certs.pem"))
+    mailbox, made, make = Mailbox(), list[ssl.SSLContext](), ssl.create_default_context
+
+    def counted() -> ssl.SSLContext:
+        made.append(make())
+        return made[-1]
+
+    async def main() -> None:
+        senders = Senders(Way(("127.0.0.1", "[::1]")), given, ManualClock())
+        for _ in range(3):
+            await senders.post(Receiver(name="ops", target=email(port, "starttls")), letter_of(notice()))
+
+    async def given(_receiver: Receiver) -> str:
+        return PASSWORD
+
+    with smtp_server(mailbox, trust, "starttls") as port:
+        monkeypatch.setattr(ssl, "create_default_context", counted)
+        asyncio.run(main())
+    assert (len(mailbox.taken), len(made)) == (3, 1)
 
 
 def test_what_functions_are_called_and_say_is_text_in_a_mail_and_no_header(trust: Trust) -> None:

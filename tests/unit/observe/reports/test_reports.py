@@ -23,6 +23,7 @@ from dayfly.model.cost import Prices
 from dayfly.model.errors import InvalidSpec, NotFound, NotSupported, Unavailable
 from dayfly.model.invocation import Invocation, RecordLimits
 from dayfly.model.names import FunctionKey, NamespaceName, parse_function_key
+from dayfly.model.past_alert import PastAlertQuery
 from dayfly.model.receiver import AlertmanagerTarget, EmailTarget, Receiver, WebhookTarget
 from dayfly.model.report import ReportFigures, ReportSpec
 from dayfly.model.rollup import Rollup
@@ -66,7 +67,7 @@ class Office:
         watch = Watch(self.book, nothing, self.store, self.clock)
         senders = Senders(Way(("public",)), self.book.secret_of, self.clock)
         telling = Telling(self.book, watch, senders, self.store, self.clock, "http://console")
-        self.alerts = Alerts(self.book, watch, telling, senders, self.clock, 15.0)
+        self.alerts = Alerts(self.book, watch, telling, senders, self.past, self.clock, 15.0)
         facts = Facts(
             namespaces=lambda: [HELLO.namespace, OTHER.namespace], sums=self.sums, failures=self.failures,
             used=self.spent, alerts=self.past, prices=prices,
@@ -382,9 +383,9 @@ def test_a_report_goes_with_its_namespace(play: Play) -> None:
     async def story(office: Office) -> None:
         await office.reports.put(ReportSpec(name="mine", namespace="zoo", every="day"))
         await office.reports.clear(OTHER.namespace)
+        await office.alerts.clear(OTHER.namespace)
         assert office.reports.listed(None) == []
         assert await office.store.kept("report") == {}
-        now = office.clock.unix_ms()
-        assert [each.rule for each in await office.past.fired(None, 0, now, 9)] == ["errors"]
+        assert [each.rule for each in await office.past.find(PastAlertQuery())] == ["errors"]
 
     play(story)
