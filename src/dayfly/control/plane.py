@@ -267,8 +267,6 @@ class ControlPlane:
         """Take in what every gateway has counted up to now, waiting half a second at most."""
         await self._link.refresh()
 
-    # -- changes -----------------------------------------------------------------------------------------------------
-
     async def _after(self, change: Awaitable[Lifecycle]) -> FunctionStatus:
         machine = await change
         self.spending.changed(machine.function.key)
