@@ -113,7 +113,8 @@ class Registry:
                 raise Refused(409, "AlreadyExists", text, name=name, kind=resource.plural)
             for each in ("deletionTimestamp", "managedFields", "generation", "selfLink"):
                 meta.pop(each, None)
-            meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.stamp(), "managedFields": [_managed(manager)]}
+            now = self.stamp()
+            meta |= {"uid": str(uuid.uuid4()), "creationTimestamp": now, "managedFields": [_managed(manager, now)]}
             if resource.counts_generations:
                 meta["generation"] = 1
             if "status" in resource.subresources:
@@ -152,9 +153,11 @@ class Registry:
                     after.pop("status", None)
                     after |= {"status": before["status"]} if "status" in before else {}
             changed = self._changed(resource, before, after)
-            if changed != before and _managed(manager, sub) not in changed["metadata"]["managedFields"]:
-                managers = [*changed["metadata"]["managedFields"], _managed(manager, sub)]
-                changed["metadata"] = {**changed["metadata"], "managedFields": managers}
+            if changed != before:
+                ours = _managed(manager, self.stamp(), sub)
+                known = changed["metadata"]["managedFields"]
+                others = [each for each in known if {**each, "time": ours["time"]} != ours]
+                changed["metadata"] = {**changed["metadata"], "managedFields": [*others, ours]}
             result = changed if dry else self._settle(resource, before, changed)
             return scale_of(resource, result) if sub == "scale" else result
 
@@ -296,8 +299,8 @@ class Registry:
             listener()
 
 
-def _managed(manager: str, sub: str = "") -> Object:
-    fields = {"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {}}
+def _managed(manager: str, time: str, sub: str = "") -> Object:
+    fields = {"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {}, "time": time}
     return fields | ({"subresource": sub} if sub else {})
 
 

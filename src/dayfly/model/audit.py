@@ -13,6 +13,8 @@ from dayfly.model.quantities import parse_duration
 
 PLATFORM = "platform"
 """Who acted where the platform did by itself what somebody had told it to, such as the end of a canary."""
+KUBERNETES = "kubernetes"
+"""Who acted where an object of the cluster was changed past Dayfly: the cluster knows whom it let do that."""
 GENESIS = "0" * 64
 """The hash before the first entry."""
 MAX_AUDIT_PAGE = 1000
@@ -33,11 +35,11 @@ class AuditDraft(msgspec.Struct, frozen=True, kw_only=True):
     at: int = 0
     """When it was asked for, in milliseconds since 1970; the log says it."""
     who: str
-    """The credential: `admin`, `local`, `token ID`, `platform`; for a refused one the name that was given."""
+    """The credential: `admin`, `local`, `token ID`, `platform`, `kubernetes`; for a refused one the name it gave."""
     role: str = ""
     """The credential's role; empty for the platform and for whoever was refused."""
     address: str = ""
-    """From where; empty for the platform."""
+    """From where; empty for the platform. Of what came by the cluster, which program wrote it, and when."""
     action: str
     """What was done, as `trigger.put`, `function.remove`, `sign-in.failed`."""
     namespace: str = ""

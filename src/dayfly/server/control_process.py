@@ -127,6 +127,11 @@ class ControlProcess:
         return self._plane
 
     @property
+    def audit(self) -> AuditLog:
+        """Who changed what."""
+        return self._audit
+
+    @property
     def triggers(self) -> Triggers:
         """The triggers."""
         return self._events.triggers

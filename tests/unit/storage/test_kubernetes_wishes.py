@@ -20,6 +20,7 @@ from dayfly.cluster.schema import crds
 from dayfly.model.errors import BuildFailed, StoreUnavailable
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import parse_function_key
+from dayfly.storage.kubernetes import patience
 from dayfly.storage.kubernetes.functions import KubernetesStore
 from dayfly.storage.kubernetes.wishes import Wish, Wishes
 
@@ -280,6 +281,23 @@ def test_what_cannot_be_deployed_is_refused_where_it_was_written(play: Play, spe
             [{"op": "replace", "path": "/spec", "value": {"source": SOURCE}}],
         )  # fmt: skip
         assert (await stage.next()).generation == 2
+
+    play(story)
+
+
+def test_a_server_that_is_away_while_something_is_told_ends_nothing(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "WAIT_S", 0.0)
+
+    async def story(stage: Stage) -> None:
+        stage.apply(source=SOURCE)
+        await stage.carry_out(await stage.next())
+        stage.double.fail(503, method="PUT", path="/status$", times=3)
+        stage.edit(timeout="never")
+        stage.double.create("functions", "team", {"metadata": {"name": "next"}, "spec": {"source": SOURCE}})
+        assert (await stage.next()).key.name == "next"
+        assert "never" in stage.conditions()["Progressing"]["message"]
 
     play(story)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import uvloop
 
 from dayfly.cluster.connection import Connection, from_service_account
-from dayfly.cluster.kinds import POD
+from dayfly.cluster.kinds import FUNCTION, POD
 from dayfly.control.clock import SystemClock
 from dayfly.model.errors import DayflyError
 from dayfly.queue.objects import Objects
@@ -36,10 +36,12 @@ from dayfly.server.cluster.passage.control_end import ControlEnd
 from dayfly.server.cluster.place import Pod
 from dayfly.server.cluster.watched import Parts, Stores, jobs
 from dayfly.server.cluster.wishing import Wishing
+from dayfly.server.cluster.witness import FunctionWitness
 from dayfly.server.control_process import ControlProcess, keep_to_ourselves
 from dayfly.server.crew import END
 from dayfly.server.wiring import Place, settings_file
 from dayfly.storage.kubernetes.lease import Lease, hold
+from dayfly.storage.kubernetes.seen import SeenObjects
 from dayfly.storage.kubernetes.wishes import Wishes
 
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - of a pod, which NetworkPolicies close
@@ -103,7 +105,7 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         await process.start()
         tls = pod.server_tls()
         passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), tls)
-        jobs = await _followers(api, stores, process, place.settings.queue.callback_allow)
+        jobs = await _followers(api, pod.namespace, stores, process, place.settings.queue.callback_allow)
         background = Background(*jobs, pod.renewal(lambda: _renew(pod, tls, passage), names.CERT, names.KEY).run)
         async with _queue(place, told):
             await passage.start(_ANYWHERE, names.PASSAGE_PORT)
@@ -129,18 +131,20 @@ def _renew(pod: Pod, tls: ssl.SSLContext, passage: ControlEnd) -> None:
 
 
 async def _followers(
-    api: Connection, stores: Stores, process: ControlProcess, allow: tuple[str, ...]
+    api: Connection, home: str, stores: Stores, process: ControlProcess, allow: tuple[str, ...]
 ) -> tuple[Job, ...]:
     """Return what does as the cluster's objects say. Raises StoreUnavailable."""
     plane = process.plane
     opening = Opening(plane.namespaces, stores.tenancy)
     await opening.open_all(function.key.namespace for function in plane.functions())
-    wishing = Wishing(Wishes(api), plane, opening, Archives(allow))
+    seen = SeenObjects(api, home, FUNCTION, with_specs=False)
+    witness = FunctionWitness(process.audit, plane)
+    wishing = Wishing(Wishes(api, seen), plane, opening, Archives(allow), witness)
     parts = Parts(
         namespaces=plane.namespaces, routes=plane.routes, triggers=process.triggers, flows=process.flows,
         budgets=plane.budgets, spending=plane.spending,
     )  # fmt: skip
-    return wishing.run, wishing.tell, *jobs(api, stores, parts, opening)
+    return wishing.run, wishing.tell, *jobs(api, stores, parts, opening, process.audit, home)
 
 
 async def _mark(api: Connection, pod: Pod, value: str | None) -> None:

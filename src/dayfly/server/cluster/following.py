@@ -16,7 +16,10 @@ from dayfly.cluster.kinds import Kind, Object, name_of, namespace_of
 from dayfly.cluster.watch import Event, follow_each
 from dayfly.model.errors import DayflyError, StoreUnavailable
 from dayfly.model.names import NamespaceName
+from dayfly.server.cluster.witness import Witness
 from dayfly.storage.kubernetes.named import Looked
+from dayfly.storage.kubernetes.patience import patiently
+from dayfly.storage.kubernetes.seen import OwnWrites
 
 TELL_S = 1.0
 """How often it is looked whether objects still say what is true."""
@@ -24,7 +27,6 @@ DETAILS = 15
 """In each how many of these rounds the words of what is wrong are told anew."""
 AGAIN_S = 3.0
 """How often what was refused is looked at again: what stood against it may be gone."""
-_WAIT_S = 1.0
 _log = logging.getLogger("dayfly.server")
 Thing = TypeVar("Thing")
 Key = tuple[NamespaceName, str]
@@ -33,6 +35,8 @@ Read = Callable[[], Awaitable[Thing | None]]
 
 class Objects(Protocol[Thing]):
     """The objects of one kind; `Named` is one such."""
+
+    own: OwnWrites
 
     async def look(self, namespace: str, name: str) -> Looked[Thing] | None:
         """Return what is there now; None where there is no such object. Raises StoreUnavailable."""
@@ -57,6 +61,7 @@ class Following(Generic[Thing]):
         follow: Callable[[Key, Read[Thing]], Awaitable[None]],
         known: Callable[[], Iterable[Key]],
         opened: Callable[[NamespaceName], Awaitable[None]],
+        witness: Witness,
         forget: Callable[[Key], None] = lambda _key: None,
     ) -> None:
         self._api = api
@@ -65,6 +70,7 @@ class Following(Generic[Thing]):
         self._follow = follow
         self._known = known
         self._opened = opened
+        self._witness = witness
         self._forget = forget
         self._generations: dict[Key, tuple[str, int]] = {}
         """Of each object that is there: which it is, and its newest state that was looked at."""
@@ -72,6 +78,7 @@ class Following(Generic[Thing]):
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        await patiently(f"what was seen of {self._kind.plural}", self._witness.open)
         again = asyncio.create_task(self._try_again())
         try:
             async with aclosing(follow_each(self._api, self._kind, self._api.namespaces or ("",))) as events:
@@ -83,7 +90,10 @@ class Following(Generic[Thing]):
 
     async def _hear(self, event: Event) -> None:
         if event.type == "synced":
-            for key in set(self._known()) - self._generations.keys():
+            went = await patiently(
+                f"what was seen of {self._kind.plural}", lambda: self._witness.began(self._generations)
+            )
+            for key in sorted({*self._known(), *went} - self._generations.keys()):
                 await self._settle(key)  # it went while nobody looked
             return
         key, version = _key(event.object), _version(event.object)
@@ -106,22 +116,18 @@ class Following(Generic[Thing]):
 
     async def _settle(self, key: Key) -> None:
         """Look at what the name stands for until it is taken over or refused."""
-        while True:
-            try:
-                await self._look(key)
-            except StoreUnavailable as error:
-                _log.warning("the %s %s of %s waits: %s", self._kind.name.lower(), key[1], key[0], error)
-                await asyncio.sleep(_WAIT_S)
-            else:
-                return
+        await patiently(f"the {self._kind.name.lower()} {key[1]} of {key[0]}", lambda: self._look(key))
 
     async def _look(self, key: Key) -> None:
         found: Looked[Thing] | None = None
         refusal: DayflyError | None = None
+        was_read = False
 
         async def read() -> Thing | None:
-            nonlocal found
+            nonlocal found, was_read
             found = await self._objects.look(*key)
+            await self._witness.note(key, found.object if found is not None else None)
+            was_read = True
             if found is not None and found.error is not None:
                 raise found.error
             return found.thing if found is not None else None
@@ -137,6 +143,8 @@ class Following(Generic[Thing]):
         (self._refused.add if refusal is not None else self._refused.discard)(key)
         if found is not None:
             await self._objects.judged(found, refusal)
+        if was_read:
+            await self._witness.took(key, found.object if found is not None else None, refusal)
 
 
 class Telling:

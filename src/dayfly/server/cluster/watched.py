@@ -3,7 +3,7 @@
 import dataclasses
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import BUDGET, FLOW, ROUTE, TENANT, TRIGGER
+from dayfly.cluster.kinds import BUDGET, FLOW, ROUTE, TENANT, TRIGGER, Kind
 from dayfly.control.budgets import Budgets
 from dayfly.control.namespaces import Namespaces
 from dayfly.control.routes import Routes
@@ -14,10 +14,13 @@ from dayfly.model.errors import InvalidSpec
 from dayfly.model.names import DEFAULT_NAMESPACE, NamespaceName
 from dayfly.model.namespace import Namespace
 from dayfly.model.trigger import TriggerStanding
+from dayfly.observe.audit import AuditLog
 from dayfly.server.background import Job
 from dayfly.server.cluster.bounding import TellingBudgets
 from dayfly.server.cluster.following import Following, Key, Read, Telling
 from dayfly.server.cluster.opening import Opening
+from dayfly.server.cluster.witness import Witness
+from dayfly.storage.kubernetes.seen import OwnWrites, SeenObjects
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
 
@@ -45,8 +48,13 @@ class Parts:
     spending: Spending
 
 
-def jobs(api: Connection, stores: Stores, parts: Parts, opening: Opening) -> tuple[Job, ...]:
+def jobs(
+    api: Connection, stores: Stores, parts: Parts, opening: Opening, audit: AuditLog, home: str
+) -> tuple[Job, ...]:
     """Return what keeps both in step, for as long as the control plane works."""
+
+    def witness(kind: Kind, own: OwnWrites) -> Witness:
+        return Witness(audit, kind, SeenObjects(api, home, kind), own)
 
     async def follow_tenant(key: Key, read: Read[Namespace]) -> None:
         if key[0] != key[1]:
@@ -62,28 +70,30 @@ def jobs(api: Connection, stores: Stores, parts: Parts, opening: Opening) -> tup
     def tenants() -> list[Key]:
         return [(name, str(name)) for name in parts.namespaces.names() if name != DEFAULT_NAMESPACE]
 
-    opened = opening.open
-    of_routes = Telling(stores.routes.objects.told, lambda: {r.key: r.trouble for r in parts.routes.all()})
-    of_triggers = Telling(stores.triggers.objects.told, lambda: _troubles(parts.triggers))
-    of_flows = Telling(stores.flows.objects.told, lambda: _flows(parts))
+    opened, of = opening.open, stores
+    of_routes = Telling(of.routes.objects.told, lambda: {r.key: r.trouble for r in parts.routes.all()})
+    of_triggers = Telling(of.triggers.objects.told, lambda: _troubles(parts.triggers))
+    of_flows = Telling(of.flows.objects.told, lambda: _flows(parts))
     of_budgets = TellingBudgets(api, lambda: [parts.spending.standing(each) for each in parts.budgets.all()])
+    spaces = Following(api, TENANT, of.tenancy, follow_tenant, tenants, leave, witness(TENANT, of.tenancy.own))
     routes = Following(
-        api, ROUTE, stores.routes.objects, parts.routes.follow, lambda: [r.key for r in parts.routes.all()], opened,
-        of_routes.forget,
+        api, ROUTE, of.routes.objects, parts.routes.follow, lambda: [r.key for r in parts.routes.all()], opened,
+        witness(ROUTE, of.routes.objects.own), of_routes.forget,
     )  # fmt: skip
     triggers = Following(
-        api, TRIGGER, stores.triggers.objects, parts.triggers.follow, lambda: [t.key for t in parts.triggers.all()],
-        opened, of_triggers.forget,
+        api, TRIGGER, of.triggers.objects, parts.triggers.follow, lambda: [t.key for t in parts.triggers.all()], opened,
+        witness(TRIGGER, of.triggers.objects.own), of_triggers.forget,
     )  # fmt: skip
     flows = Following(
-        api, FLOW, stores.flows.objects, parts.flows.follow, lambda: list(_flows(parts)), opened, of_flows.forget
-    )
-    budgets = Following(
-        api, BUDGET, stores.budgets.objects, parts.budgets.follow, lambda: [b.key for b in parts.budgets.all()], opened,
-        of_budgets.forget,
+        api, FLOW, of.flows.objects, parts.flows.follow, lambda: list(_flows(parts)), opened,
+        witness(FLOW, of.flows.objects.own), of_flows.forget,
     )  # fmt: skip
-    follow = (Following(api, TENANT, stores.tenancy, follow_tenant, tenants, leave), routes, triggers, flows, budgets)
-    return tuple(each.run for each in (*follow, of_routes, of_triggers, of_flows, of_budgets))
+    budgets = Following(
+        api, BUDGET, of.budgets.objects, parts.budgets.follow, lambda: [b.key for b in parts.budgets.all()], opened,
+        witness(BUDGET, of.budgets.objects.own), of_budgets.forget,
+    )  # fmt: skip
+    tell = (of_routes, of_triggers, of_flows, of_budgets)
+    return tuple(each.run for each in (spaces, routes, triggers, flows, budgets, *tell))
 
 
 def _flows(parts: Parts) -> dict[Key, str]:

@@ -13,11 +13,13 @@ import io
 import logging
 import tarfile
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import msgspec
 
 from dayfly.cluster.records import Condition
 from dayfly.control.plane import ControlPlane
+from dayfly.model.audit import Begun
 from dayfly.model.errors import DayflyError, NotFound, StoreUnavailable
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import BundleDigest, FunctionKey
@@ -25,7 +27,9 @@ from dayfly.model.status import FunctionStatus
 from dayfly.providers.kubernetes.marks import FUNCTION, NAMESPACE
 from dayfly.server.cluster.archives import Archives
 from dayfly.server.cluster.opening import Opening
+from dayfly.server.cluster.witness import FunctionWitness
 from dayfly.storage.kubernetes.conditions import READY
+from dayfly.storage.kubernetes.patience import patiently
 from dayfly.storage.kubernetes.wishes import Wish, Wishes
 
 TELL_S = 1.0
@@ -39,11 +43,14 @@ _log = logging.getLogger("dayfly.server")
 class Wishing:
     """Has the plane do what objects say, and objects say what the plane has done."""
 
-    def __init__(self, wishes: Wishes, plane: ControlPlane, opening: Opening, archives: Archives) -> None:
+    def __init__(
+        self, wishes: Wishes, plane: ControlPlane, opening: Opening, archives: Archives, witness: FunctionWitness
+    ) -> None:
         self._wishes = wishes
         self._plane = plane
         self._opening = opening
         self._archives = archives
+        self._witness = witness
         self._last: dict[FunctionKey, asyncio.Task[None]] = {}
         """What was wished last of each function: what was wished before it is not tried again."""
         self._said: dict[FunctionKey, tuple[object, ...]] = {}
@@ -68,8 +75,11 @@ class Wishing:
         if before is not None:
             await asyncio.wait([before])
         wait_s = _AGAIN_S
+        noted: tuple[Begun, Any] | None = None
         while True:
             try:
+                if noted is None and not wish.is_gone:
+                    noted = await self._witness.note(wish)
                 await self._carry_out(wish)
             except DayflyError as error:
                 if error.retryable:
@@ -77,12 +87,21 @@ class Wishing:
                     await self._delay(wish, error)
                     await asyncio.sleep(wait_s)
                     if self._last.get(wish.key) is not asyncio.current_task() and not wish.is_gone:
+                        await self._took(noted, wish, error)
                         return
                     wait_s = min(2 * wait_s, _LONGEST_S)
                     continue
                 _log.info("a wish for %s is refused: %s", wish.key, error)
-                await self._wishes.refused(wish, error)
+                refused = functools.partial(self._wishes.refused, wish, error)
+                await patiently(f"the refusal of a wish for {wish.key}", refused)
+                await self._took(noted, wish, error)
+            else:
+                await self._took(noted, wish, None)
             return
+
+    async def _took(self, noted: tuple[Begun, Any] | None, wish: Wish, refusal: DayflyError | None) -> None:
+        if noted is not None:
+            await self._witness.took(noted, wish, refusal)
 
     async def _delay(self, wish: Wish, error: DayflyError) -> None:
         try:
@@ -94,12 +113,15 @@ class Wishing:
         """Do it. Raises DayflyError."""
         plane, key = self._plane, wish.key
         if wish.is_gone:
+            before, is_others = self._witness.standing(key), True
             try:
                 await plane.remove(key)
             except NotFound:
-                pass  # it went by us, and the object with it
-            else:
+                is_others = wish.was_missed  # else it went by us, and the object with it
+            if is_others:
                 _log.info("%s was deleted from the cluster", key)
+                await self._witness.removed(key, before)
+            await self._wishes.forget(key)
             return
         if wish.spec is not None:
             await self._opening.open(key.namespace)

@@ -19,6 +19,7 @@ from dayfly.cluster.refusals import AlreadyThere, Changed
 from dayfly.model.errors import DayflyError, InvalidSpec, NotFound
 from dayfly.model.names import NamespaceName
 from dayfly.storage.kubernetes.conditions import READY, accept, is_accepted, refuse, tell
+from dayfly.storage.kubernetes.seen import OwnWrites
 from dayfly.storage.kubernetes.shelf import ATTEMPTS, overtaken
 
 log = logging.getLogger("dayfly.storage")
@@ -42,6 +43,7 @@ class Named(Generic[Thing]):
         self._api = connection
         self._kind = kind
         self._struct = struct
+        self.own = OwnWrites()
 
     async def all(self) -> list[Thing]:
         """Return those of every namespace that were taken over, ordered by namespace and name."""
@@ -101,6 +103,7 @@ class Named(Generic[Thing]):
                     annotations = found["metadata"].get("annotations", {}) | meta["annotations"]
                     kept = {**found["metadata"], "annotations": annotations}
                     written = await self._api.replace(self._kind, {**found, "metadata": kept, "spec": spec})
+                self.own.wrote(written)
                 await accept(self._api, self._kind, written)
             except (Changed, AlreadyThere):
                 continue
@@ -117,6 +120,7 @@ class Named(Generic[Thing]):
             await self._api.delete(self._kind, name, namespace)
         except NotFound as error:
             raise NotFound(f"there is no {self._what} {name} in the namespace {namespace}") from error
+        self.own.removed((namespace, name))
 
     @property
     def _what(self) -> str:

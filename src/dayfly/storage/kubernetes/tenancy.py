@@ -19,6 +19,7 @@ from dayfly.model.namespace import Namespace
 from dayfly.model.token import Token
 from dayfly.storage.kubernetes.conditions import accept, refuse
 from dayfly.storage.kubernetes.named import CREATED, Looked, made_unix_ms
+from dayfly.storage.kubernetes.seen import OwnWrites
 from dayfly.storage.kubernetes.shelf import ATTEMPTS, Shelf, overtaken
 from dayfly.storage.tenancy import KEPT_BUILT, TenancyStore
 
@@ -32,6 +33,7 @@ class KubernetesTenancy(TenancyStore):
     def __init__(self, connection: Connection, home: str) -> None:
         self._api = connection
         self._home = home
+        self.own = OwnWrites()
 
     async def namespaces(self) -> list[Namespace]:
         """Return every namespace, ordered by name; one whose Tenant cannot be read is left out, and says so."""
@@ -82,11 +84,11 @@ class KubernetesTenancy(TenancyStore):
                 if found is None:
                     await self._ensure(namespace.name)
                     obj = TENANT.object(namespace.name, namespace.name, metadata=meta, spec=spec)
-                    await self._api.create(TENANT, obj)
+                    self.own.wrote(await self._api.create(TENANT, obj))
                 else:
                     annotations = found["metadata"].get("annotations", {}) | meta["annotations"]
                     kept = {**found["metadata"], "annotations": annotations}
-                    await self._api.replace(TENANT, {**found, "metadata": kept, "spec": spec})
+                    self.own.wrote(await self._api.replace(TENANT, {**found, "metadata": kept, "spec": spec}))
             except (Changed, AlreadyThere):
                 continue
             return
@@ -99,6 +101,7 @@ class KubernetesTenancy(TenancyStore):
             await self._api.get(TENANT, name, name)
             await self.forget(name)
             await self._api.delete(TENANT, name, name)
+            self.own.removed((name, str(name)))
         except NotFound as error:
             raise NotFound(f"there is no namespace {name}") from error
         try:

@@ -5,6 +5,7 @@ deployment; other replicas alone (`kubectl scale`) are one for that many. Whoeve
 `settled` or `refused`, and it does not come again. A wish that was read but not settled comes again after a restart.
 """
 
+import functools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -16,13 +17,15 @@ from dayfly.cluster.records import MAX_SOURCE_BYTES, Archive, Condition, Functio
 from dayfly.cluster.refusals import Changed
 from dayfly.cluster.stamp import stamp
 from dayfly.cluster.watch import Event, follow_each
-from dayfly.model.errors import DayflyError, InvalidSpec, NotFound
+from dayfly.model.errors import DayflyError, InvalidSpec, NotFound, StoreUnavailable
 from dayfly.model.function import FunctionSpec
-from dayfly.model.names import FunctionKey
+from dayfly.model.names import FunctionKey, FunctionName
 from dayfly.model.rollout import Canary
 from dayfly.model.scaling import MAX_REPLICAS
 from dayfly.storage.kubernetes import function_objects as objects
 from dayfly.storage.kubernetes.conditions import READY, merged, reason_of
+from dayfly.storage.kubernetes.patience import patiently
+from dayfly.storage.kubernetes.seen import Key, SeenObjects, author_of, key_of
 from dayfly.storage.kubernetes.shelf import ATTEMPTS, overtaken
 
 PROGRESSING = "Progressing"
@@ -47,22 +50,40 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """Replicas set by hand; None leaves them to the scaler."""
     is_gone: bool = False
     """Whether the object was deleted: everything that was made for the function is to go."""
+    was_missed: bool = False
+    """Whether it was deleted while no control plane worked."""
+    author: str = ""
+    """Which program wrote the object, and when, as the object has it."""
 
 
 class Wishes:
-    """The Functions of all namespaces that the connection may look into."""
+    """The Functions of all namespaces that the connection may look into; `seen` knows which there were."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, seen: SeenObjects | None = None) -> None:
         self._api = connection
+        self._seen = seen
         self._told: dict[str, int] = {}
         """The generation that was last told of, by uid."""
+        self._there: set[Key] = set()
 
     async def follow(self) -> AsyncGenerator[Wish, None]:
         """Yield wishes as they are found, each once, for ever; a spec that is none is refused here, in its status."""
         async with aclosing(follow_each(self._api, FUNCTION, self._api.namespaces or ("",))) as events:
+            if self._seen is not None:
+                await patiently("what was seen of functions", self._seen.open)
             async for event in events:
-                if event.type != "synced" and (wish := await self._read(event)) is not None:
+                if event.type == "synced":
+                    for key in await patiently("what was seen of functions", self._went):
+                        yield Wish(key=key, generation=0, digest="", is_gone=True, was_missed=True)
+                    continue
+                wish = await patiently("a wish for a function", functools.partial(self._read, event))
+                if wish is not None:
                     yield wish
+
+    async def forget(self, key: FunctionKey) -> None:
+        """Note that the function went, and everything with it. Raises StoreUnavailable."""
+        if self._seen is not None:
+            await self._seen.put((key.namespace, str(key.name)), None)
 
     async def settled(self, wish: Wish) -> None:
         """Note that the wish was carried out. Raises StoreUnavailable."""
@@ -134,14 +155,21 @@ class Wishes:
         key, generation = objects.key_of(obj), obj["metadata"]["generation"]
         if event.type == "gone":
             self._told.pop(obj["metadata"]["uid"], None)
+            self._there.discard(key_of(obj))
             return Wish(key=key, generation=generation, digest="", is_gone=True)
         status, uid = objects.status_of(obj), obj["metadata"]["uid"]
+        await self._see(obj)
         is_known = max(status.observed_generation, self._told.get(uid, 0)) >= generation
         if is_known or objects.is_leftover(obj):
             return None
-        self._told[uid] = generation
         digest = objects.digest_of(obj["spec"])
-        bare = Wish(key=key, generation=generation, digest=digest)
+        bare = Wish(key=key, generation=generation, digest=digest, author=author_of(obj))
+        wish = await self._wish(obj, status, bare)
+        self._told[uid] = generation
+        return wish
+
+    async def _wish(self, obj: Object, status: FunctionStatus, bare: Wish) -> Wish | None:
+        digest = bare.digest
         try:
             wish = msgspec.convert({name: obj["spec"][name] for name in _WISH if name in obj["spec"]}, FunctionWish)
             if status.revision and digest == status.observed_spec:
@@ -153,11 +181,35 @@ class Wishes:
                 bare, spec=_deployment(obj, wish), source=wish.source, archive=wish.archive, canary=wish.canary,
                 replicas=_checked(wish.replicas),
             )  # fmt: skip
+        except StoreUnavailable:
+            raise
         except DayflyError as error:
             await self.refused(bare, error)
         except msgspec.ValidationError as error:
             await self.refused(bare, InvalidSpec(f"spec: {error}"))
         return None
+
+    async def _see(self, obj: Object) -> None:
+        """Keep that there is such a function; its states are in its status."""
+        self._there.add(key_of(obj))
+        if self._seen is None:
+            return
+        known = self._seen.get(key_of(obj))
+        if known is None or known.uid != obj["metadata"]["uid"]:
+            await self._seen.put(key_of(obj), obj)
+
+    async def _went(self) -> list[FunctionKey]:
+        """Return the functions that were there and are not any more."""
+        if self._seen is None:
+            return []
+        await self._seen.begin()
+        gone: list[FunctionKey] = []
+        for namespace, name in sorted(self._seen.keys() - self._there):
+            try:
+                await self._api.get(FUNCTION, name, namespace)
+            except NotFound:
+                gone.append(FunctionKey(namespace, FunctionName(name)))
+        return gone
 
 
 def _deployment(obj: Object, wish: FunctionWish) -> FunctionSpec:

@@ -2,140 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-from lightkube.config.kubeconfig import KubeConfig
-from tests.cluster.server import Double
-from tests.unit.control.conftest import BUNDLE, Rig, make_spec
+from tests.unit.control.conftest import make_spec
+from tests.unit.server.cluster.stage import HOST, OTHER, TEAM, TO_HELLO, Play, Stage
 
-from dayfly.cluster.connection import Connection
-from dayfly.cluster.schema import crds
-from dayfly.control.triggers import Triggers
-from dayfly.events.flows.engine import Engine
-from dayfly.events.flows.flows import Flows
 from dayfly.model.budget import BudgetSpec, Counts
 from dayfly.model.errors import NotFound
-from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName
 from dayfly.model.namespace import NamespaceChange
-from dayfly.model.reach import Reach
 from dayfly.model.route import HostGrant, RouteSpec, Target
 from dayfly.model.token import Token
 from dayfly.model.trigger import TriggerStanding
-from dayfly.server.background import Background
-from dayfly.server.cluster import bounding, following
 from dayfly.server.cluster.opening import Opening
-from dayfly.server.cluster.watched import Parts, Stores, jobs, trouble_of
-from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
-from dayfly.storage.memory_flow_runs import MemoryRuns
-
-MERGE = "application/merge-patch+json"
-TEAM, OTHER = NamespaceName("team"), NamespaceName("other")
-HOST = "shop.example"
-TO_HELLO: dict[str, Any] = {"targets": [{"function": "hello"}], "host": HOST}
-
-
-class Stage:
-    """A cluster, and a control plane that follows it."""
-
-    def __init__(self, double: Double, rig: Rig, api: Connection) -> None:
-        self.double, self.rig = double, rig
-        self.stores = Stores(
-            tenancy=KubernetesTenancy(api, "dayfly"), routes=KubernetesRoutes(api, "dayfly"),
-            triggers=KubernetesTriggers(api, "dayfly"), flows=KubernetesFlows(api),
-            budgets=KubernetesBudgets(api),
-        )  # fmt: skip
-        rig.tenancy, rig.routes = self.stores.tenancy, self.stores.routes  # type: ignore[assignment]
-        rig.budgets = self.stores.budgets  # type: ignore[assignment]
-        self._api = api
-        self.plane = rig.plane = rig.new_plane()
-        runs = MemoryRuns()
-        self.flows = Flows(
-            self.stores.flows, Engine(runs, None, rig.clock), runs, self.plane.namespaces.check_open, rig.clock  # type: ignore[arg-type]
-        )  # fmt: skip
-        self.triggers = Triggers(self.stores.triggers, self.plane.functions, Reach(), rig.clock)
-        self.triggers.join(self.plane.namespaces, self.plane.secrets)
-        self.plane.namespaces.house(self.flows)
-
-    async def start(self) -> Background:
-        await self.plane.start()
-        await self.triggers.start()
-        await self.flows.start()
-        parts = Parts(
-            namespaces=self.plane.namespaces, routes=self.plane.routes, triggers=self.triggers, flows=self.flows,
-            budgets=self.plane.budgets, spending=self.plane.spending,
-        )  # fmt: skip
-        opening = Opening(self.plane.namespaces, self.stores.tenancy)
-        background = Background(*jobs(self._api, self.stores, parts, opening))
-        background.start()
-        return background
-
-    def apply(self, plural: str, name: str, namespace: str = "team", **spec: Any) -> None:
-        """As kubectl would."""
-        if self.double.object(plural, namespace, name) is None:
-            self.double.create(plural, namespace, {"metadata": {"name": name}, "spec": spec})
-        else:
-            self.double.registry.patch(self.double.resource(plural), namespace, name, MERGE, {"spec": spec})
-
-    def delete(self, plural: str, name: str, namespace: str = "team") -> None:
-        self.double.registry.delete(self.double.resource(plural), namespace, name, {})
-
-    def said(self, plural: str, name: str, kind: str, namespace: str = "team") -> str:
-        """Return what a condition of the object says, as `True` or `False: why`, of what it is now."""
-        found = self.double.object(plural, namespace, name)
-        for each in (found or {}).get("status", {}).get("conditions", ()):
-            if found is not None and each["type"] == kind:
-                is_new = each["observedGeneration"] == found["metadata"]["generation"]
-                return f"{each['status']}: {each.get('message', '')}".rstrip(": ") if is_new else ""
-        return ""
-
-    async def deployed(self) -> FunctionKey:
-        await self.stores.tenancy.claim_bundle(TEAM, BundleDigest(BUNDLE))
-        return await self.rig.deployed(namespace="team")
-
-    def routes(self) -> dict[str, str]:
-        return {entry.key: entry.path for entry in self.plane.routes.entries()}
-
-
-Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
-
-
-@pytest.fixture(scope="module")
-def double() -> Iterator[Double]:
-    with Double() as double:
-        double.define(crds())
-        double.namespaces("team", "other", "dayfly", "openfaas-fn")
-        yield double
-
-
-@pytest.fixture
-def play(double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
-    double.heal()
-    double.registry.wipe()
-    for name in ("TELL_S", "AGAIN_S", "_WAIT_S"):
-        monkeypatch.setattr(following, name, 0.02)
-    monkeypatch.setattr(bounding, "TELL_S", 0.02)
-    monkeypatch.setattr(bounding, "DETAILS", 2)
-
-    def run(story: Callable[[Stage], Awaitable[None]]) -> None:
-        async def main() -> None:
-            config = KubeConfig.from_dict(double.kubeconfig()).get()
-            assert config is not None
-            async with AsyncExitStack() as stack:
-                stage = Stage(double, Rig(tmp_path), await stack.enter_async_context(Connection(config)))
-                background = await stage.start()
-                stack.push_async_callback(stage.rig.close)
-                stack.push_async_callback(background.stop)
-                await story(stage)
-
-        asyncio.run(main())
-
-    return run
+from dayfly.server.cluster.watched import trouble_of
 
 
 def test_a_route_is_what_its_object_says_while_that_may_be(play: Play) -> None:

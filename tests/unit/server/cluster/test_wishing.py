@@ -11,13 +11,16 @@ import pytest
 from dayfly.cluster.records import Archive
 from dayfly.control.namespaces import Namespaces
 from dayfly.control.plane import ControlPlane
+from dayfly.model.audit import AuditDraft, Begun
 from dayfly.model.errors import Conflict, DayflyError, NotFound, StoreUnavailable
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import BundleDigest, FunctionKey, FunctionName, NamespaceName
+from dayfly.observe.audit import AuditLog
 from dayfly.server.cluster import wishing
 from dayfly.server.cluster.archives import Archives
 from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.wishing import Wishing
+from dayfly.server.cluster.witness import FunctionWitness
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.wishes import Wish, Wishes
 
@@ -54,6 +57,9 @@ class Plane:
     async def has(self, _space: NamespaceName, digest: BundleDigest) -> bool:
         return digest in self.has_it
 
+    def newest(self, key: FunctionKey) -> None:
+        raise NotFound(f"there is no function {key}")
+
     async def deploy(self, spec: FunctionSpec, *, mode: str, canary: object) -> None:
         del canary
         self._fail()
@@ -77,6 +83,7 @@ class Told(Wishes):
     def __init__(self, *wishes: Wish) -> None:
         self.wishes = wishes
         self.ends: list[str] = []
+        self.gone: list[FunctionKey] = []
         self.waits = asyncio.Event()
 
     async def follow(self) -> AsyncGenerator[Wish, None]:
@@ -90,17 +97,45 @@ class Told(Wishes):
         self.ends.append(f"delayed {wish.generation}: {error}")
         self.waits.set()
 
+    async def forget(self, key: FunctionKey) -> None:
+        self.gone.append(key)
+
     async def refused(self, wish: Wish, error: DayflyError) -> None:
         self.ends.append(f"refused {wish.generation}: {error}")
 
 
-def carried_out(plane: Plane, *wishes: Wish, ends: int) -> list[str]:
+class Log:
+    """Writes everything down in a list; `broken` has it refuse to."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, int]] = []
+        self.broken = 0
+
+    async def begin(self, draft: AuditDraft) -> Begun:
+        if self.broken:
+            self.broken -= 1
+            raise StoreUnavailable("the disk is full")
+        return Begun(1, draft)
+
+    async def end(self, begun: Begun, status: int, _changes: object) -> None:
+        self.entries.append((begun.draft.action, status))
+
+    async def note(self, draft: AuditDraft) -> None:
+        self.entries.append((draft.action, draft.status))
+
+
+def witness(log: Log, plane: Plane) -> FunctionWitness:
+    return FunctionWitness(cast("AuditLog", log), cast("ControlPlane", plane))
+
+
+def carried_out(plane: Plane, *wishes: Wish, ends: int, log: Log | None = None) -> list[str]:
     """Return what became of the wishes once so many of them have come to an end."""
 
     async def main() -> list[str]:
         told = Told(*wishes)
         opening = Opening(cast("Namespaces", plane), cast("KubernetesTenancy", plane))
-        await Wishing(told, cast("ControlPlane", plane), opening, Archives(("public",))).run()
+        job = Wishing(told, cast("ControlPlane", plane), opening, Archives(("public",)), witness(log or Log(), plane))
+        await job.run()
         async with asyncio.timeout(60):
             await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
         assert len(told.ends) == ends
@@ -161,7 +196,7 @@ def test_what_waits_says_so_and_gives_way_to_what_is_wished_later(monkeypatch: p
     async def main() -> list[str]:
         told = Told(first)
         opening = Opening(cast("Namespaces", plane), cast("KubernetesTenancy", plane))
-        wishes = Wishing(told, cast("ControlPlane", plane), opening, archives)
+        wishes = Wishing(told, cast("ControlPlane", plane), opening, archives, witness(Log(), plane))
         await wishes.run()
         async with asyncio.timeout(60):
             await told.waits.wait()
@@ -177,6 +212,23 @@ def test_what_waits_says_so_and_gives_way_to_what_is_wished_later(monkeypatch: p
 
 @pytest.mark.parametrize("errors", [(), (NotFound("it went by us"),)])
 def test_a_deleted_object_takes_the_function_with_it(errors: tuple[DayflyError, ...]) -> None:
-    plane = Plane(*errors)
-    assert carried_out(plane, Wish(key=KEY, generation=1, digest="", is_gone=True), ends=0) == []
+    plane, log = Plane(*errors), Log()
+    assert carried_out(plane, Wish(key=KEY, generation=1, digest="", is_gone=True), ends=0, log=log) == []
     assert plane.asked == ([] if errors else [("remove", KEY)])
+    assert log.entries == ([] if errors else [("function.remove", 200)])
+
+
+def test_every_wish_is_written_down_once_and_none_is_carried_out_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wishing, "_AGAIN_S", 0.0)
+    plane, log = Plane(Conflict("no")), Log()
+    log.broken = 1
+    first, second = (Wish(key=KEY, generation=number, digest="d", spec=SPEC) for number in (1, 2))
+    scaled = Wish(key=KEY, generation=3, digest="d", replicas=3)
+    missed = Wish(key=KEY, generation=0, digest="", is_gone=True, was_missed=True)
+    ends = carried_out(plane, first, second, scaled, missed, ends=3, log=log)
+    assert ends == ["delayed 1: the disk is full", "refused 2: no", "settled 3"]
+    assert log.entries == [("function.put", 409), ("function.scale", 200), ("function.remove", 200)]
+    log.entries.clear()
+    ends = carried_out(Plane(StoreUnavailable("away")), first, second, ends=2, log=log)
+    assert ends == ["delayed 1: away", "settled 2"]
+    assert log.entries == [("function.put", 503), ("function.put", 200)], "the first gave way"

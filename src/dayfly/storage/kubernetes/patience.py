@@ -1,0 +1,22 @@
+"""Waiting for an API server that is away: what has to be done is tried until it is."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from dayfly.model.errors import StoreUnavailable
+
+WAIT_S = 1.0
+_log = logging.getLogger("dayfly.storage")
+Result = TypeVar("Result")
+
+
+async def patiently(what: str, act: Callable[[], Awaitable[Result]]) -> Result:
+    """Return what `act` returns, which is called anew while it raises StoreUnavailable."""
+    while True:
+        try:
+            return await act()
+        except StoreUnavailable as error:
+            _log.warning("%s waits: %s", what, error)
+            await asyncio.sleep(WAIT_S)
