@@ -38,6 +38,7 @@ from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
 from dayfly.model.apart import Apart
+from dayfly.model.budget import Budget
 from dayfly.model.errors import NotFound
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId
@@ -47,12 +48,12 @@ from dayfly.model.sandbox import Tier
 from dayfly.model.status import FunctionStatus, RevisionStatus
 from dayfly.model.table import Entry
 from dayfly.providers.port import Provider
-from dayfly.storage.budgets import BudgetStore
 from dayfly.storage.ledger import Ledger
 from dayfly.storage.port import StateStore
 from dayfly.storage.routes import RouteStore
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.tenancy import TenancyStore
+from dayfly.storage.things import ThingStore
 
 log = logging.getLogger("dayfly.control")
 
@@ -72,7 +73,7 @@ class ControlPlane:
         secrets: SecretStore,
         tenancy: TenancyStore,
         routes: RouteStore,
-        budgets: BudgetStore,
+        budgets: ThingStore[Budget],
         ledger: Ledger,
         provider: Provider,
         blobs: Blobs,
