@@ -86,7 +86,7 @@ class ControlPlane:
         ceilings: Ceilings = Ceilings(),  # noqa: B008 - it is frozen
         max_body_bytes: int = 0,
     ) -> None:
-        self._store, self._provider = store, provider
+        self._store, self._provider, self._preparer = store, provider, preparer
         self._meter, self._clock = meter, clock
         self._gateway_url, self._sandbox_tier = gateway_url, sandbox_tier
         self._link = LinkServer(
@@ -103,7 +103,6 @@ class ControlPlane:
         self._rollouts = Rollouts(store, self._changes, clock, logs, machines)
         self.on_rollout = self._rollouts.on_decided
         self.secrets = Secrets(secrets, self._changes, self.namespaces.check_open, clock)
-        self._preparer = preparer
         self._reconciler = Reconciler(
             provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
             record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
@@ -266,8 +265,6 @@ class ControlPlane:
     async def refresh_load(self) -> None:
         """Take in what every gateway has counted up to now, waiting half a second at most."""
         await self._link.refresh()
-
-    # -- changes -----------------------------------------------------------------------------------------------------
 
     async def _after(self, change: Awaitable[Lifecycle]) -> FunctionStatus:
         machine = await change
