@@ -2,8 +2,7 @@
 
 Every change is written to the store first and acted upon after; what was acknowledged is on the disk. The desired state
 is kept in memory beside the lifecycles, so that neither a cold start nor a question reads the store. Changes of one
-function happen one after another; once a change is being written it is carried through, even when whoever asked for it
-has gone away.
+function happen one after another; a change that is being written is carried through, whoever asked for it may be gone.
 """
 
 import asyncio
@@ -87,7 +86,7 @@ class ControlPlane:
         ceilings: Ceilings = Ceilings(),  # noqa: B008 - it is frozen
         max_body_bytes: int = 0,
     ) -> None:
-        self._store, self._provider = store, provider
+        self._store, self._provider, self._preparer = store, provider, preparer
         self._meter, self._clock = meter, clock
         self._gateway_url, self._sandbox_tier = gateway_url, sandbox_tier
         self._link = LinkServer(
@@ -104,7 +103,6 @@ class ControlPlane:
         self._rollouts = Rollouts(store, self._changes, clock, logs, machines)
         self.on_rollout = self._rollouts.on_decided
         self.secrets = Secrets(secrets, self._changes, self.namespaces.check_open, clock)
-        self._preparer = preparer
         self._reconciler = Reconciler(
             provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
             record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
