@@ -149,6 +149,11 @@ def test_a_token_lets_in_and_the_page_offers_what_its_role_may(
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("link", name="echo", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Deploy new function")).to_have_count(0)
+    page.get_by_role("link", name="echo", exact=True).click()
+    expect(page.get_by_role("heading", name="Now")).to_be_visible()
+    expect(page.get_by_label("Parts of echo").get_by_role("link", name="Invoke")).to_have_count(0)
+    page.goto(f"{console}/#/deploy")
+    expect(page.get_by_role("heading", name="Functions", level=1)).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     assert window.errors == []
 
@@ -173,6 +178,25 @@ def test_who_may_only_call_functions_is_not_asked_to_look_at_them(
     with window.refused():
         page.get_by_role("button", name="Invoke").click()
     expect(page.get_by_role("alert")).to_have_text("Your credential is not accepted any more. Please sign in again.")
+
+
+def test_who_may_only_ask_comes_to_the_questions(window: Watched, installed: Platform, console: str) -> None:
+    token = installed.ok("token", "create", "--role", "query").strip()
+    page = window.page
+    page.goto(console)
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+    page.get_by_role("radio", name="Token").check()
+    page.get_by_role("textbox", name="Token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Query", level=1)).to_be_visible()
+    expect(page.get_by_label("Main").get_by_role("link")).to_have_text(["Query"])
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("region", name="What it found")).to_be_visible()
+    page.goto(f"{console}/#/functions/openfaas-fn/echo")
+    expect(page.get_by_role("heading", name="Query", level=1)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    assert window.errors == []
 
 
 def test_a_function_is_selected_called_and_answers(page: Page) -> None:
