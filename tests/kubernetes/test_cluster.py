@@ -312,7 +312,7 @@ def test_a_changed_password_of_the_queue_is_taken_over_and_no_call_is_lost(clust
             accepted.append(response.headers["X-Call-Id"])
         else:
             assert response.status_code == 503, response.text
-        users = cluster.kubectl("-n", NAMESPACE, "exec", "dayfly-queue-0", "--", "cat", "/tmp/nats/users.conf")  # noqa: S108
+        users = cluster.kubectl("-n", NAMESPACE, "exec", "dayfly-queue-0", "--", "cat", "/tmp/nats/users.conf")
         return "wchanged" in users
 
     until(taken_over, "the queue's server does not hear of its password", lambda: len(accepted))
