@@ -4,6 +4,9 @@ BIN := .venv/bin
 
 SECONDS := 60
 
+# Every process of the tests would compile anew what it loads where nobody writes down what was compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests that share nothing with each other run two at a time, and so do the files of those that start a platform, the
 # longest first, and after them those that fill the machine; what measures it, or mounts what others must not hold, runs
 # one by one.
@@ -22,7 +25,6 @@ run: .venv/runtime.stamp ## start the platform in the foreground and deploy the 
 
 test: check ## everything CI runs
 	@$(BIN)/python scripts/left_out.py
-	@$(BIN)/python -m compileall -q -x 'client/template/|catalog/functions/' src  # where nobody writes down what was compiled
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(APART)
 	$(BIN)/pytest $(BY_FILE) $(addprefix --ignore=,$(APART) $(FILLING) $(ALONE) tests/kubernetes)
 	$(BIN)/pytest $(BY_FILE) $(FILLING)
@@ -32,7 +34,7 @@ test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of 
 	DAYFLY_TEST_ESCAPE=full $(BIN)/pytest tests/escape tests/unit/runtimes/jail
 
 test-cluster: .venv/test.stamp ## the platform on a real cluster; docs/kubernetes.md says what it takes
-	$(BIN)/pytest -v tests/kubernetes/test_cluster.py
+	$(BIN)/pytest -v tests/kubernetes
 
 bench-cluster: .venv/test.stamp ## a cold start on a real cluster, beside a plain pod's
 	$(BIN)/python -m tests.kubernetes.bench

@@ -1,6 +1,8 @@
 """Another version of Dayfly beside the one under test: a copy with another number and layout, in its own venv."""
 
+import compileall
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -8,6 +10,7 @@ import venv
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
+_FOREIGN = re.compile(r"client/template/|catalog/functions/")
 NEXT = "9.9.9"
 NEXT_STEP = """
 
@@ -25,7 +28,8 @@ STEPS = (
 def install(folder: Path, version: str = NEXT, *, step: str = NEXT_STEP) -> Path:
     """Make a copy of the program under test with this version's number and one more step; return its folder."""
     source = folder / "src" / "dayfly"
-    shutil.copytree(_ROOT / "src" / "dayfly", source, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(_ROOT / "src" / "dayfly", source)
+    compileall.compile_dir(source, quiet=1, rx=_FOREIGN)  # or each of its processes would compile all that it imports
     spoil(folder, "__init__.py", f'\n__version__ = "{version}"\n')
     if step:
         spoil(folder, "storage/steps.py", step)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dayfly.api.native import DOCUMENT
+from dayfly.api.native import document
 from dayfly.model.direct import DirectAnswer, DirectCall
 
 _HEAD = "// Written by scripts/ui_types.py from the API's own description. Do not edit.\n"
@@ -21,7 +21,7 @@ _PLAIN = {
 def written() -> str:
     """Return the TypeScript."""
     _, calls = msgspec.json.schema_components([DirectCall, DirectAnswer], ref_template="#/components/schemas/{name}")
-    kinds: dict[str, Any] = DOCUMENT["components"]["schemas"] | calls
+    kinds: dict[str, Any] = document()["components"]["schemas"] | calls
     return _HEAD + "".join(_declaration(_name(name), kinds[name]) for name in sorted(kinds)) + _defaults(kinds)
 
 

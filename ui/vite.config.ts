@@ -15,7 +15,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 1000,
     rollupOptions: {
       input: "console.html",
-      output: { entryFileNames: "console.js", chunkFileNames: "console-[name].js", assetFileNames: "console[extname]" },
+      output: { entryFileNames: "console.js", chunkFileNames: ({ name }) => `console-${name.replaceAll("-", "")}.js`, assetFileNames: "console[extname]" },
     },
   },
 });

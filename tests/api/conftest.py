@@ -53,6 +53,7 @@ from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
 from dayfly.model.engine import EngineState
 from dayfly.model.errors import Conflict, DayflyError, InvalidRequest, LimitExceeded, NotFound, PayloadTooLarge
+from dayfly.model.flow import Flow
 from dayfly.model.flow_run import Ended, Failed, FlowRun
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.invocation import Invocation, RecordQuery
@@ -90,12 +91,11 @@ from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import RollupQuery
 from dayfly.queue.questions import Figures
 from dayfly.server.apps import Apps, build_apps
-from dayfly.storage.memory_budgets import MemoryBudgets
 from dayfly.storage.memory_flow_runs import MemoryRuns
-from dayfly.storage.memory_flows import MemoryFlows
 from dayfly.storage.memory_queries import MemoryQueries as StoredQueries
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
+from dayfly.storage.memory_things import MemoryThings
 from dayfly.storage.memory_triggers import MemoryTriggers
 from dayfly.storage.memory_watch import MemoryWatch
 from dayfly.storage.secrets.memory import MemorySecrets
@@ -805,7 +805,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
         routes.join(namespaces, secrets)
         flow_calls, run_log = FlowCalls(), MemoryRuns()
         engine_of_flows = Engine(run_log, flow_calls, clock)
-        flows = Flows(MemoryFlows(), engine_of_flows, run_log, namespaces.check_open, clock)
+        flows = Flows(MemoryThings(Flow), engine_of_flows, run_log, namespaces.check_open, clock)
         namespaces.house(flows)
         runs = Runs(flows, engine_of_flows, run_log, flow_calls, namespaces.check_open, clock)
         fired = Taken()
@@ -833,7 +833,7 @@ def play(tmp_path: Path, admin_file: Path) -> Play:
             plane=plane, secrets=secrets, namespaces=namespaces, routes=routes, triggers=triggers, intake=intake,
             alerts=alerts.alerts, reports=reports, tokens=tokens, logs=logs, meter=meter,
             bundles=bundles, images=images, builder=builder, info=info, queue=queue, direct=direct,
-            budgets=Budgets(MemoryBudgets(), namespaces, clock),
+            budgets=Budgets(MemoryThings(Budget), namespaces, clock),
             spending=spending, prices=Prices(call=0.5, currency="EUR"), records=records, flows=flows, runs=runs,
             query=MemoryQueries(), history=MemoryHistory(lambda: plane.functions), machine=MemoryMachine(),
             saved_queries=SavedQueries(StoredQueries(), READY_MADE, clock),

@@ -21,6 +21,7 @@ from dayfly.control.images import Images
 from dayfly.control.plane import ControlPlane
 from dayfly.control.tokens import Tokens
 from dayfly.control.triggers import Triggers
+from dayfly.model.budget import Budget
 from dayfly.model.function import FunctionSpec
 from dayfly.model.reach import Reach
 from dayfly.model.replica import Prepared
@@ -32,10 +33,10 @@ from dayfly.providers.fake import FakePlan, FakeProvider
 from dayfly.server.apps import build_apps
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.memory import MemoryStore
-from dayfly.storage.memory_budgets import MemoryBudgets
 from dayfly.storage.memory_ledger import MemoryLedger
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
+from dayfly.storage.memory_things import MemoryThings
 from dayfly.storage.memory_triggers import MemoryTriggers
 from dayfly.storage.secrets.memory import MemorySecrets
 
@@ -73,7 +74,7 @@ async def story(folder: Path, admin_file: Path) -> None:
     tenancy = MemoryTenancy()
     plane = ControlPlane(
         store=MemoryStore(), secrets=MemorySecrets(), tenancy=tenancy, routes=MemoryRoutes(), blobs=blobs,
-        budgets=MemoryBudgets(),
+        budgets=MemoryThings(Budget),
         ledger=MemoryLedger(),
         provider=FakeProvider(FakePlan(prints=("started", "listening"))), preparer=NothingToPrepare(),
         meter=meter, logs=logs, link_socket=folder / "link.sock", gateway_url="http://127.0.0.1:8080",

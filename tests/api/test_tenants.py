@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from tests.api.conftest import Play, Stage
 
 ROUTES = {"public": PUBLIC_ROUTES, "console": CONSOLE_ROUTES, "metrics": METRICS_ROUTES}
+OWN = {app: [each for each in routes if app == "public" or each not in PUBLIC_ROUTES] for app, routes in ROUTES.items()}
+"""Each route once: those that a listener shares with the public one are the same objects there."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "get")
 MINE, OTHER = parse_namespace("mine"), parse_namespace("other-tenant")
 MARK = "only-the-other-tenant-knows"
@@ -115,14 +117,15 @@ class Ask(NamedTuple):
 
 
 def asks(route: Route, method: str, token: str) -> Iterator[Ask]:
-    """Yield requests that name the other namespace in every combination of places that there are."""
+    """Yield requests that name the other namespace in every combination of places that there are.
+
+    By a method that is not the route's, in each place alone and in all: that it is none is seen before the places are.
+    """
     holes = set(route.parameters)
-    places = ["path", "suffix"] if "namespace" in holes else ["suffix"] if "name" in holes else []
-    for chosen in itertools.product((False, True), repeat=len(places) + 4):
-        named = zip((*places, "query", "query name", "body", "body name"), chosen, strict=True)
-        names = frozenset(name for name, on in named if on)
-        if not names:
-            continue
+    there = ["path", "suffix"] if "namespace" in holes else ["suffix"] if "name" in holes else []
+    places = [*there, "query", "query name", "body", "body name"]
+    sizes = range(1, len(places) + 1) if method == route.method else (1, len(places))
+    for names in (frozenset(some) for size in sizes for some in itertools.combinations(places, size)):
         path = route.path.replace("{namespace}", OTHER if "path" in names else MINE)
         path = path.replace("{name}", f"hello.{OTHER}" if "suffix" in names else "hello")
         path = path.replace("{digest}", DIGEST).replace("{token}", token).replace("{host}", HOST)
@@ -297,7 +300,7 @@ def test_no_tenant_reads_or_changes_what_is_anothers(play: Play, app: str, role:
         headers = (await furnish(stage))[role]
         (token,) = stage.tokens.listed(OTHER)
         before = belongings(stage)
-        for route in ROUTES[app]:
+        for route in OWN[app]:
             for method in METHODS if role == "admin" else (route.method,):
                 for ask in asks(route, method, token.id):
                     answer = await stage.ask(method, ask.target, app=app, headers=told(route, headers), body=ask.body)
@@ -325,12 +328,14 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
     async def story(stage: Stage) -> None:
         await furnish(stage)
         (token,) = stage.tokens.listed(OTHER)
-        for route in (each for each in ROUTES[app] if each.access not in OPEN):
+        for route in (each for each in OWN[app] if each.access not in OPEN):
             statuses = set()
             for ask in asks(route, route.method, token.id):
                 headers = told(route, stage.basic)
                 answer = await stage.ask(route.method, ask.target, app=app, headers=headers, body=ask.body)
                 statuses.add(answer.status)
+                if route.method in ("GET", "HEAD") or answer.status >= 400:
+                    continue  # nothing is to be made anew
                 for namespace in (MINE, OTHER):
                     if namespace not in stage.namespaces.names():
                         await stage.namespaces.create(namespace, NamespaceChange())

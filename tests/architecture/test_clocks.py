@@ -8,6 +8,7 @@ MAY_READ = {
     "api/budgets.py": "which day and month it is, and what `since=36h` means",
     "api/glances.py": "which minutes a spark line shows",
     "api/logs.py": "what `since=10m` means is a time on the clock that stamped the lines",
+    "api/schedules.py": "when a schedule is due next",
     "cli/loop/function.py": "how long ago a file was saved",
     "cli/metrics.py": "what `--since 1h` means",
     "cli/revisions.py": "how long ago a revision was deployed",

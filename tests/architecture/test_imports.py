@@ -34,11 +34,13 @@ def test_a_client_does_not_load_the_platform(module: str) -> None:
 def test_a_gateway_loads_neither_web_framework_nor_store() -> None:
     loaded = loaded_by("import dayfly.server.gateway_process")
     assert loaded & {"starlette", "uvicorn", "sqlite3", "prometheus_client", "httpx2", "click", "yaml"} == set()
+    assert loaded & {"joserfc", "cryptography"} == set(), "a route that takes tokens brings these"
 
 
 def test_the_control_plane_loads_no_command_line() -> None:
     loaded = loaded_by("import dayfly.server.control_process")
     assert loaded & {"httpx2", "rich", "dayfly.cli", "dayfly.gateway"} == set()
+    assert loaded & {"cryptography.x509", "nacl"} == set(), "certificates and sealed secrets bring these"
 
 
 def test_the_control_plane_loads_the_libraries_of_no_broker_before_a_trigger_needs_one() -> None:

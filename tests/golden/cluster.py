@@ -29,7 +29,7 @@ from dayfly.model.token import Token
 from dayfly.model.trigger import Trigger
 from dayfly.storage.kubernetes.functions import KubernetesStore
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesTriggers, budgets_in, flows_in
 
 HOME, TEAM = "dayfly", NamespaceName("team")
 KINDS = (*(kind.plural for kind in OURS), "secrets")
@@ -60,26 +60,26 @@ async def fill(api: Connection) -> None:
     store = KubernetesStore(api, HOME)
     await store.put(function(1))
     await store.put(function(2, limits={"memory": "128Mi"}, annotations={"com.dayfly.budget.calls": "10/day"}))
-    await KubernetesRoutes(api, HOME).put_route(
+    await KubernetesRoutes(api, HOME).put(
         thing(Route, host="shop.example", path="/a", targets=[{"function": NAME}], rate={"calls": 3, "window": "1s"})
     )
     source = {"kind": "cron", "schedule": "* * * * *"}
-    await KubernetesTriggers(api, HOME).put_trigger(thing(Trigger, function=NAME, source=source))
+    await KubernetesTriggers(api, HOME).put(thing(Trigger, function=NAME, source=source))
     steps = [{"name": "first", "do": "call", "function": NAME}, {"name": "then", "do": "delay", "for": "1s"}]
-    await KubernetesFlows(api).put_flow(thing(Flow, steps=steps))
-    await KubernetesBudgets(api).put_budget(thing(Budget, function=NAME, calls={"day": 5}, cpu_seconds={"month": 1.5}))
+    await flows_in(api).put(thing(Flow, steps=steps))
+    await budgets_in(api).put(thing(Budget, function=NAME, calls={"day": 5}, cpu_seconds={"month": 1.5}))
 
 
 async def read(api: Connection, kinds: Collection[str]) -> dict[str, Any]:
     """Return all that the stores find, of the kinds that the cluster serves."""
     tenancy = KubernetesTenancy(api, HOME)
-    budgets = KubernetesBudgets(api)
+    budgets = budgets_in(api)
     found: dict[str, Any] = {
         "functions": await KubernetesStore(api, HOME).all(),
-        "routes": await KubernetesRoutes(api, HOME).routes(),
-        "triggers": await KubernetesTriggers(api, HOME).triggers(),
-        "flows": await KubernetesFlows(api).flows(),
-        "budgets": await budgets.budgets() if "budgets" in kinds else (),
+        "routes": await KubernetesRoutes(api, HOME).all(),
+        "triggers": await KubernetesTriggers(api, HOME).all(),
+        "flows": await flows_in(api).all(),
+        "budgets": await budgets.all() if "budgets" in kinds else (),
         "namespaces": [each for each in await tenancy.namespaces() if each.name == TEAM],
         "tokens": await tenancy.tokens(),
     }

@@ -14,9 +14,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     installation = Installation(tmp_path_factory.mktemp("cluster"))
     try:
         installation.set_up()
-        with installation.forwarded():
-            installation.log_in()
-            yield installation
+        installation.reach()
+        yield installation
     finally:
-        installation.http.close()
         installation.tear_down()

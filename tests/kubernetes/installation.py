@@ -1,7 +1,6 @@
 """A platform installed in the cluster that KUBECONFIG names, as somebody would install it, and what is done with it."""
 
 import base64
-import contextlib
 import json
 import os
 import re
@@ -10,12 +9,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from tests.kubernetes.volumes import CLASS, SIZE, Volumes
 
 NEEDED = ("KUBECONFIG", "DAYFLY_TEST_BASE_IMAGE", "DAYFLY_TEST_IMAGE_LOAD")
 NAMESPACE, FUNCTIONS, PLACE = "dayfly-test", "dayfly-test-functions", "openfaas-fn"
@@ -48,6 +48,9 @@ class Installation:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = ""
+        self._values: dict[str, str] = {}
+        self._forwarding: subprocess.Popen[str] | None = None
+        self._volumes = Volumes(self.kubectl, IMAGE)
         self._environ = {
             **os.environ,
             "HOME": str(folder),
@@ -91,25 +94,55 @@ class Installation:
     # -- life --------------------------------------------------------------------------------------------------------
 
     def set_up(self) -> None:
-        """Build the image, hand it to the node, and install."""
+        """Build the image, hand it to the nodes, and install."""
         tar = str(self.folder / "dayfly.tar")
         self.dayfly("images", "build", "--base", os.environ["DAYFLY_TEST_BASE_IMAGE"], "--name", IMAGE, "--output", tar)
+        self.load(tar)
+        self._volumes.set_up()
+        self.install(
+            {
+                "image.reference": IMAGE, "image.pullPolicy": "Never", "control.replicas": "2", "gateway.replicas": "2",
+                "pool.size": "3", "pool.resources.memoryLimit": "608Mi", "functions.namespace": FUNCTIONS,
+                "queue.storage": SIZE, "queue.storageClass": CLASS,
+            }
+        )  # fmt: skip
+
+    def load(self, tar: str) -> None:
+        """Have the nodes have an image."""
         self.run(*shlex.split(os.environ["DAYFLY_TEST_IMAGE_LOAD"]), tar)
-        values = {
-            "image.reference": IMAGE, "image.pullPolicy": "Never", "queue.persistent": "false", "pool.size": "3",
-            "pool.resources.memoryLimit": "608Mi", "functions.namespace": FUNCTIONS, "gateway.replicas": "2",
-        }  # fmt: skip
-        settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+
+    def install(self, values: Mapping[str, str]) -> None:
+        """Install, or change of what is installed what these say."""
+        self._values |= values
+        settings = [word for name, value in self._values.items() for word in ("--set", f"{name}={value}")]
         self.dayfly("install", "--namespace", NAMESPACE, *settings, "--timeout", "5m")
 
     def tear_down(self) -> None:
         """Uninstall all of it, where it is still there."""
+        self.let_go()
+        self.http.close()
         if any(each["metadata"]["name"] == NAMESPACE for each in self.objects("namespaces")):
             self.dayfly("uninstall", "--namespace", NAMESPACE, "--everything")
+        self._volumes.tear_down()
 
-    def log_in(self) -> None:
-        """Log the command line in as the administrator."""
+    def reach(self) -> None:
+        """Have the gateways' Service at a port of this machine, by a gateway that is there now, and log in."""
+        self.let_go()
+        argv = ["kubectl", "-n", NAMESPACE, "port-forward", "service/dayfly-gateway", ":80"]
+        self._forwarding = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert self._forwarding.stdout is not None
+        line = self._forwarding.stdout.readline()
+        found = re.search(r"127\.0\.0\.1:(\d+)", line)
+        assert found is not None, f"kubectl forwards no port: {line}"
+        self.url = f"http://127.0.0.1:{found[1]}"
         self.dayfly("login", "--gateway", self.url, "--password-stdin", stdin=self.password)
+
+    def let_go(self) -> None:
+        """Forward no port."""
+        if self._forwarding is not None:
+            self._forwarding.terminate()
+            self._forwarding.communicate()
+            self._forwarding = None
 
     @property
     def password(self) -> str:
@@ -117,20 +150,16 @@ class Installation:
         text = self.kubectl("-n", NAMESPACE, "get", "secret", "dayfly-admin", "-o", "jsonpath={.data.password}")
         return base64.b64decode(text).decode()
 
-    @contextlib.contextmanager
-    def forwarded(self) -> Iterator[None]:
-        """Have the gateways' Service at a port of this machine."""
-        argv = ["kubectl", "-n", NAMESPACE, "port-forward", "service/dayfly-gateway", ":80"]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forwarding:
-            try:
-                assert forwarding.stdout is not None
-                line = forwarding.stdout.readline()
-                found = re.search(r"127\.0\.0\.1:(\d+)", line)
-                assert found is not None, f"kubectl forwards no port: {line}"
-                self.url = f"http://127.0.0.1:{found[1]}"
-                yield
-            finally:
-                forwarding.terminate()
+    def api(self, path: str) -> Any:
+        """Return what the API says at this path, as the administrator."""
+        response = self.http.get(f"{self.url}{path}", auth=("admin", self.password))
+        assert response.status_code == 200, f"{path}: {response.status_code} {response.text}"
+        return response.json()
+
+    def parts(self, component: str, *more: str) -> list[dict[str, Any]]:
+        """Return the pods of a part of the platform that are not on their way out."""
+        pods = self.objects("pods", NAMESPACE, "-l", ",".join((f"app.kubernetes.io/component={component}", *more)))
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     # -- functions ---------------------------------------------------------------------------------------------------
 

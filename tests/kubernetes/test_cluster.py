@@ -1,6 +1,6 @@
 """The platform on a real cluster: `make test-cluster`, and docs/kubernetes.md says what it needs.
 
-The tests are in the order in which somebody would get to know it; the last one removes it.
+The tests are in the order in which somebody would get to know it, and so are the modules; the last one removes it.
 """
 
 import base64
@@ -331,12 +331,3 @@ def test_a_function_deleted_by_kubectl_is_gone(cluster: Installation) -> None:
     cluster.kubectl("-n", PLACE, "delete", "function", "applied")
     until(lambda: cluster.call("applied").status_code == 404, "it still answers")
     until(lambda: not cluster.pods_of("applied"), "its pods are still there")
-
-
-def test_uninstalling_leaves_nothing(cluster: Installation) -> None:
-    cluster.dayfly("uninstall", "--namespace", NAMESPACE, "--everything")
-    names = {each["metadata"]["name"] for each in cluster.objects("namespaces")}
-    assert not names & {NAMESPACE, FUNCTIONS}
-    for kind in ("crds", "clusterroles", "clusterrolebindings"):
-        left = [each["metadata"]["name"] for each in cluster.objects(kind)]
-        assert not [name for name in left if ("dayfly" in name and NAMESPACE in name) or name.endswith(".dayfly.dev")]

@@ -20,6 +20,8 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 WAIT_MS = 60_000
+INTERFACES = "net::ERR_NETWORK_CHANGED"
+"""An interface of the machine came or went, of a container for the most part; the page asks again."""
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH")
 
 
@@ -45,7 +47,7 @@ class Watched:
         self.errors.clear()
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and INTERFACES not in message.text:
             self.errors.append(f"{message.text} at {urlsplit(message.location['url']).path}")
 
     def _request(self, request: Request) -> None:

@@ -1,6 +1,7 @@
 """The console's page in a real browser, on a real platform: what people do on it, and what functions cannot."""
 
 import base64
+import hmac
 import io
 import json
 import os
@@ -148,6 +149,11 @@ def test_a_token_lets_in_and_the_page_offers_what_its_role_may(
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("link", name="echo", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Deploy new function")).to_have_count(0)
+    page.get_by_role("link", name="echo", exact=True).click()
+    expect(page.get_by_role("heading", name="Now")).to_be_visible()
+    expect(page.get_by_label("Parts of echo").get_by_role("link", name="Invoke")).to_have_count(0)
+    page.goto(f"{console}/#/deploy")
+    expect(page.get_by_role("heading", name="Functions", level=1)).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     assert window.errors == []
 
@@ -172,6 +178,25 @@ def test_who_may_only_call_functions_is_not_asked_to_look_at_them(
     with window.refused():
         page.get_by_role("button", name="Invoke").click()
     expect(page.get_by_role("alert")).to_have_text("Your credential is not accepted any more. Please sign in again.")
+
+
+def test_who_may_only_ask_comes_to_the_questions(window: Watched, installed: Platform, console: str) -> None:
+    token = installed.ok("token", "create", "--role", "query").strip()
+    page = window.page
+    page.goto(console)
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+    page.get_by_role("radio", name="Token").check()
+    page.get_by_role("textbox", name="Token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Query", level=1)).to_be_visible()
+    expect(page.get_by_label("Main").get_by_role("link")).to_have_text(["Query"])
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("region", name="What it found")).to_be_visible()
+    page.goto(f"{console}/#/functions/openfaas-fn/echo")
+    expect(page.get_by_role("heading", name="Query", level=1)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    assert window.errors == []
 
 
 def test_a_function_is_selected_called_and_answers(page: Page) -> None:
@@ -448,20 +473,99 @@ def test_settings_are_changed_and_a_refusal_stands_at_its_field(
 
     triggers = page.get_by_role("region", name="Triggers")
     triggers.get_by_role("button", name="Add trigger").click()
-    page.get_by_role("dialog").get_by_label("Name").fill("often")
-    page.get_by_role("dialog").get_by_role("button", name="Save").click()
-    expect(triggers).to_contain_text("cron · */5 * * * *")
-    triggers.get_by_role("button", name="Pause with often").click()
-    expect(triggers.get_by_role("button", name="Go on with often")).to_be_visible()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name").fill("often")
+    form.get_by_label("Schedule").fill("*/5 * * * *")
+    expect(form.get_by_role("listitem")).to_have_count(5)
+    form.get_by_label("Schedule").fill("*/5 * * *")
+    expect(form.get_by_text("is no cron expression")).to_be_visible()
+    form.get_by_label("Schedule").fill("*/5 * * * *")
+    shot(page, "trigger-form")
+    form.get_by_role("button", name="Create").click()
+    expect(triggers).to_contain_text("Clock */5 * * * *")
+    triggers.get_by_role("button", name="Pause often").click()
+    triggers.get_by_role("button", name="Resume often").click()
+    expect(triggers.get_by_role("button", name="Pause often")).to_be_visible()
+    triggers.get_by_role("button", name="Change often").click()
+    form.get_by_label("Time zone").fill("Europe/Paris")
+    form.get_by_role("radio", name="JSON (advanced)").check()
+    expect(form.get_by_role("textbox", name="The trigger as JSON")).to_contain_text('"timezone": "Europe/Paris"')
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
     triggers.get_by_role("button", name="Remove trigger often").click()
-    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    form.get_by_role("button", name="Remove", exact=True).click()
     expect(triggers).to_contain_text("Nothing calls it by itself.")
+
+
+def test_a_webhook_is_made_with_its_key_and_a_refusal_leaves_nothing(
+    page: Page, installed: Platform, window: Watched
+) -> None:
+    page.goto(f"{page.url.split('#')[0]}#/functions/openfaas-fn/echo/settings")
+    page.get_by_role("button", name="Add trigger").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name").fill("pushed")
+    form.get_by_role("combobox", name="Source").select_option("Webhook")
+    form.get_by_role("combobox", name="Secret").select_option("Write a new one…")
+    form.get_by_role("button", name="Generate a key").click()
+    key = form.get_by_label("What is in it").input_value()
+    assert len(key) > 32
+    form.get_by_label("Oldest signature").fill("soon")
+    with window.refused("400 (Bad Request)"):
+        form.get_by_role("button", name="Create").click()
+    expect(form.get_by_label("Oldest signature")).to_have_accessible_description(re.compile("'soon' is not a span"))
+    assert "pushed-webhook" not in installed.ok("secret", "list")
+    form.get_by_label("Oldest signature").fill("")
+    address = form.locator("code").filter(has_text="/hooks/").inner_text()
+    form.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("region", name="Triggers")).to_contain_text("Webhook")
+    signed = "sha256=" + hmac.new(key.encode(), b"pushed", "sha256").hexdigest()
+    path = address.removeprefix(installed.status()["gateway_url"])
+    assert installed.ask("POST", path, b"pushed").status == 401
+    assert installed.ask("POST", path, b"pushed", headers={"X-Hub-Signature-256": signed}).status == 202
+
+
+def test_a_route_is_made_with_a_key_and_changed(page: Page, installed: Platform, window: Watched) -> None:
+    page.goto(f"{page.url.split('#')[0]}#/functions/openfaas-fn/echo/settings")
     routes = page.get_by_role("region", name="Routes")
     routes.get_by_role("button", name="Add route").click()
-    page.get_by_role("dialog").get_by_label("Name").fill("front")
-    page.get_by_role("dialog").get_by_role("button", name="Save").click()
-    expect(routes).to_contain_text("/written")
-    eventually("the route works", lambda: installed.ask("GET", "/written").status == 200)
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name").first.fill("front")
+    form.get_by_role("textbox", name="Path").fill("/system/*")
+    form.get_by_role("combobox", name="Let in").select_option("Who has a key")
+    form.get_by_role("combobox", name="Secret").select_option("Write a new one…")
+    form.get_by_role("button", name="Generate a key").click()
+    key = form.get_by_label("What is in it").input_value()
+    with window.refused("400 (Bad Request)"):
+        form.get_by_role("button", name="Create").click()
+    expect(form.get_by_role("textbox", name="Path")).to_have_accessible_description(re.compile("the platform's own"))
+    shot(page, "route-form")
+    form.get_by_role("textbox", name="Path").fill("/front/*")
+    form.get_by_label("without the part before the *").check()
+    form.get_by_role("checkbox", name="POST").check()
+    form.get_by_role("button", name="Create").click()
+    expect(routes).to_contain_text("POST /front/* · key")
+    let_in = {"X-Api-Key": key}
+    assert installed.ask("POST", "/front/x", b"through").status == 401
+    assert installed.ask("POST", "/front/x", b"through", headers=let_in).body == b"through"
+    routes.get_by_role("button", name="Change front").click()
+    form.get_by_role("checkbox", name="POST").uncheck()
+    form.get_by_role("checkbox", name="PUT").check()
+    form.get_by_role("radio", name="JSON (advanced)").check()
+    text = form.get_by_role("textbox", name="The route as JSON")
+    expect(text).to_contain_text('"PUT"')
+    text.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text("{")
+    form.get_by_role("radio", name="Form").click()
+    expect(form.get_by_text("This is not JSON")).to_be_visible()
+    expect(form.get_by_role("radio", name="JSON (advanced)")).to_be_checked()
+    text.click()
+    page.keyboard.press("Control+z")
+    form.get_by_role("radio", name="Form").check()
+    expect(form.get_by_role("checkbox", name="PUT")).to_be_checked()
+    form.get_by_role("button", name="Save").click()
+    expect(routes).to_contain_text("PUT /front/* · key")
+    assert installed.ask("POST", "/front/x", b"", headers=let_in).status == 405
 
 
 def test_an_archive_is_opened_and_deployed(page: Page) -> None:

@@ -174,7 +174,7 @@ def test_a_trigger_is_made_tried_paused_and_removed(page: Page, window: Watched,
     form.get_by_label("Schedule").fill("every now and then")
     with window.refused("400 (Bad Request)"):
         form.get_by_role("button", name="Create").click()
-    expect(form.get_by_role("alert")).to_contain_text("every now and then")
+    expect(form.get_by_label("Schedule")).to_have_accessible_description(re.compile("every now and then"))
     form.get_by_label("Schedule").fill("0 3 * * *")
     form.get_by_role("button", name="Create").click()
     expect(row(page, "nightly")).to_contain_text("running")
@@ -190,6 +190,11 @@ def test_a_trigger_is_made_tried_paused_and_removed(page: Page, window: Watched,
     shot(page, "triggers")
     page.get_by_role("button", name="Resume nightly").click()
     expect(row(page, "nightly")).to_contain_text("running")
+    page.get_by_role("button", name="Change nightly").click()
+    expect(form.get_by_role("combobox", name="Function")).to_have_value("bill")
+    form.get_by_label("Schedule").fill("0 4 * * *")
+    form.get_by_role("button", name="Save").click()
+    expect(row(page, "nightly")).to_contain_text("Clock 0 4 * * *")
     page.get_by_role("button", name="Remove nightly").click()
     form.get_by_role("button", name="Remove").click()
     expect(page.get_by_text("There is no trigger.")).to_be_visible()
@@ -375,9 +380,9 @@ def test_everybody_can_use_it(page: Page, console: str, installed: Platform, tmp
     call, run = bill(installed, {"price": 1}), json.loads(installed.ok("flow", "runs", "--output", "json"))[0]["id"]
     places = (
         "calls", f"calls/{call}", "events", "events/queue", "events/dead-letters", "flows", "flows/openfaas-fn/order",
-        f"flows/openfaas-fn/order/{run}", "settings", "settings/tokens", "settings/secrets", "settings/budgets",
-        "settings/audit", "settings/alerts", "settings/reports",
-        "settings/reports/weekly", "settings/installation", "machine", "machine/processes", "query",
+        f"flows/openfaas-fn/order/{run}", "settings", "settings/tokens", "settings/secrets", "settings/routes",
+        "settings/budgets", "settings/audit", "settings/alerts", "settings/reports", "settings/reports/weekly",
+        "settings/installation", "machine", "machine/processes", "query",
     )  # fmt: skip
     for theme, width in (("light", 1280), ("dark", 390)):
         page.set_viewport_size({"width": width, "height": 844})
@@ -493,6 +498,35 @@ def test_an_alert_fires_and_is_silenced(page: Page) -> None:
     page.get_by_role("button", name="Remove always").click()
     dialog.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("region", name="Rules")).not_to_contain_text("always")
+
+
+def test_routes_and_hosts_are_looked_after(page: Page, window: Watched, installed: Platform) -> None:
+    go(page, "Settings", "Routes")
+    page.get_by_role("button", name="Create a route…").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name").first.fill("shop")
+    form.get_by_label("Host").fill("Shop Front")
+    form.get_by_role("textbox", name="Path").fill("/*")
+    form.get_by_label("Function 1").first.select_option("bill")
+    with window.refused("400 (Bad Request)"):
+        form.get_by_role("button", name="Create").click()
+    expect(form.get_by_label("Host")).to_have_accessible_description(re.compile("not a host"))
+    form.get_by_label("Host").fill("shop.example.org")
+    form.get_by_role("button", name="Create").click()
+    expect(row(page, "shop.example.org/*")).to_contain_text("bill")
+    hosts = page.get_by_role("region", name="Hosts")
+    hosts.get_by_role("textbox", name="Host").fill("*.other.example.org")
+    hosts.get_by_label("To").select_option("other")
+    hosts.get_by_role("button", name="Grant").click()
+    expect(hosts.get_by_role("row").filter(has_text="*.other.example.org")).to_contain_text("other")
+    assert "*.other.example.org" in installed.ok("route", "hosts")
+    shot(page, "routes")
+    hosts.get_by_role("button", name="Take *.other.example.org back from other").click()
+    form.get_by_role("button", name="Take back").click()
+    expect(hosts).to_contain_text("No host was granted")
+    page.get_by_role("button", name="Remove shop").click()
+    form.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("There is no route in openfaas-fn.")).to_be_visible()
 
 
 def test_a_report_is_written_read_sent_and_removed(page: Page, window: Watched, installed: Platform) -> None:

@@ -1,5 +1,8 @@
 """The native API as a whole: its routes, the document that describes them, and the ways to the console."""
 
+import functools
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -31,6 +34,7 @@ from dayfly.api import (
     reports,
     rollouts,
     saved_queries,
+    schedules,
     secrets,
     source_code,
     store,
@@ -61,7 +65,7 @@ async def to_console(services: Services, _request: Request) -> Response:
 @_description.route("GET", "/v1/openapi.json", access="public", scope="open", summary="Describe this API")
 async def openapi_document(_services: Services, _request: Request) -> Response:
     """Return the OpenAPI document."""
-    return json_answer(DOCUMENT)
+    return json_answer(document())
 
 
 ROUTES: tuple[Route, ...] = (
@@ -80,6 +84,7 @@ ROUTES: tuple[Route, ...] = (
     *flows.routes,
     *flow_runs.routes,
     *triggers.routes,
+    *schedules.routes,
     *events.routes,
     *alerts.routes,
     *alert_receivers.routes,
@@ -100,4 +105,9 @@ ROUTES: tuple[Route, ...] = (
     *builder.routes,
     *store.routes,
 )
-DOCUMENT = openapi.describe(ROUTES)
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """Return what describes the routes, made when somebody first asks."""
+    return openapi.describe(ROUTES)

@@ -154,10 +154,10 @@ class Router:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
-        self._by_shape: dict[tuple[str, ...], list[Route]] = {}
+        self._by_length: dict[int, dict[tuple[str, ...], list[Route]]] = {}
         for route in self.routes:
             shape = tuple("{}" if part.startswith("{") else part for part in route.path.split("/"))
-            same = self._by_shape.setdefault(shape, [])
+            same = self._by_length.setdefault(len(shape), {}).setdefault(shape, [])
             if any(other.method == route.method for other in same):
                 raise ValueError(f"{route.method} {route.path} is routed twice")
             same.append(route)
@@ -168,7 +168,7 @@ class Router:
             parts = raw_path.decode("ascii").split("/")
         except UnicodeDecodeError:
             return Found(None)
-        for shape, routes in self._by_shape.items():
+        for shape, routes in self._by_length.get(len(parts), {}).items():
             values = _match(shape, parts)
             if values is not None:
                 return _choose(method, tuple(routes), values)
@@ -176,18 +176,16 @@ class Router:
 
 
 def _match(shape: tuple[str, ...], parts: list[str]) -> list[str] | None:
-    if len(shape) != len(parts):
-        return None
     values = []
     for wanted, part in zip(shape, parts, strict=True):
         if wanted == "{}" and part:
-            try:
-                values.append(unquote_to_bytes(part).decode())
-            except UnicodeDecodeError:
-                return None
+            values.append(part)
         elif wanted != part:
             return None
-    return values
+    try:
+        return [unquote_to_bytes(value).decode() for value in values]
+    except UnicodeDecodeError:
+        return None
 
 
 def _choose(method: str, routes: tuple[Route, ...], values: list[str]) -> Found:

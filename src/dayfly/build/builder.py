@@ -21,7 +21,6 @@ from dayfly.model.errors import BuildFailed, DayflyError, InvalidRequest, NotSup
 from dayfly.model.function import FunctionSpec
 from dayfly.model.names import DEFAULT_NAMESPACE, BundleDigest, NamespaceName
 from dayfly.oci.scan import Scan, allowances_in
-from dayfly.oci.sealed import builder_key, unseal
 
 _MOST_BUILDING = 2
 _DOCKERFILE_S = 1800.0
@@ -101,6 +100,8 @@ class Builder:
 
     def public_key(self) -> BuilderKey:
         """Return what secrets of a build are sealed for."""
+        from dayfly.oci.sealed import builder_key  # here and below, because few builds have secrets
+
         return builder_key(self._box())
 
     async def receive(self, chunks: AsyncIterator[bytes], signature: str) -> Received:
@@ -128,6 +129,8 @@ class Builder:
         if not wish.image or len(wish.image) > 1024 or not wish.image.isprintable():
             raise InvalidRequest("the archive names no image to build")
         if context.sealed:
+            from dayfly.oci.sealed import unseal
+
             names = ", ".join(sorted(unseal(self._box(), context.sealed)))
             yield _line(wish.image, f"Not used: the build secrets {names}, which only a Dockerfile's steps read.")
         accepted = await asyncio.to_thread(_scan, context, args)

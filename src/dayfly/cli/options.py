@@ -46,7 +46,8 @@ class Written(click.ParamType[str]):
         """The stack file's names that begin like this, and whatever folders the shell finds."""
         from click.shell_completion import CompletionItem
 
-        from dayfly.client.stack import find_stack, load_stack
+        from dayfly.client.stack import load_stack
+        from dayfly.client.stack_text import find_stack
 
         path = find_stack()
         try:

@@ -35,10 +35,14 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises InvalidRequest, Unavailable or InvalidSpec when it cannot be read.
         """
-        from dayfly.client.stack import find_stack, load_stack
+        from dayfly.client.stack_text import find_stack
 
         source = self.stack_file or find_stack()
-        return load_stack(source, envsubst=self.envsubst) if source else None
+        if not source:
+            return None
+        from dayfly.client.stack import load_stack  # here, because it costs a command that has no such file too much
+
+        return load_stack(source, envsubst=self.envsubst)
 
     def require(self) -> "Stack":
         """Return the stack file that is meant. Raises InvalidRequest where there is none, and what `load` raises."""

@@ -107,7 +107,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return function_in(folder, name, lang=lang, entrypoint=self.entrypoint)
 
     def _stack(self, named: str | None, folder: Path | None = None) -> "Stack | None":
-        from dayfly.client.stack import find_stack, load_stack
+        from dayfly.client.stack import load_stack
+        from dayfly.client.stack_text import find_stack
 
         path = named or find_stack(folder)
         return load_stack(path, envsubst=self.envsubst) if path else None

@@ -174,7 +174,8 @@ def unpack(archive: BinaryIO, target: Path) -> None:
 
 
 def _pull_stack(stack_file: str | None, *, overwrite: bool) -> None:
-    from dayfly.client.stack import find_stack, load_stack
+    from dayfly.client.stack import load_stack
+    from dayfly.client.stack_text import find_stack
     from dayfly.client.template_pull import pull as pull_one
     from dayfly.client.template_store import pull_from_store, store_url
 

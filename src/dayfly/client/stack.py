@@ -37,7 +37,6 @@ from dayfly.model.errors import DayflyError, InvalidRequest, InvalidSpec
 from dayfly.model.function import Concurrency, Dialect, FunctionSpec, Resources
 from dayfly.model.runtime import Runtime
 
-DEFAULT_FILES = ("stack.yaml", "stack.yml")
 _MAX_FUNCTIONS = 10_000
 
 
@@ -173,12 +172,6 @@ class Stack(msgspec.Struct, frozen=True):
     def _found(self, name: str) -> Path:
         beside = self.path.parent / name
         return beside if beside.exists() or not Path(name).exists() else Path(name)
-
-
-def find_stack(folder: Path | None = None) -> Path | None:
-    """Return the stack file of the folder (the working folder by default), or None."""
-    candidates = ((folder or Path()) / name for name in DEFAULT_FILES)
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def load_stack(

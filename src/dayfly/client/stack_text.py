@@ -1,10 +1,18 @@
 """Where the text of a stack file comes from: a file, or a web server. More than 1 MiB is refused before it is held."""
 
 import os
+from pathlib import Path
 
 from dayfly.model.errors import InvalidRequest, InvalidSpec
 
+DEFAULT_FILES = ("stack.yaml", "stack.yml")
 MAX_BYTES = 1024 * 1024
+
+
+def find_stack(folder: Path | None = None) -> Path | None:
+    """Return the stack file of the folder (the working folder by default), or None."""
+    candidates = ((folder or Path()) / name for name in DEFAULT_FILES)
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def is_url(source: str | os.PathLike[str]) -> bool:

@@ -13,10 +13,10 @@ from dayfly.control.namespaces import Namespaces
 from dayfly.control.sequence import Sequence
 from dayfly.model.allowance import Allowance, Allowances
 from dayfly.model.budget import MAX_NAMESPACE_BUDGETS, Budget, BudgetSpec
-from dayfly.model.errors import Conflict, Forbidden, LimitExceeded, NotFound
+from dayfly.model.errors import Conflict, Forbidden, LimitExceeded
 from dayfly.model.function import Function, FunctionSpec
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName
-from dayfly.storage.budgets import BudgetStore, missing
+from dayfly.storage.things import ThingStore, missing
 
 Key = tuple[NamespaceName, str]
 Owner = FunctionKey | NamespaceName
@@ -28,7 +28,7 @@ class Budgets:
     kind = "budgets"
     """What they are called among the things that lie in namespaces."""
 
-    def __init__(self, store: BudgetStore, namespaces: Namespaces, clock: Clock) -> None:
+    def __init__(self, store: ThingStore[Budget], namespaces: Namespaces, clock: Clock) -> None:
         self._store = store
         self._namespaces = namespaces
         self._clock = clock
@@ -42,7 +42,7 @@ class Budgets:
 
     async def start(self) -> None:
         """Read all of them. Raises StoreUnavailable."""
-        self._known = {budget.key: budget for budget in await self._store.budgets()}
+        self._known = {budget.key: budget for budget in await self._store.all()}
         self._count()
 
     async def drain(self) -> None:
@@ -58,7 +58,7 @@ class Budgets:
         try:
             return self._known[namespace, name]
         except KeyError:
-            raise NotFound(missing(namespace, name)) from None
+            raise missing(Budget, namespace, name) from None
 
     def own(self, function: Function) -> Allowances:
         """Return all that the function may use, by its annotations and by budgets."""
@@ -163,14 +163,14 @@ class Budgets:
         before, now_ms = self._known.get(key), self._clock.unix_ms()
         created_ms = before.created_unix_ms if before is not None else now_ms
         budget = Budget(spec=spec, created_unix_ms=created_ms, updated_unix_ms=now_ms)
-        await self._store.put_budget(budget)
+        await self._store.put(budget)
         self._know(key, budget)
 
     async def _remove(self, namespace: NamespaceName, name: str, is_admin: bool) -> None:
         known = self._known.get((namespace, name))
         if known is not None:
             _check_owner(known.spec, is_admin)
-        await self._store.delete_budget(namespace, name)
+        await self._store.delete(namespace, name)
         self._know((namespace, name), None)
 
     def _check_room(self, key: Key) -> None:

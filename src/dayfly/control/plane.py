@@ -2,8 +2,7 @@
 
 Every change is written to the store first and acted upon after; what was acknowledged is on the disk. The desired state
 is kept in memory beside the lifecycles, so that neither a cold start nor a question reads the store. Changes of one
-function happen one after another; once a change is being written it is carried through, even when whoever asked for it
-has gone away.
+function happen one after another; a change that is being written is carried through, whoever asked for it may be gone.
 """
 
 import asyncio
@@ -38,6 +37,7 @@ from dayfly.decide import events as ev
 from dayfly.decide.lifecycle import Lifecycle
 from dayfly.decide.routing import entry
 from dayfly.model.apart import Apart
+from dayfly.model.budget import Budget
 from dayfly.model.errors import NotFound
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import FunctionKey, NamespaceName, ReplicaId
@@ -47,12 +47,12 @@ from dayfly.model.sandbox import Tier
 from dayfly.model.status import FunctionStatus, RevisionStatus
 from dayfly.model.table import Entry
 from dayfly.providers.port import Provider
-from dayfly.storage.budgets import BudgetStore
 from dayfly.storage.ledger import Ledger
 from dayfly.storage.port import StateStore
 from dayfly.storage.routes import RouteStore
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.tenancy import TenancyStore
+from dayfly.storage.things import ThingStore
 
 log = logging.getLogger("dayfly.control")
 
@@ -72,7 +72,7 @@ class ControlPlane:
         secrets: SecretStore,
         tenancy: TenancyStore,
         routes: RouteStore,
-        budgets: BudgetStore,
+        budgets: ThingStore[Budget],
         ledger: Ledger,
         provider: Provider,
         blobs: Blobs,
@@ -86,7 +86,7 @@ class ControlPlane:
         ceilings: Ceilings = Ceilings(),  # noqa: B008 - it is frozen
         max_body_bytes: int = 0,
     ) -> None:
-        self._store, self._provider = store, provider
+        self._store, self._provider, self._preparer = store, provider, preparer
         self._meter, self._clock = meter, clock
         self._gateway_url, self._sandbox_tier = gateway_url, sandbox_tier
         self._link = LinkServer(
@@ -103,7 +103,6 @@ class ControlPlane:
         self._rollouts = Rollouts(store, self._changes, clock, logs, machines)
         self.on_rollout = self._rollouts.on_decided
         self.secrets = Secrets(secrets, self._changes, self.namespaces.check_open, clock)
-        self._preparer = preparer
         self._reconciler = Reconciler(
             provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
             record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
@@ -266,8 +265,6 @@ class ControlPlane:
     async def refresh_load(self) -> None:
         """Take in what every gateway has counted up to now, waiting half a second at most."""
         await self._link.refresh()
-
-    # -- changes -----------------------------------------------------------------------------------------------------
 
     async def _after(self, change: Awaitable[Lifecycle]) -> FunctionStatus:
         machine = await change

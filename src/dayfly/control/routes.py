@@ -86,7 +86,7 @@ class Routes:
     async def start(self) -> None:
         """Read all of them, and what their callers are checked with. Raises StoreUnavailable."""
         self._grants = await self._store.grants()
-        self._known = {route.key: route for route in await self._store.routes()}
+        self._known = {route.key: route for route in await self._store.all()}
         self._entries = {key: await self._entry(route.spec) for key, route in self._known.items()}
 
     async def drain(self) -> None:
@@ -190,7 +190,7 @@ class Routes:
         now_ms = self._clock.unix_ms()
         created_ms = before.created_unix_ms if before is not None else now_ms
         route = Route(spec=spec, created_unix_ms=created_ms, updated_unix_ms=now_ms)
-        await self._store.put_route(route)
+        await self._store.put(route)
         self._known[key] = route
         self._announce(key, made)
         return self._status(key), "updated" if before is not None else "created"
@@ -238,7 +238,7 @@ class Routes:
             raise Conflict(f"{whose} has the place {host}{spec.path} already")
 
     async def _remove(self, namespace: NamespaceName, name: str) -> None:
-        await self._store.delete_route(namespace, name)
+        await self._store.delete(namespace, name)
         self._forget((namespace, name))
 
     def _forget(self, key: tuple[NamespaceName, str]) -> None:

@@ -69,7 +69,7 @@ class Triggers:
 
     async def start(self) -> None:
         """Read all of them. Raises StoreUnavailable."""
-        self._known = {trigger.key: trigger for trigger in await self._store.triggers()}
+        self._known = {trigger.key: trigger for trigger in await self._store.all()}
 
     async def drain(self) -> None:
         """Wait until no change is under way."""
@@ -212,12 +212,12 @@ class Triggers:
         return self._status(key)
 
     async def _keep(self, trigger: Trigger) -> None:
-        await self._store.put_trigger(trigger)
+        await self._store.put(trigger)
         self._known[trigger.key] = trigger
         self._tell()
 
     async def _remove(self, namespace: NamespaceName, name: str) -> None:
-        await self._store.delete_trigger(namespace, name)
+        await self._store.delete(namespace, name)
         self._forget((namespace, name))
 
     def _forget(self, key: Key) -> None:

@@ -11,7 +11,6 @@ from dayfly.decide.places import Found, Places, Rule, find
 from dayfly.decide.shares import Shares
 from dayfly.gateway.gates import BasicGate, Gate, KeyGate
 from dayfly.gateway.signature_gate import SignatureGate
-from dayfly.gateway.token_gate import TokenGate
 from dayfly.http1.head import RequestHead
 from dayfly.http1.refusal import malformed
 from dayfly.model.errors import InvalidSpec
@@ -22,8 +21,15 @@ _log = logging.getLogger("dayfly.gateway")
 _GATES: dict[str, Callable[[AuthEntry, str], Gate]] = {
     "key": lambda auth, _: KeyGate(auth),
     "basic": BasicGate,
-    "jwt": lambda auth, _: TokenGate(auth),
+    "jwt": lambda auth, _: _token_gate(auth),
 }
+
+
+def _token_gate(auth: AuthEntry) -> Gate:
+    # Here, because it brings a library of cryptography, a third of what a gateway loads; few have such a route.
+    from dayfly.gateway.token_gate import TokenGate
+
+    return TokenGate(auth)
 
 
 class RouteRule:

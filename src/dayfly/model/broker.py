@@ -130,10 +130,12 @@ class AmqpSource(Server, frozen=True, kw_only=True, tag_field="kind", tag="amqp"
         """Refuse what cannot work. Raises InvalidName, InvalidSpec with the field in the text."""
         super().check()
         if not (self.queue or self.exchange):
-            raise InvalidSpec("source: an amqp source needs a queue, or an exchange")
+            raise InvalidSpec("source.queue: an amqp source needs a queue, or an exchange")
         if self.routing_keys and not self.exchange:
             raise InvalidSpec("source.routing_keys: are for an exchange; a queue is bound already")
-        check_names("source", (self.vhost, *filter(None, (self.queue, self.exchange))), most_length=255)
+        check_names("source.vhost", (self.vhost,), most_length=255)
+        for field, name in (("queue", self.queue), ("exchange", self.exchange)):
+            check_names(f"source.{field}", tuple(filter(None, (name,))), least=0, most_length=255)
         check_names("source.routing_keys", self.routing_keys, least=0, most_length=255)
 
 

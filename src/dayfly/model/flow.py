@@ -7,7 +7,7 @@ import msgspec
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.flow_rules import MAX_EXPRESSION, MAX_TEXT, check_steps, span_s
 from dayfly.model.flow_step import Call, Code, Part, Step
-from dayfly.model.names import DEFAULT_NAMESPACE, parse_flow_name, parse_namespace
+from dayfly.model.names import DEFAULT_NAMESPACE, NamespaceName, parse_flow_name, parse_namespace
 
 FlowMode = Literal["create", "update", "upsert"]
 MAX_SPEC_BYTES = 256 * 1024
@@ -67,6 +67,11 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     spec: FlowSpec
     created_unix_ms: int
     updated_unix_ms: int
+
+    @property
+    def key(self) -> tuple[NamespaceName, str]:
+        """Its identity."""
+        return NamespaceName(self.spec.namespace), self.spec.name
 
 
 def _step_name(function: str, before: tuple[str, ...]) -> str:

@@ -77,9 +77,9 @@ class Cors(_Part, frozen=True, kw_only=True):
         check_methods("cors.methods", self.methods)
         for name in (*self.headers, *self.expose):
             if not re.fullmatch(r"[A-Za-z0-9!#$%&'+.^_`|~-]{1,100}", name, re.ASCII):
-                raise InvalidSpec(f"cors: {name[:60]!r} is not a header's name")
+                raise InvalidSpec(f"cors.headers: {name[:60]!r} is not a header's name")
         if len(self.headers) + len(self.expose) > 100:
-            raise InvalidSpec("cors: at most 100 headers can be named")
+            raise InvalidSpec("cors.headers: at most 100 headers can be named, with those of cors.expose")
         if _seconds("cors.max_age", self.max_age) > 86_400:
             raise InvalidSpec("cors.max_age: must be at most 24h")
 
@@ -157,7 +157,10 @@ class RouteSpec(_Part, frozen=True, kw_only=True):
         parse_route_name(self.name)
         parse_namespace(self.namespace)
         if self.host:
-            parse_host(self.host)
+            try:
+                parse_host(self.host)
+            except InvalidName as error:
+                raise InvalidName(f"host: {error.message}") from error
         check_path(self.path)
         if self.host == ANY_HOST and is_reserved(self.path.encode()):
             raise InvalidSpec(
@@ -182,11 +185,14 @@ class RouteSpec(_Part, frozen=True, kw_only=True):
         if not 0 < len(self.targets) <= MAX_TARGETS:
             raise InvalidSpec(f"targets: name 1 to {MAX_TARGETS} functions")
         for target in self.targets:
-            parse_function_name(target.function)
+            try:
+                parse_function_name(target.function)
+            except InvalidName as error:
+                raise InvalidName(f"targets: {error.message}") from error
             if not 0 <= target.weight <= MAX_WEIGHT:
-                raise InvalidSpec(f"weight: {target.weight} must be from 0 to {MAX_WEIGHT}")
+                raise InvalidSpec(f"targets: weight {target.weight} must be from 0 to {MAX_WEIGHT}")
         if not any(target.weight for target in self.targets):
-            raise InvalidSpec("weight: one function at least needs a weight above 0")
+            raise InvalidSpec("targets: one function at least needs a weight above 0")
         if len({target.function for target in self.targets}) < len(self.targets):
             raise InvalidSpec("targets: a function is named twice")
 

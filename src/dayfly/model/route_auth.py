@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from dayfly.model.errors import InvalidSpec
+from dayfly.model.errors import InvalidName, InvalidSpec
 from dayfly.model.names import parse_secret_name
 from dayfly.model.quantities import parse_duration, parse_memory
 
@@ -32,7 +32,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def check(self) -> None:
         """Refuse what cannot work. Raises InvalidSpec, InvalidName."""
-        parse_secret_name(self.secret)
+        _check_secret(self.secret)
 
 
 class KeyAuth(_Kept, frozen=True, kw_only=True, tag_field="kind", tag="key"):
@@ -96,7 +96,7 @@ class JwtAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         if (self.jwks is None) == (not self.secret):
             raise InvalidSpec("auth: a jwt needs either jwks, the issuer's public keys, or the name of a secret")
         if self.secret:
-            parse_secret_name(self.secret)
+            _check_secret(self.secret)
         if self.jwks is not None:
             if self.is_shared:
                 raise InvalidSpec("auth.jwks: a shared key is confidential; name a secret that holds it")
@@ -167,6 +167,13 @@ def check_public(jwks: dict[str, Any]) -> None:
             raise InvalidSpec("auth.jwks: holds a private key; give the public ones alone")
     if len(msgspec.json.encode(jwks)) > 64 * 1024:
         raise InvalidSpec("auth.jwks: must have at most 64 KiB")
+
+
+def _check_secret(name: str) -> None:
+    try:
+        parse_secret_name(name)
+    except InvalidName as error:
+        raise InvalidName(f"auth.secret: {error.message}") from error
 
 
 def _span(field: str, text: str, most_s: float) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from dayfly.model.broker import AmqpSource, KafkaSource, MqttSource, NatsSource, PostgresqlSource, RedisSource
-from dayfly.model.errors import InvalidSpec
+from dayfly.model.errors import InvalidName, InvalidSpec
 from dayfly.model.names import (
     DEFAULT_NAMESPACE,
     NamespaceName,
@@ -77,7 +77,10 @@ class TriggerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.bound and not self.function:
             raise InvalidSpec("bound: a trigger goes with a function, so it needs one")
         if self.source.secret:
-            parse_secret_name(self.source.secret)
+            try:
+                parse_secret_name(self.source.secret)
+            except InvalidName as error:
+                raise InvalidName(f"source.secret: {error.message}") from error
         if len(self.filter) > MAX_FILTER:
             raise InvalidSpec(f"filter: has {len(self.filter)} characters, more than the {MAX_FILTER} it may have")
         self.source.check()

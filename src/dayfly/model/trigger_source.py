@@ -152,7 +152,8 @@ class S3Source(Source, frozen=True, kw_only=True, tag_field="kind", tag="s3"):
         _ = self.endpoints
         if not _BUCKET.fullmatch(self.bucket) or ".." in self.bucket:
             raise InvalidSpec(f"source.bucket: {self.bucket[:80]!r} is not a bucket's name")
-        check_names("source", tuple(filter(None, (self.prefix, self.suffix))), least=0)
+        check_names("source.prefix", tuple(filter(None, (self.prefix,))), least=0)
+        check_names("source.suffix", tuple(filter(None, (self.suffix,))), least=0)
         check_words(region=self.region)
         if not self.events or len({*self.events}) < len(self.events):
             raise InvalidSpec("source.events: must be created, removed, or both")
@@ -188,7 +189,8 @@ class FilesSource(Source, frozen=True, kw_only=True, tag_field="kind", tag="file
         """Refuse what cannot work. Raises InvalidName, InvalidSpec with the field in the text."""
         if not self.folder.startswith("/") or ".." in self.folder.split("/") or not self.folder.isprintable():
             raise InvalidSpec(f"source.folder: {self.folder[:100]!r} must be a whole path, without ..")
-        check_names("source", (self.folder, self.pattern))
+        check_names("source.folder", (self.folder,))
+        check_names("source.pattern", (self.pattern,))
         if "/" in self.pattern:
             raise InvalidSpec("source.pattern: is of files' names, so it has no /")
         check_span("source.interval", self.interval, 0.1, 86_400)

@@ -6,6 +6,7 @@ index or a registry gave out. What stands for a credential in documentation (`â€
 none.
 """
 
+import functools
 import itertools
 import math
 import re
@@ -42,8 +43,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A file without any of these has none; it saves most of the work. In small letters where the rule is `folded`."""
     folded: bool = False
     """Whether capital letters mean the same as small ones."""
-    pattern: re.Pattern[bytes]
-    """Where it has a group `secret`, that part is judged, else the whole."""
+    pattern: bytes
+    """A regular expression. Where it has a group `secret`, that part is judged, else the whole."""
     guess: bool = False
     least_entropy: float = 2.5
     """Bits a character; what people type to stand for a credential has less."""
@@ -52,6 +53,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     least_digits: int = 0
     stands_alone: bool = False
     """Whether it is none in the middle of a longer word."""
+
+    @property
+    def form(self) -> re.Pattern[bytes]:
+        """The pattern, compiled when it is first looked for: few files have a key of more than a few rules."""
+        return _compiled(self.pattern)
 
     def concerns(self, name: str) -> bool:
         """Whether a file of this name can hold one."""
@@ -63,7 +69,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """Whether what the pattern found is a credential indeed and not something that stands for one."""
         if self.stands_alone and found.start() and _IN_WORD.match(found.string, found.start() - 1):
             return False
-        secret = found["secret"] if "secret" in self.pattern.groupindex else found[0]
+        secret = found["secret"] if "secret" in self.form.groupindex else found[0]
         if self.least_entropy and entropy(secret) < self.least_entropy:
             return False
         if sum(48 <= letter <= 57 for letter in secret) < self.least_digits:
@@ -71,6 +77,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         if secret.lower() in _COMMON or _PLACEHOLDER.search(secret):
             return False
         return not (self.guess and self.least_digits and _WORDS.fullmatch(secret) and not _is_random(secret))
+
+
+@functools.cache
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern)
 
 
 def entropy(text: bytes) -> float:
@@ -86,7 +97,7 @@ def _is_random(text: bytes) -> bool:
 
 def _form(name: str, kind: str, keys: tuple[bytes, ...], pattern: bytes, *, least_entropy: float = 2.5) -> Rule:
     # What stands before it is judged in `accepts`: a pattern that begins with letters is searched for much faster.
-    whole = re.compile(rb"(?:" + pattern + rb")(?![A-Za-z0-9])")
+    whole = rb"(?:" + pattern + rb")(?![A-Za-z0-9])"
     return Rule(name=name, kind=kind, keys=keys, pattern=whole, least_entropy=least_entropy, stands_alone=True)
 
 
@@ -95,7 +106,7 @@ RULES: tuple[Rule, ...] = (
         name="private-key",
         kind="a private key",
         keys=(b"PRIVATE KEY", b"PuTTY-User-Key-File-"),
-        pattern=re.compile(
+        pattern=(
             rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
             rb"(?:\\r|\\n|\s){1,8}(?:[A-Za-z-]{1,40}: [^\r\n]{0,200}\s{1,4}){0,5}[A-Za-z0-9+/=]{16}"
             rb"|\APuTTY-User-Key-File-[0-9]"
@@ -112,7 +123,7 @@ RULES: tuple[Rule, ...] = (
         name="aws-secret-key",
         kind="a secret key of AWS",
         keys=(b"ecret_access_key", b"ECRET_ACCESS_KEY", b"ecretAccessKey"),
-        pattern=re.compile(
+        pattern=(
             rb"(?:[Ss]ecret_access_key|SECRET_ACCESS_KEY|[Ss]ecretAccessKey)[\"']?\s{0,8}[:=]\s{0,8}[\"']?(?P<secret>[A-Za-z0-9/+]{40})"
             rb"(?![A-Za-z0-9/+=])"
         ),
@@ -124,7 +135,7 @@ RULES: tuple[Rule, ...] = (
         name="azure-key",
         kind="a key of Azure",
         keys=(b"AccountKey=", b"SharedAccessKey="),
-        pattern=re.compile(rb"(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)"),
+        pattern=rb"(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{86}==)",
         least_entropy=3.0,
     ),
     _form(
@@ -170,7 +181,7 @@ RULES: tuple[Rule, ...] = (
         name="registry-login",
         kind="a login for an image registry",
         keys=(b"auths",),
-        pattern=re.compile(
+        pattern=(
             rb"[\"']auths[\"'][^\0]{0,4000}?[\"'](?:auth|identitytoken|password)[\"']\s{0,4}:\s{0,4}[\"'](?P<secret>[^\"'\s]{8,4000})"
         ),
     ),
@@ -178,7 +189,7 @@ RULES: tuple[Rule, ...] = (
         name="kube-config",
         kind="a credential for Kubernetes",
         keys=(b"client-key-data",),
-        pattern=re.compile(
+        pattern=(
             rb"(?m)^[ -]{0,12}client-key-data:\s{1,4}(?P<secret>[A-Za-z0-9+/=]{40,20000})"
         ),
     ),
@@ -186,21 +197,21 @@ RULES: tuple[Rule, ...] = (
         name="kube-token",
         kind="a credential for Kubernetes",
         keys=(b"kind: Config",),
-        pattern=re.compile(rb"(?m)^[ ]{2,12}(?:token|password):\s{1,4}[\"']?(?P<secret>[^\s\"'#]{6,8000})"),
+        pattern=rb"(?m)^[ ]{2,12}(?:token|password):\s{1,4}[\"']?(?P<secret>[^\s\"'#]{6,8000})",
     ),
     Rule(
         name="npm-login",
         folded=True,
         kind="a login for a package index",
         keys=(b":_authtoken", b":_password", b"_auth"),
-        pattern=re.compile(rb"(?m)^[^\s#;=]{0,200}_(?:authToken|auth|password)\s{0,4}=\s{0,4}[\"']?(?P<secret>[^\s\"']{6,4000})"),
+        pattern=rb"(?m)^[^\s#;=]{0,200}_(?:authToken|auth|password)\s{0,4}=\s{0,4}[\"']?(?P<secret>[^\s\"']{6,4000})",
         files=(".npmrc", "npmrc", "*.npmrc", ".yarnrc"),
     ),
     Rule(
         name="netrc",
         kind="a login",
         keys=(b"machine",),
-        pattern=re.compile(rb"machine\s{1,20}\S{1,200}\s{1,20}login\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?P<secret>\S{3,500})"),
+        pattern=rb"machine\s{1,20}\S{1,200}\s{1,20}login\s{1,20}\S{1,200}\s{1,20}password\s{1,20}(?P<secret>\S{3,500})",
         least_entropy=0,
     ),
     Rule(
@@ -208,7 +219,7 @@ RULES: tuple[Rule, ...] = (
         folded=True,
         kind="a login for a package index",
         keys=(b"password",),
-        pattern=re.compile(rb"(?mi)^[ \t]{0,8}password\s{0,4}[:=][ \t]{0,4}(?P<secret>\S{3,500})"),
+        pattern=rb"(?mi)^[ \t]{0,8}password\s{0,4}[:=][ \t]{0,4}(?P<secret>\S{3,500})",
         files=(".pypirc", "pypirc"),
         least_entropy=0,
     ),
@@ -217,7 +228,7 @@ RULES: tuple[Rule, ...] = (
         folded=True,
         kind="a password in a file of variables",
         keys=(b"pass", b"secret", b"token", b"key", b"credential"),
-        pattern=re.compile(
+        pattern=(
             rb"(?mi)^[ \t]{0,8}(?:export[ \t]{1,4})?[A-Z0-9_.]{0,60}(?:" + _SECRET_WORDS + rb")[A-Z0-9_]{0,40}"
             rb"[ \t]{0,4}=[ \t]{0,4}[\"']?(?P<secret>[^\s\"'#]{3,2000})"
         ),
@@ -228,7 +239,7 @@ RULES: tuple[Rule, ...] = (
         name="basic-auth-url",
         kind="a password in an address",
         keys=(b"://",),
-        pattern=re.compile(
+        pattern=(
             rb"://(?P<user>[^\s/:@\"'`<>{}$\\%()\[\]|,*]{1,64}):(?!(?P=user)@)(?P<secret>[^\s/:@\"'`<>{}$\\()\[\]|,*]{3,200})@"
             rb"(?!(?:localhost|127\.|\[::1\]|example\.|[a-z0-9-]{1,40}\.example|host\b))[A-Za-z0-9]"
         ),
@@ -240,7 +251,7 @@ RULES: tuple[Rule, ...] = (
         folded=True,
         kind="a secret in an assignment",
         keys=(b"passw", b"passphrase", b"secret", b"token", b"key", b"credential"),
-        pattern=re.compile(
+        pattern=(
             rb"(?i)(?:" + _SECRET_WORDS.replace(rb"_?", rb"[_-]?") + rb")[A-Za-z0-9_-]{0,20}[\"']?\]?\s{0,4}"
             rb"(?::=|=>|[:=])\s{0,4}[bru]?[\"'](?P<secret>[A-Za-z0-9+/=_.~!@#%^&*-]{16,200})[\"']"
         ),

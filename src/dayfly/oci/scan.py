@@ -196,7 +196,7 @@ def _keys(window: bytes, *, is_text: bool) -> set[bytes]:
 
 
 def _places(rule: Rule, window: bytes) -> Iterable[int]:
-    for found in rule.pattern.finditer(window):
+    for found in rule.form.finditer(window):
         if rule.accepts(found):
-            at = "secret" if "secret" in rule.pattern.groupindex else 0
+            at = "secret" if "secret" in rule.form.groupindex else 0
             yield found.start(at)

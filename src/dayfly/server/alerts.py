@@ -27,7 +27,6 @@ from dayfly.queue.remote import RemoteQueue
 from dayfly.server.background import Job
 from dayfly.server.ground import Ground
 from dayfly.server.wiring import Place
-from dayfly.storage import certificate
 from dayfly.storage.secrets.port import SecretStore
 
 _DAY_S = 86_400
@@ -142,6 +141,11 @@ def _disk_used(folder: Path) -> float:
 
 def days_left(file: str, folder: str, unix_ms: int) -> Mapping[str, float]:
     """Return for how many days each certificate is good that the listeners have; one that is none has none."""
+    if not (file or folder):
+        return {}
+    # Here, because few have certificates, and what reads them takes its time to load.
+    from dayfly.storage import certificate
+
     files = [Path(file)] if file else []
     if folder:
         files += sorted(path for pattern in _CERTIFICATES for path in Path(folder).glob(pattern))

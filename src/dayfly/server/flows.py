@@ -9,17 +9,20 @@ from dayfly.events.flows.calls import QueueCalls
 from dayfly.events.flows.engine import Engine
 from dayfly.events.flows.flows import Flows
 from dayfly.events.flows.runs import Runs
+from dayfly.model.flow import Flow
 from dayfly.model.names import FunctionKey
 from dayfly.model.retry import told_of
 from dayfly.queue.remote import RemoteQueue
-from dayfly.storage.flows import FlowStore
 from dayfly.storage.sqlite_flow_runs import SqliteRuns
+from dayfly.storage.things import ThingStore
 
 
 class FlowParts:
     """Flows, their runs and what drives these."""
 
-    def __init__(self, store: FlowStore, runs: Path, queue: RemoteQueue, plane: ControlPlane, clock: Clock) -> None:
+    def __init__(
+        self, store: ThingStore[Flow], runs: Path, queue: RemoteQueue, plane: ControlPlane, clock: Clock
+    ) -> None:
         log, calls = SqliteRuns(runs), QueueCalls(queue, _concurrency(plane), clock)
         check_open = plane.namespaces.check_open
         self.engine = Engine(log, calls, clock)

@@ -11,20 +11,21 @@ from dayfly.api.credentials import Credentials
 from dayfly.build.prepare import Prepare
 from dayfly.control.bundles import Blobs
 from dayfly.control.tokens import Tokens
+from dayfly.model.budget import Budget
 from dayfly.model.engine import EngineState
+from dayfly.model.flow import Flow
 from dayfly.model.names import NamespaceName
 from dayfly.model.sandbox import Sandbox, Tier
 from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.port import Provider
 from dayfly.server.background import Job
 from dayfly.server.preparation import Preparation
-from dayfly.storage.budgets import BudgetStore
-from dayfly.storage.flows import FlowStore
 from dayfly.storage.port import StateStore
 from dayfly.storage.queries import QueryStore
 from dayfly.storage.routes import RouteStore
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.tenancy import TenancyStore
+from dayfly.storage.things import ThingStore
 from dayfly.storage.triggers import TriggerStore
 from dayfly.storage.watch import WatchStore
 
@@ -38,8 +39,8 @@ class Ground:
     tenancy: TenancyStore
     routes: RouteStore
     triggers: TriggerStore
-    flows: FlowStore
-    budgets: BudgetStore
+    flows: ThingStore[Flow]
+    budgets: ThingStore[Budget]
     queries: QueryStore
     watch: WatchStore
     home: NamespaceName

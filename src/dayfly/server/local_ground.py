@@ -13,6 +13,8 @@ from dayfly.build.leftovers import Leftovers
 from dayfly.build.prepare import Prepare
 from dayfly.control.clock import Clock
 from dayfly.control.tokens import Tokens
+from dayfly.model.budget import Budget
+from dayfly.model.flow import Flow
 from dayfly.model.names import NamespaceName
 from dayfly.model.sandbox import Sandbox
 from dayfly.providers.docker.dockerfiles import Dockerfiles
@@ -28,11 +30,10 @@ from dayfly.server.wiring import STATE, Place
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.secrets.sqlite import KeyPlace, SqliteSecrets
 from dayfly.storage.sqlite import SqliteStore
-from dayfly.storage.sqlite_budgets import SqliteBudgets
-from dayfly.storage.sqlite_flows import SqliteFlows
 from dayfly.storage.sqlite_queries import SqliteQueries
 from dayfly.storage.sqlite_routes import SqliteRoutes
 from dayfly.storage.sqlite_tenancy import SqliteTenancy
+from dayfly.storage.sqlite_things import SqliteThings
 from dayfly.storage.sqlite_triggers import SqliteTriggers
 from dayfly.storage.sqlite_watch import SqliteWatch
 
@@ -57,8 +58,8 @@ def local_ground(place: Place, generation: int, clock: Clock) -> Ground:
         tenancy=tenancy,
         routes=SqliteRoutes(state.database),
         triggers=SqliteTriggers(state.database),
-        flows=SqliteFlows(state.database),
-        budgets=SqliteBudgets(state.database),
+        flows=SqliteThings(state.database, Flow),
+        budgets=SqliteThings(state.database, Budget),
         queries=SqliteQueries(state.database),
         watch=SqliteWatch(state.database),
         home=NamespaceName(""),

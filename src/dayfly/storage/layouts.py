@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from dayfly.model.budget import Budget
+from dayfly.model.flow import Flow
+from dayfly.model.route import Route
+from dayfly.model.trigger import Trigger
 from dayfly.storage import migrations
 from dayfly.storage.sqlite import SqliteStore
-from dayfly.storage.sqlite_budgets import SqliteBudgets
 from dayfly.storage.sqlite_routes import SqliteRoutes
 from dayfly.storage.sqlite_tenancy import SqliteTenancy
+from dayfly.storage.sqlite_things import SqliteThings
 from dayfly.storage.writer import unavailable
 
 
@@ -58,10 +62,9 @@ async def _rehearse(path: Path) -> int:
         tenancy = SqliteTenancy(store.database)
         await tenancy.namespaces()
         await tenancy.tokens()
-        routes = SqliteRoutes(store.database)
-        await routes.routes()
-        await routes.grants()
-        await SqliteBudgets(store.database).budgets()
+        await SqliteRoutes(store.database).grants()
+        for kind in (Route, Trigger, Flow, Budget):
+            await SqliteThings(store.database, kind).all()
     finally:
         await store.close()
     return len(functions)

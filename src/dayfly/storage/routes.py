@@ -6,27 +6,12 @@ before.
 
 import abc
 
-from dayfly.model.names import NamespaceName
 from dayfly.model.route import HostGrant, Route
+from dayfly.storage.things import ThingStore
 
 
-class RouteStore(abc.ABC):
-    """Routes and grants; opened and closed with the state store beside it.
-
-    All methods raise StoreUnavailable when the medium fails.
-    """
-
-    @abc.abstractmethod
-    async def routes(self) -> list[Route]:
-        """Return every route of every namespace, ordered by namespace and name."""
-
-    @abc.abstractmethod
-    async def put_route(self, route: Route) -> None:
-        """Create or replace the route."""
-
-    @abc.abstractmethod
-    async def delete_route(self, namespace: NamespaceName, name: str) -> None:
-        """Remove the route. Raises NotFound."""
+class RouteStore(ThingStore[Route]):
+    """Routes and grants."""
 
     @abc.abstractmethod
     async def grants(self) -> list[HostGrant]:

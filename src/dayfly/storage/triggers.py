@@ -1,4 +1,4 @@
-"""The port behind triggers: which there are.
+"""The port behind triggers: which there are, and how far those of functions' ends have come.
 
 It keeps the state port's promise: when a write returns it is on the disk, and reads see every write that returned
 before.
@@ -6,27 +6,12 @@ before.
 
 import abc
 
-from dayfly.model.names import NamespaceName
 from dayfly.model.trigger import Trigger
+from dayfly.storage.things import ThingStore
 
 
-class TriggerStore(abc.ABC):
-    """Triggers; opened and closed with the state store beside it.
-
-    All methods raise StoreUnavailable when the medium fails.
-    """
-
-    @abc.abstractmethod
-    async def triggers(self) -> list[Trigger]:
-        """Return every trigger of every namespace, ordered by namespace and name."""
-
-    @abc.abstractmethod
-    async def put_trigger(self, trigger: Trigger) -> None:
-        """Create or replace the trigger."""
-
-    @abc.abstractmethod
-    async def delete_trigger(self, namespace: NamespaceName, name: str) -> None:
-        """Remove the trigger. Raises NotFound."""
+class TriggerStore(ThingStore[Trigger]):
+    """Triggers, and how far functions' ends were followed."""
 
     @abc.abstractmethod
     async def followed(self) -> int:

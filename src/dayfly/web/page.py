@@ -5,6 +5,7 @@ credential in the tab's session storage and sends it as a header: a cookie would
 Charts and the editor are scripts of their own, which the page fetches where they are needed.
 """
 
+import asyncio
 import gzip
 from importlib import resources
 
@@ -35,11 +36,13 @@ routes = Routes()
 
 
 def _serve(name: str, data: bytes, media_type: str) -> Handler:
-    packed = gzip.compress(data, mtime=0)
+    packed = b""  # made when it is first asked for: all of them together would be a tenth of a start
 
     async def answer(_services: Services, request: Request) -> Response:
+        nonlocal packed
         headers = {"Vary": "Accept-Encoding"}
         if "gzip" in request.headers.get("accept-encoding", ""):
+            packed = packed or await asyncio.to_thread(gzip.compress, data, mtime=0)
             return Response(packed, media_type=media_type, headers=headers | {"Content-Encoding": "gzip"})
         return Response(data, media_type=media_type, headers=headers)
 

@@ -151,9 +151,11 @@ class LocalStage(Stage):
         workers: int = 0,
         namespaces: bool = True,
         grouped: bool = True,
+        alone: bool = False,
     ) -> None:
         self._workers = workers
         self._namespaces = namespaces
+        self._alone = alone
         self._prefix = () if grouped else (sys.executable, "-P", str(Path(__file__).parent / "ungrouped.py"))
         self.folder = Path(tempfile.mkdtemp(prefix="dayfly-"))
         self.run = self.folder / "run"
@@ -167,7 +169,7 @@ class LocalStage(Stage):
             interpreter=sys.executable,
             socket=self.run / "zygote.sock",
             template_budget_bytes=self._budget,
-            layers=detect(cells.refusal) if self._namespaces else without_namespaces(),
+            layers=detect(cells.refusal) if self._namespaces else without_namespaces(alone=self._alone),
             workers=self._workers,
         )
         if not self._namespaces:  # functions then see the interpreter and their code as other accounts do
@@ -222,9 +224,9 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def without_namespaces() -> Layers:
-    """Return what this machine would give if it refused namespaces."""
-    return msgspec.structs.replace(detect(cells.refusal), namespaces=False, proc=False)
+def without_namespaces(*, alone: bool = False) -> Layers:
+    """Return what this machine would give if it refused namespaces; `alone` makes it like a pod."""
+    return msgspec.structs.replace(detect(cells.refusal), namespaces=False, proc=False, alone=alone)
 
 
 class DockerStage(Stage):

@@ -284,6 +284,46 @@ def test_code_that_is_not_what_was_told_is_not_run(stage: Any, eventually: Any) 
     asyncio.run(main())
 
 
+PROGRAM = """\
+import http.server, os
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = b"served " + self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def test_a_program_that_serves_a_port_is_reached_at_its_pods_address(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order("", lang="http", runtime="http", process="python3 server.py")
+            (Path(order.code_dir) / "server.py").write_text(PROGRAM)
+            assert (await ask(await served(provider, audience, order), b"you")).body == b"served you"
+
+    asyncio.run(main())
+
+
+def test_whoever_asks_what_replicas_use_asks_no_agent_amid_the_code(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO)
+            (Path(order.code_dir) / "large").write_bytes(os.urandom(4 << 20))
+            await provider.start(order)
+            ready = asyncio.create_task(audience.ready(order.replica))
+            while not ready.done():
+                await provider.stats()
+                await asyncio.sleep(0)
+            assert (await ask((await ready).address, b"you")).body == b"hello you"
+
+    asyncio.run(main())
+
+
 def test_a_function_that_holds_its_loop_is_busy_and_not_dead(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):

@@ -13,6 +13,7 @@ from tests.contract.provider.conftest import Audience, LocalStage, alive, call, 
 
 from dayfly.model.replica import StartOrder
 from dayfly.providers.port import Provider
+from dayfly.runtimes.jail import landlock
 from dayfly.runtimes.jail.detect import detect
 from dayfly.runtimes.python.processes import descendants_of
 
@@ -167,6 +168,45 @@ def test_a_program_serves_until_it_is_told_to_end(servers: LocalStage) -> None:
         assert await on.stop() == ("stopped", "the process was ended by signal SIGTERM")
 
     play(servers, place(servers), scene)
+
+
+_TRIES = """
+def tried(reach):
+    try:
+        reach().close()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "done"
+
+ACTIONS["listen"] = lambda value: tried(lambda: socket.create_server(("127.0.0.1", 0)))
+ACTIONS["connect"] = lambda port: tried(lambda: socket.create_connection(("127.0.0.1", int(port))))
+class Server("""
+TRYING = SERVER.replace("import http", "import errno, socket, http", 1).replace("class Server(", _TRIES, 1)
+
+
+@pytest.mark.skipif(not landlock.can_limit_tcp(), reason="this kernel's Landlock knows nothing of TCP")
+@pytest.mark.parametrize("network", ["proxy", "none"])
+def test_in_a_pods_network_a_program_has_the_port_that_it_is_told_and_no_other(network: str) -> None:
+    async def scene(on: Scene) -> None:
+        assert (await on.get()).startswith(b"hello from ")
+        assert await on.get("/listen") == b"EACCES"
+        assert await on.get(f"/connect/{other.getsockname()[1]}") == b"EACCES"
+
+    stage = LocalStage(namespaces=False, alone=True)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            play(stage, place(stage, TRYING, network=network), scene)
+    finally:
+        stage.close()
+
+
+def test_in_a_machines_network_a_program_has_no_port() -> None:
+    stage = LocalStage(namespaces=False)
+    try:
+        reason, detail = failure(stage, place(stage))
+        assert (reason, "this machine gives functions none" in detail) == ("start_failed", True), detail
+    finally:
+        stage.close()
 
 
 def test_its_exit_status_is_the_replicas(servers: LocalStage) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from tests.contract.storage.stage import Play, in_database, player
+from tests.contract.storage.stage import Play, player
 
-from dayfly.model.errors import NotFound, StoreUnavailable
+from dayfly.model.errors import NotFound
 from dayfly.model.names import NamespaceName, parse_namespace
 from dayfly.model.route import HostGrant, Route, RouteSpec
 from dayfly.storage.kubernetes.things import KubernetesRoutes
@@ -51,24 +49,8 @@ def route(name: str = "shop", namespace: NamespaceName = ANT, updated: int = 2, 
 def test_every_part_of_a_route_comes_back(play: Play, auth: object) -> None:
     async def story(store: RouteStore) -> None:
         full = route(**{**FULL, "auth": auth})
-        await store.put_route(full)
-        assert await store.routes() == [full]
-
-    play(story)
-
-
-def test_routes_are_ordered_replaced_and_removed_by_namespace_and_name(play: Play) -> None:
-    async def story(store: RouteStore) -> None:
-        assert await store.routes() == []
-        for each in (route("b", BEE), route("b"), route("a", BEE), route("a")):
-            await store.put_route(each)
-        newer = route("a", BEE, updated=9, path="/x")
-        await store.put_route(newer)
-        assert await store.routes() == [route("a"), route("b"), newer, route("b", BEE)]
-        await store.delete_route(BEE, "a")
-        with pytest.raises(NotFound):
-            await store.delete_route(BEE, "a")
-        assert await store.routes() == [route("a"), route("b"), route("b", BEE)]
+        await store.put(full)
+        assert await store.all() == [full]
 
     play(story)
 
@@ -86,15 +68,3 @@ def test_a_host_is_granted_to_several_and_taken_back_from_one(play: Play) -> Non
         assert await store.grants() == [grant for grant in grants if grant is not grants[2]]
 
     play(story)
-
-
-def test_a_route_that_cannot_be_read_is_told_by_its_name(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with in_database(SqliteRoutes, tmp_path) as store:
-            await store.put_route(route())
-            assert isinstance(store, SqliteRoutes)
-            await store._run(lambda db: db.execute("UPDATE routes SET spec = '{}'").rowcount)
-            with pytest.raises(StoreUnavailable, match="the route shop of the namespace ant"):
-                await store.routes()
-
-    asyncio.run(main())

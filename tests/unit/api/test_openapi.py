@@ -6,11 +6,10 @@ import msgspec
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dayfly.api.functions import DeployRequest
-from dayfly.api.native import DOCUMENT as STRUCTURES
-from dayfly.api.native import ROUTES
+from dayfly.api.native import ROUTES, document
 from dayfly.model.function import FunctionSpec
 
-DOCUMENT = json.loads(msgspec.json.encode(STRUCTURES))
+DOCUMENT = json.loads(msgspec.json.encode(document()))
 
 
 def test_it_is_valid() -> None:

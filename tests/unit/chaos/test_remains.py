@@ -23,16 +23,16 @@ def box() -> Iterator[Box]:
 
 
 @contextlib.contextmanager
-def process_of(box: Box) -> Iterator[int]:
+def process_of(box: Box) -> Iterator["subprocess.Popen[bytes]"]:
+    """One that knows the folder, and has begun: before that, the kernel does not show its environment."""
     environ = {**os.environ, "DAYFLY_DATA_DIR": str(box.data_dir)}
     with subprocess.Popen(
         [sys.executable, "-c", "print(flush=True); input()"], env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        yield process.pid
-        assert process.stdin is not None
-        process.stdin.write(b"\n")
+        yield process
+        process.communicate(b"\n")
 
 
 def test_nothing_is_left_of_nothing(box: Box) -> None:
@@ -40,10 +40,8 @@ def test_nothing_is_left_of_nothing(box: Box) -> None:
 
 
 def test_a_process_that_knows_the_folder_is_found_and_swept(box: Box) -> None:
-    with process_of(box) as pid:
-        assert [line.split(":")[0] for line in remains(box)] == [f"process {pid}"]
-    environ = {**os.environ, "DAYFLY_DATA_DIR": str(box.data_dir)}
-    with subprocess.Popen(["sleep", "60"], env=environ) as process:
+    with process_of(box) as process:
+        assert [line.split(":")[0] for line in remains(box)] == [f"process {process.pid}"]
         box.sweep()
         assert process.wait() == -9
 

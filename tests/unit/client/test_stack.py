@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayfly.client.stack import Stack, find_stack, load_stack
+from dayfly.client.stack import Stack, load_stack
+from dayfly.client.stack_text import find_stack
 from dayfly.client.template_file import Template
 from dayfly.client.templates import built_in, find_template
 from dayfly.model.errors import DayflyError, InvalidRequest, InvalidSpec

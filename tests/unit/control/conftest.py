@@ -13,6 +13,7 @@ import pytest
 from dayfly.control.clock import ManualClock
 from dayfly.control.plane import ControlPlane
 from dayfly.decide.invariants import validate
+from dayfly.model.budget import Budget
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.names import BundleDigest, FunctionKey, NamespaceName, parse_function_key
@@ -35,10 +36,10 @@ from dayfly.model.table import (
 from dayfly.providers.fake import FakeProvider
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.memory import MemoryStore
-from dayfly.storage.memory_budgets import MemoryBudgets
 from dayfly.storage.memory_ledger import MemoryLedger
 from dayfly.storage.memory_routes import MemoryRoutes
 from dayfly.storage.memory_tenancy import MemoryTenancy
+from dayfly.storage.memory_things import MemoryThings
 from dayfly.storage.secrets.memory import MemorySecrets
 
 DEADLINE_S = 60.0
@@ -261,7 +262,7 @@ class Rig:
         self.secrets = MemorySecrets()
         self.tenancy = AnyTenancy(self.store)
         self.routes = MemoryRoutes(lambda: self.store.broken)
-        self.budgets = MemoryBudgets(lambda: self.store.broken)
+        self.budgets = MemoryThings(Budget, lambda: self.store.broken)
         self.provider = FakeProvider(call_later=lambda s, act: self.clock.call_at(self.clock.now() + s, act))
         self.blobs = AnyBlobs(folder / "blobs")
         self.preparer = ScriptedPreparer()

@@ -134,7 +134,7 @@ def test_it_outlives_its_function_and_a_restart_but_not_its_namespace(play: Play
         assert [each.key for each in rig.plane.budgets.all()] == [(SPACE, "b"), (team, "b")]
         await rig.plane.namespaces.remove(team)
         assert [each.key for each in rig.plane.budgets.all()] == [(SPACE, "b")]
-        assert [each.key for each in await rig.budgets.budgets()] == [(SPACE, "b")]
+        assert [each.key for each in await rig.budgets.all()] == [(SPACE, "b")]
 
     play(story)
 

@@ -32,7 +32,7 @@ from dayfly.storage.kubernetes.functions import LEFTOVER_S, KubernetesStore
 from dayfly.storage.kubernetes.lease import Lease
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesTriggers, budgets_in, flows_in
 from dayfly.storage.kubernetes.wishes import Wishes
 
 HOME, SPACES = "dayfly", ("openfaas-fn", "team")
@@ -77,8 +77,8 @@ def kept(struct: Any, **spec: Any) -> Any:
 def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
     async def story(api: Connection, double: Double) -> None:
         store, secrets, tenancy = KubernetesStore(api, HOME), KubernetesSecrets(api, HOME), KubernetesTenancy(api, HOME)
-        routes, triggers, flows = KubernetesRoutes(api, HOME), KubernetesTriggers(api, HOME), KubernetesFlows(api)
-        budgets = KubernetesBudgets(api)
+        routes, triggers, flows = KubernetesRoutes(api, HOME), KubernetesTriggers(api, HOME), flows_in(api)
+        budgets = budgets_in(api)
         key = parse_function_key("hello.team")
         spec = FunctionSpec(name="hello", namespace="team", bundle=DIGEST)
         await store.open()
@@ -110,19 +110,19 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
         for number in range(2):
             await tenancy.put_built(TEAM, msgspec.structs.replace(built, built_unix_ms=number))
         for _ in range(2):
-            await routes.put_route(kept(Route, targets=[{"function": "hello"}]))
+            await routes.put(kept(Route, targets=[{"function": "hello"}]))
             await routes.put_grant(HostGrant(host="a.b", namespace=TEAM))
-            await triggers.put_trigger(kept(Trigger, source={"kind": "event"}))
+            await triggers.put(kept(Trigger, source={"kind": "event"}))
             await triggers.follow(5)
-            await flows.put_flow(kept(Flow, steps=[{"do": "set", "name": "a", "value": "a"}]))
-            await budgets.put_budget(kept(Budget, calls={"day": 1}))
-        lists = (routes.routes, triggers.triggers, flows.flows, budgets.budgets, routes.grants)
+            await flows.put(kept(Flow, steps=[{"do": "set", "name": "a", "value": "a"}]))
+            await budgets.put(kept(Budget, calls={"day": 1}))
+        lists = (routes.all, triggers.all, flows.all, budgets.all, routes.grants)
         assert [len(await each()) for each in lists] == [1] * 5
         await routes.delete_grant(HostGrant(host="a.b", namespace=TEAM))
-        await routes.delete_route(TEAM, "a")
-        await triggers.delete_trigger(TEAM, "a")
-        await flows.delete_flow(TEAM, "a")
-        await budgets.delete_budget(TEAM, "a")
+        await routes.delete(TEAM, "a")
+        await triggers.delete(TEAM, "a")
+        await flows.delete(TEAM, "a")
+        await budgets.delete(TEAM, "a")
         await store.delete(key)
         await tenancy.delete_namespace(TEAM)
         assert await tenancy.tokens() == []

@@ -423,6 +423,12 @@ export interface DiskUsage {
   available: number;
 }
 
+/** When a schedule is due next. */
+export interface Due {
+  next_unix_ms: Array<number>;
+  trouble?: string;
+}
+
 /** Mail by a server of SMTP. The secret is the password, for who has a `username`. */
 export interface EmailTarget {
   kind: "email";

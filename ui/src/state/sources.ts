@@ -73,17 +73,28 @@ export const SOURCES: Record<SourceKind, { label: string; about: string; fields:
 
 export const KINDS = Object.keys(SOURCES) as SourceKind[];
 
+/** What a form says of a source, by its fields. */
+export type Said = Record<string, string | boolean>;
+
 /** Return the source that a form's words mean: what is empty is not said. */
-export function sourceOf(kind: SourceKind, said: Record<string, string | boolean>): Source {
+export function sourceOf(kind: SourceKind, said: Said, secret: string): Source {
   const source: Record<string, unknown> = { kind };
   for (const { name, kind: form } of SOURCES[kind].fields) {
-    const value = said[name];
+    const value = form === "secret" ? secret : said[name];
     if (value === undefined || value === "" || value === false) continue;
     if (form === "list") source[name] = String(value).split(/[\s,]+/).filter(Boolean);
     else if (form === "number" || name === "qos") source[name] = Number(value);
     else source[name] = typeof value === "string" ? value.trim() : value;
   }
   return source as unknown as Source;
+}
+
+/** Return the words of a form that mean this source. Throws an error for a kind that no form is known of. */
+export function saidOf({ kind, secret: _secret, ...rest }: Source): Said {
+  if (!(kind in SOURCES)) throw new Error(`There is no form for a source of the kind ${String(kind)}`);
+  return Object.fromEntries(
+    Object.entries(rest).map(([name, value]) => [name, typeof value === "boolean" ? value : Array.isArray(value) ? value.join(", ") : String(value)]),
+  );
 }
 
 /** The source in a few words. */

@@ -11,13 +11,13 @@ from dayfly.control.clock import Clock
 from dayfly.control.sequence import Sequence
 from dayfly.decide.flow_names import check_names
 from dayfly.events.flows.engine import Engine
-from dayfly.model.errors import Conflict, DayflyError, LimitExceeded, NotFound, StoreUnavailable
+from dayfly.model.errors import Conflict, DayflyError, LimitExceeded, StoreUnavailable
 from dayfly.model.flow import Flow, FlowMode, FlowSpec
 from dayfly.model.flow_run import RunState
 from dayfly.model.flow_status import FlowFigures, FlowStatus
 from dayfly.model.names import NamespaceName
 from dayfly.storage.flow_runs import RunLog
-from dayfly.storage.flows import FlowStore, missing
+from dayfly.storage.things import ThingStore, missing
 
 Key = tuple[str, str]
 MAX_FLOWS = 1000
@@ -31,7 +31,12 @@ class Flows:
     """What they are called among the things that lie in namespaces."""
 
     def __init__(
-        self, store: FlowStore, engine: Engine, runs: RunLog, check_open: Callable[[NamespaceName], None], clock: Clock
+        self,
+        store: ThingStore[Flow],
+        engine: Engine,
+        runs: RunLog,
+        check_open: Callable[[NamespaceName], None],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._engine = engine
@@ -43,7 +48,7 @@ class Flows:
 
     async def start(self) -> None:
         """Read all of them. Raises StoreUnavailable."""
-        self._known = {(flow.spec.namespace, flow.spec.name): flow for flow in await self._store.flows()}
+        self._known = {flow.key: flow for flow in await self._store.all()}
 
     def all(self) -> list[Flow]:
         """Return every flow of every namespace."""
@@ -60,7 +65,7 @@ class Flows:
     def get(self, namespace: NamespaceName, name: str) -> FlowStatus:
         """Return the flow. Raises NotFound."""
         if (namespace, name) not in self._known:
-            raise NotFound(missing(namespace, name))
+            raise missing(Flow, namespace, name)
         return self._status(self._known[namespace, name])
 
     def figures(self, namespace: NamespaceName) -> list[FlowFigures]:
@@ -109,12 +114,12 @@ class Flows:
             told = f"the flow {spec.name} exists already in the namespace {namespace}; update it instead"
             raise Conflict(told, hint="`dayfly flow deploy -f FILE` does that, or `dayfly flow remove` makes room.")
         if mode == "update" and before is None:
-            raise NotFound(missing(namespace, spec.name))
+            raise missing(Flow, namespace, spec.name)
         self._check_room((namespace, spec.name))
         now_ms = self._clock.unix_ms()
         created_ms = before.created_unix_ms if before is not None else now_ms
         flow = Flow(spec=spec, created_unix_ms=created_ms, updated_unix_ms=now_ms)
-        await self._store.put_flow(flow)
+        await self._store.put(flow)
         self._known[namespace, spec.name] = flow
         return self._status(flow), "updated" if before is not None else "created"
 
@@ -142,7 +147,7 @@ class Flows:
             raise LimitExceeded(f"the namespace {key[0]} has {count} flows, and may have no more")
 
     async def _remove(self, namespace: NamespaceName, name: str) -> None:
-        await self._store.delete_flow(namespace, name)
+        await self._store.delete(namespace, name)
         self._known.pop((namespace, name), None)
 
     def _figures(self, status: FlowStatus) -> FlowFigures:

@@ -21,7 +21,8 @@ def close(folder: str) -> list[str]:
         calls.clear_capabilities()
     if landlock.version():
         rules = landlock.Ruleset()
-        for path in (*_READABLE, sys.base_prefix, sys.prefix, os.path.dirname(os.path.abspath(dayfly.__file__))):
+        own = (sys.base_prefix, sys.prefix, *filter(None, sys.path), os.path.dirname(os.path.abspath(dayfly.__file__)))
+        for path in (*_READABLE, *own):
             rules.allow(path, landlock.READ)
         rules.allow(folder, landlock.OWN)
         rules.restrict()

@@ -102,10 +102,12 @@ class QueryRunner:
                 await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
     async def _outcome(self, order: Order) -> Outcome:
+        # In an image the packages lie where only the variable tells.
+        modules = os.pathsep.join(filter(None, sys.path))
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "dayfly.observe.query.process",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TMPDIR": order.folder},
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TMPDIR": order.folder, "PYTHONPATH": modules},
         )  # fmt: skip
         try:
             async with asyncio.timeout(order.bounds.seconds + _KILL_AFTER_S):

@@ -128,8 +128,12 @@ class CodeLife(Life):
                 pod = await self._own_pod(order)
             self.pod, self._name, self._uid = pod, pod.name, pod.metadata.uid
             agent = await self._connect(pod)
-            self._agent = agent
-            await self._give(agent, order)
+            try:
+                await self._give(agent, order)
+            except BaseException:
+                await agent.close()
+                raise
+            self._agent = agent  # only now: nothing that others have to say may come among the code
         except (DayflyError, OSError) as error:
             self.finish("start_failed", str(error))
             return

@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
+
 from dayfly.model.errors import DayflyError
 from dayfly.model.replica import ReplicaExited
 from dayfly.providers.local.provider import LocalProvider
@@ -40,7 +42,7 @@ def main() -> int:
 
 async def _serve(settings: Settings) -> ReplicaExited | None:
     loop = asyncio.get_running_loop()
-    layers = detect(cells.refusal)
+    layers = msgspec.structs.replace(detect(cells.refusal), alone=True)
     folder = Path(settings.folder)
     inner = Inner(folder, layers)
     try:

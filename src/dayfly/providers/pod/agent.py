@@ -155,6 +155,8 @@ class Agent:
 
     async def _receive(self, control: Conversation, order: StartOrder) -> None:
         folder = Path(self._settings.folder) / "f"
+        # A container that was started again finds what the one before it was given.
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         folder.mkdir(mode=0o755)
         digest = hashlib.sha256()
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=self._settings.folder) as spool:

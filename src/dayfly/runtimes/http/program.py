@@ -1,8 +1,8 @@
 """A replica that is a program of its author's, which serves HTTP on `$PORT` and stays.
 
 The replica's process is a small one of ours, the supervisor, in a jail that no other replica is in: the program can
-have the same port in each. Where functions share the machine's network (`network: host`) we choose a free port instead,
-and a program that insists on one of its own must be alone with it.
+have the same port in each. Where functions share the machine's network (`network: host`), or the pod's, we choose a
+free port instead, and a program that insists on one of its own must be alone with it.
 """
 
 import errno
@@ -67,9 +67,9 @@ class Program:
         """Return the port that the program is to listen on. Raises HandlerUnfit when it cannot have one."""
         if confined.own_net:
             return self._settings.port
-        if self._order.network != "host":
+        if not confined.port and self._order.network != "host":
             raise HandlerUnfit(NO_NETWORK)
-        wanted = self._settings.port if self._settings.fixed else 0
+        wanted = confined.port or (self._settings.port if self._settings.fixed else 0)
         try:
             with socket.create_server(("127.0.0.1", wanted)) as probe:
                 return int(probe.getsockname()[1])
@@ -77,6 +77,6 @@ class Program:
             if error.errno != errno.EADDRINUSE:
                 raise HandlerUnfit(f"no port can be had: {error.strerror}") from None
             raise HandlerUnfit(
-                f"port {wanted} of this machine, whose network the function shares (network: host), is in use; leave"
-                " the choice to the platform, which tells the program its port in $PORT"
+                f"port {wanted} of this {'pod' if confined.port else 'machine'}, whose network the function shares, is"
+                " in use; leave the choice to the platform, which tells the program its port in $PORT"
             ) from None

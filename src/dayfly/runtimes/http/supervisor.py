@@ -66,7 +66,9 @@ class Supervisor:
         address = await self._await_readiness()
         if address:
             self._relay = Relay(address, self._port, self._end_if_idle)
-            server = await self._loop.create_unix_server(self._relay.connection, sock=listener, backlog=1024)
+            in_files = listener.family == socket.AF_UNIX  # a pod is reached at an address of its own
+            listen = self._loop.create_unix_server if in_files else self._loop.create_server
+            server = await listen(self._relay.connection, sock=listener, backlog=1024)
             with contextlib.suppress(BrokenPipeError):  # the zygote is gone, and we with it
                 self._channel.send(family.REPLICA_READY)
             await self._ended.wait()

@@ -27,6 +27,8 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
     landlock: bool = False
     seccomp: bool = False
     cgroup: bool = False
+    alone: bool = False
+    """Nobody else is where the replica runs, as in a pod that takes one in its life: its network is the function's."""
     refusals: dict[str, str] = {}
 
     @property

@@ -36,6 +36,12 @@ def port_of(listener: int) -> int:
         return int(sock.getsockname()[1])
 
 
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens at now. Raises OSError."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
 def is_loopback(address: str) -> bool:
     """Whether every network namespace has the IPv4 address of its own accord."""
     return address.startswith("127.")

@@ -35,7 +35,9 @@ from collections.abc import Sequence
 import msgspec
 
 from dayfly.model.egress import parse_grant
+from dayfly.model.errors import InvalidSpec
 from dayfly.model.replica import StartOrder
+from dayfly.model.watchdog import HttpSettings
 from dayfly.runtimes.jail import calls, landlock, loopback, network, seccomp
 from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.node import program
@@ -69,6 +71,8 @@ class Confined(msgspec.Struct, frozen=True):
     """Whether the function has a network of its own, in which every port is free."""
     listeners: tuple[int, ...] = ()
     """Sockets whose connections the egress proxy is to serve: its own, then one for each granted tcp:// address."""
+    port: int = 0
+    """The one port that a program may listen at in a network that is not its own; 0 where the fence names none."""
 
 
 class Jail:
@@ -129,11 +133,12 @@ class Jail:
         die_with_parent()
         os.umask(0o077)
         self._limit(order)
-        missing = self._fence(order, scratch, listeners, secrets)
+        port = self._port(order)
+        missing = self._fence(order, scratch, listeners, secrets, port)
         environ |= {"HOME": scratch, "TMPDIR": scratch} if scratch else {}
         environ |= {secret_files.VARIABLE: secrets} if secrets else {}
         tmp = scratch or "/tmp"  # noqa: S108 - inside the new root it is the function's own
-        return Confined(tuple(missing), tmp, environ, self._own_net, tuple(listeners))
+        return Confined(tuple(missing), tmp, environ, self._own_net, tuple(listeners), port)
 
     def _connect(self, order: StartOrder) -> tuple[list[int], str, dict[str, str]]:
         """Return the sockets to be served from outside, /etc/hosts, and the environment that leads to them."""
@@ -146,6 +151,21 @@ class Jail:
         proxy = loopback.listen(port=loopback.PROXY_PORT if self._own_net else 0)
         environ = network.proxy_environ(loopback.port_of(proxy), doors.names)
         return [proxy, *doors.listen()], hosts, environ
+
+    def _port(self, order: StartOrder) -> int:
+        """Return the port for a program that serves one where the network is the pod's; 0 for none.
+
+        Only there: on a machine whoever reaches it would reach the program, past the gateway.
+        """
+        if order.runtime != "http" or order.network == "host" or not self._layers.alone or self._layers.namespaces:
+            return 0
+        if not (self._layers.landlock and landlock.can_limit_tcp()):
+            return 0
+        try:
+            settings = HttpSettings.of(order.env)
+        except InvalidSpec:  # an order of an earlier version's, which whoever starts the program tells of
+            return 0
+        return settings.port if settings.fixed else loopback.free_port()
 
     def _scratch(self, uid: int) -> str:
         """Return a new folder that the function may write to, where it has no /tmp of its own."""
@@ -171,14 +191,14 @@ class Jail:
             bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(what, (bound, bound))
 
-    def _system_rules(self, ports: list[int] | None) -> landlock.Ruleset:
+    def _system_rules(self, ports: list[int] | None, own_port: int = 0) -> landlock.Ruleset:
         """Return the rules for what every function may read; they hold wherever the files are shown."""
-        rules = landlock.Ruleset(tcp_ports=ports)
+        rules = landlock.Ruleset(tcp_ports=ports, own_port=own_port)
         for path in (*newroot.SYSTEM, *newroot.ETC, *newroot.NAME_SERVICE, *self._system):
             rules.allow(path, landlock.READ)
         return rules
 
-    def _fence(self, order: StartOrder, scratch: str, listeners: Sequence[int], secrets: str) -> list[str]:
+    def _fence(self, order: StartOrder, scratch: str, listeners: Sequence[int], secrets: str, port: int) -> list[str]:
         """Put up Landlock and seccomp; return what they cannot keep, and what is not where it is looked for."""
         missing = []
         if scratch and secrets not in ("", secret_files.FOLDER):
@@ -194,8 +214,8 @@ class Jail:
             sockets = "outside" if order.network == "host" else "none"
             ports = None if order.network == "host" else [loopback.port_of(fd) for fd in listeners]
         if self._layers.landlock:
-            rules = self._rules or self._system_rules(ports)
-            if ports and rules.limits_tcp:
+            rules = self._rules or self._system_rules(ports, port)
+            if (ports or port) and rules.limits_tcp:
                 sockets = "stream"
             elif order.network == "proxy" and sockets == "none":
                 missing.append(

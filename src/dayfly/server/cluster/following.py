@@ -97,13 +97,15 @@ class Following(Generic[Thing]):
                 await self._settle(key)  # it went while nobody looked
             return
         key, version = _key(event.object), _version(event.object)
+        before = self._generations.get(key)
         if event.type == "gone":
             self._generations.pop(key, None)
-            self._forget(key)
-        elif self._generations.get(key) == version:
+        elif before == version:
             return
         else:
             self._generations[key] = version
+            if before is None or before[0] != version[0]:
+                self._forget(key)
         await self._settle(key)
         for other in sorted(self._refused - {key}):
             await self._settle(other)
@@ -182,8 +184,12 @@ class Telling:
         for key, trouble in now.items():
             said = self._said.get(key)
             if said is None or bool(said) != bool(trouble) or (said != trouble and self._round % DETAILS == 0):
-                await self._tell(*key, trouble)
-                self._said[key] = trouble
+                self._said[key] = trouble  # before it is told: what is forgotten meanwhile stays forgotten
+                try:
+                    await self._tell(*key, trouble)
+                except BaseException:
+                    self.forget(key)
+                    raise
 
 
 def _key(obj: Object) -> Key:

@@ -32,7 +32,7 @@ from dayfly.storage.kubernetes.functions import KubernetesStore
 from dayfly.storage.kubernetes.queries import KubernetesQueries
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesTriggers, budgets_in, flows_in
 from dayfly.storage.kubernetes.watch import KubernetesWatch
 
 _KEY_BYTES = 32
@@ -88,7 +88,7 @@ def stores_of(api: Connection, home: str) -> Stores:
     """Return the stores of what is followed; `home` is the installation's own namespace."""
     return Stores(
         tenancy=KubernetesTenancy(api, home), routes=KubernetesRoutes(api, home),
-        triggers=KubernetesTriggers(api, home), flows=KubernetesFlows(api), budgets=KubernetesBudgets(api),
+        triggers=KubernetesTriggers(api, home), flows=flows_in(api), budgets=budgets_in(api),
     )  # fmt: skip
 
 

@@ -10,7 +10,9 @@ from dayfly.control.routes import Routes
 from dayfly.control.spending import Spending
 from dayfly.control.triggers import Triggers
 from dayfly.events.flows.flows import Flows
+from dayfly.model.budget import Budget
 from dayfly.model.errors import InvalidSpec
+from dayfly.model.flow import Flow
 from dayfly.model.names import DEFAULT_NAMESPACE, NamespaceName
 from dayfly.model.namespace import Namespace
 from dayfly.model.trigger import TriggerStanding
@@ -22,7 +24,7 @@ from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.witness import Witness
 from dayfly.storage.kubernetes.seen import OwnWrites, SeenObjects
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesThings, KubernetesTriggers
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,8 @@ class Stores:
     tenancy: KubernetesTenancy
     routes: KubernetesRoutes
     triggers: KubernetesTriggers
-    flows: KubernetesFlows
-    budgets: KubernetesBudgets
+    flows: KubernetesThings[Flow]
+    budgets: KubernetesThings[Budget]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

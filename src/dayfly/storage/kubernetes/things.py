@@ -1,42 +1,47 @@
 """The stores of routes, triggers, flows and budgets in a cluster."""
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import BUDGET, FLOW, ROUTE, TRIGGER
+from dayfly.cluster.kinds import BUDGET, FLOW, ROUTE, TRIGGER, Kind
 from dayfly.model.budget import Budget
 from dayfly.model.errors import NotFound
 from dayfly.model.flow import Flow
 from dayfly.model.names import NamespaceName
 from dayfly.model.route import HostGrant, Route
 from dayfly.model.trigger import Trigger
-from dayfly.storage import budgets, flows
-from dayfly.storage.budgets import BudgetStore
-from dayfly.storage.flows import FlowStore
 from dayfly.storage.kubernetes.named import Named
 from dayfly.storage.kubernetes.shelf import Shelf
 from dayfly.storage.routes import RouteStore
+from dayfly.storage.things import T, ThingStore
 from dayfly.storage.triggers import TriggerStore
 
 _POSITION = "position"
 
 
-class KubernetesRoutes(RouteStore):
+class KubernetesThings(ThingStore[T]):
+    """Things that are no more than an object each."""
+
+    def __init__(self, connection: Connection, kind: Kind, struct: type[T]) -> None:
+        self.objects = Named(connection, kind, struct)
+
+    async def all(self) -> list[T]:
+        """Return every one that was taken over, ordered by namespace and name."""
+        return await self.objects.all()
+
+    async def put(self, thing: T) -> None:
+        """Create or replace it."""
+        await self.objects.put(thing)
+
+    async def delete(self, namespace: NamespaceName, name: str) -> None:
+        """Remove it. Raises NotFound."""
+        await self.objects.delete(namespace, name)
+
+
+class KubernetesRoutes(KubernetesThings[Route], RouteStore):
     """Routes, and on a shelf the hosts that namespaces were granted."""
 
     def __init__(self, connection: Connection, home: str) -> None:
-        self.objects = Named(connection, ROUTE, Route)
+        super().__init__(connection, ROUTE, Route)
         self._grants = Shelf(connection, home, "grants")
-
-    async def routes(self) -> list[Route]:
-        """Return every route that was taken over, ordered by namespace and name."""
-        return await self.objects.all()
-
-    async def put_route(self, route: Route) -> None:
-        """Create or replace the route."""
-        await self.objects.put(route)
-
-    async def delete_route(self, namespace: NamespaceName, name: str) -> None:
-        """Remove the route. Raises NotFound."""
-        await self.objects.delete(namespace, name)
 
     async def grants(self) -> list[HostGrant]:
         """Return every grant, ordered by host and namespace."""
@@ -61,24 +66,12 @@ class KubernetesRoutes(RouteStore):
             raise NotFound(f"the host {grant.host or '*'} is not granted to the namespace {grant.namespace}")
 
 
-class KubernetesTriggers(TriggerStore):
+class KubernetesTriggers(KubernetesThings[Trigger], TriggerStore):
     """Triggers, and on a shelf how far the queue's results were followed."""
 
     def __init__(self, connection: Connection, home: str) -> None:
-        self.objects = Named(connection, TRIGGER, Trigger)
+        super().__init__(connection, TRIGGER, Trigger)
         self._followed = Shelf(connection, home, "followed")
-
-    async def triggers(self) -> list[Trigger]:
-        """Return every trigger that was taken over, ordered by namespace and name."""
-        return await self.objects.all()
-
-    async def put_trigger(self, trigger: Trigger) -> None:
-        """Create or replace the trigger."""
-        await self.objects.put(trigger)
-
-    async def delete_trigger(self, namespace: NamespaceName, name: str) -> None:
-        """Remove the trigger. Raises NotFound."""
-        await self.objects.delete(namespace, name)
 
     async def followed(self) -> int:
         """Return up to which of the queue's results functions' ends were delivered; 0 for none."""
@@ -89,48 +82,14 @@ class KubernetesTriggers(TriggerStore):
         await self._followed.put({_POSITION: str(position)})
 
 
-class KubernetesFlows(FlowStore):
-    """Flows."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.objects = Named(connection, FLOW, Flow)
-
-    async def flows(self) -> list[Flow]:
-        """Return every flow that was taken over, ordered by namespace and name."""
-        return await self.objects.all()
-
-    async def put_flow(self, flow: Flow) -> None:
-        """Create or replace the flow."""
-        await self.objects.put(flow)
-
-    async def delete_flow(self, namespace: NamespaceName, name: str) -> None:
-        """Remove the flow. Raises NotFound."""
-        try:
-            await self.objects.delete(namespace, name)
-        except NotFound as error:
-            raise NotFound(flows.missing(namespace, name)) from error
+def flows_in(connection: Connection) -> KubernetesThings[Flow]:
+    """Return the store of flows."""
+    return KubernetesThings(connection, FLOW, Flow)
 
 
-class KubernetesBudgets(BudgetStore):
-    """Budgets."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.objects = Named(connection, BUDGET, Budget)
-
-    async def budgets(self) -> list[Budget]:
-        """Return every budget that was taken over, ordered by namespace and name."""
-        return await self.objects.all()
-
-    async def put_budget(self, budget: Budget) -> None:
-        """Create or replace the budget."""
-        await self.objects.put(budget)
-
-    async def delete_budget(self, namespace: NamespaceName, name: str) -> None:
-        """Remove the budget. Raises NotFound."""
-        try:
-            await self.objects.delete(namespace, name)
-        except NotFound as error:
-            raise NotFound(budgets.missing(namespace, name)) from error
+def budgets_in(connection: Connection) -> KubernetesThings[Budget]:
+    """Return the store of budgets."""
+    return KubernetesThings(connection, BUDGET, Budget)
 
 
 def _name(grant: HostGrant) -> str:

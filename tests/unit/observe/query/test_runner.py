@@ -50,6 +50,22 @@ async def ask(runner: QueryRunner, sql: str, bounds: Bounds = ANSWER, **fields: 
     return await runner.run(sql, "answer", bounds, **given)
 
 
+def test_the_process_finds_the_packages_wherever_they_lie(
+    tmp_path: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an image, where the interpreter by itself knows of none."""
+    bare = sys._base_executable  # type: ignore[attr-defined]
+    assert subprocess.run([bare, "-P", "-c", "import dayfly"], capture_output=True, env={}).returncode == 1
+    monkeypatch.setattr(sys, "executable", bare)
+
+    async def story(runner: QueryRunner) -> None:
+        found = await ask(runner, "SELECT count(*) FROM calls")
+        with found.file as file:
+            assert json.loads(file.read())["rows"] == [[ROWS]]
+
+    play(tmp_path, files, story)
+
+
 def test_a_query_is_answered_from_files_and_inventory(tmp_path: Path, files: dict[str, Path]) -> None:
     async def story(runner: QueryRunner) -> None:
         rows = [[MINE, "hello", *[None] * 18]]

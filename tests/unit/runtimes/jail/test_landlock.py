@@ -15,12 +15,12 @@ from dayfly.runtimes.jail import calls, landlock
 pytestmark = pytest.mark.skipif(not landlock.version(), reason="this kernel has no Landlock")
 
 
-def fenced(body: Callable[[], Any], rules: dict[str, int], ports: list[int] | None = None) -> Any:
+def fenced(body: Callable[[], Any], rules: dict[str, int], ports: list[int] | None = None, own_port: int = 0) -> Any:
     """Run `body` in a child behind these rules."""
 
     def child() -> Any:
         calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
-        fence = landlock.Ruleset(tcp_ports=ports)
+        fence = landlock.Ruleset(tcp_ports=ports, own_port=own_port)
         for path, rights in rules.items():
             fence.allow(path, rights)
         fence.restrict()

@@ -24,7 +24,7 @@ from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.watched import Parts, Stores, jobs
 from dayfly.storage.kubernetes.shelf import PART, SHELF
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
-from dayfly.storage.kubernetes.things import KubernetesBudgets, KubernetesFlows, KubernetesRoutes, KubernetesTriggers
+from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesTriggers, budgets_in, flows_in
 from dayfly.storage.memory_flow_runs import MemoryRuns
 
 MERGE = "application/merge-patch+json"
@@ -56,8 +56,8 @@ class Stage:
         self.log = AuditLog(folder / "audit.db", AuditLimits(), rig.clock)
         self.stores = Stores(
             tenancy=KubernetesTenancy(api, "dayfly"), routes=KubernetesRoutes(api, "dayfly"),
-            triggers=KubernetesTriggers(api, "dayfly"), flows=KubernetesFlows(api),
-            budgets=KubernetesBudgets(api),
+            triggers=KubernetesTriggers(api, "dayfly"), flows=flows_in(api),
+            budgets=budgets_in(api),
         )  # fmt: skip
         rig.tenancy, rig.routes = self.stores.tenancy, self.stores.routes  # type: ignore[assignment]
         rig.budgets = self.stores.budgets  # type: ignore[assignment]

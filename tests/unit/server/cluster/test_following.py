@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from dayfly.model.namespace import NamespaceChange
 from dayfly.model.route import HostGrant, RouteSpec, Target
 from dayfly.model.token import Token
 from dayfly.model.trigger import TriggerStanding
+from dayfly.server.cluster.following import Telling
 from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.watched import trouble_of
 
@@ -52,10 +54,10 @@ def test_what_comes_over_http_is_taken_over_at_once_and_stays(play: Play) -> Non
         stage.apply("routes", "marker", path="/m", **TO_HELLO)
         await stage.rig.until(lambda: stage.said("routes", "marker", "Accepted") == "True")
         assert stage.routes() == {"shop.team": "/a", "marker.team": "/m"}
-        assert {route.spec.name for route in await stage.stores.routes.routes()} == {"shop", "marker"}
+        assert {route.spec.name for route in await stage.stores.routes.all()} == {"shop", "marker"}
         stage.apply("routes", "shop", "other", path="/a", **TO_HELLO)
         await stage.rig.until(lambda: "not granted" in stage.said("routes", "shop", "Accepted", "other"))
-        assert {str(route.spec.namespace) for route in await stage.stores.routes.routes()} == {"team"}
+        assert {str(route.spec.namespace) for route in await stage.stores.routes.all()} == {"team"}
         assert "other" in stage.plane.namespaces.names()
 
     play(story)
@@ -196,6 +198,24 @@ def test_what_went_while_nobody_looked_is_gone_and_an_api_that_is_away_is_waited
         await stage.rig.until(lambda: stage.flows.has((TEAM, "four")))
 
     play(story)
+
+
+def test_what_is_another_object_by_the_time_it_is_told_is_told_again() -> None:
+    told = []
+
+    async def tell(_namespace: str, name: str, _trouble: str) -> None:
+        told.append(name)
+        if len(told) == 1:
+            telling.forget((TEAM, "a"))
+
+    telling = Telling(tell, lambda: {(TEAM, "a"): ""})
+
+    async def main() -> None:
+        for _ in range(3):
+            await telling._tell_all()
+
+    asyncio.run(main())
+    assert told == ["a", "a"]
 
 
 def test_what_keeps_a_trigger_from_working_is_told() -> None:

@@ -23,6 +23,7 @@ from dayfly.queue.binary import find_server
 from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.names import SUPPORTED_MINORS
+from dayfly.server.settings import Settings, StartOptions
 
 SMALL_BYTES = 600 << 20
 
@@ -204,6 +205,17 @@ def test_one_of_a_kind_may_be_moved_and_several_go_one_at_a_time() -> None:
     assert budgets == {"dayfly-gateway"}
     budgets = {node["metadata"]["name"] for node in made("much") if node["kind"] == "PodDisruptionBudget"}
     assert budgets == {"dayfly-control", "dayfly-gateway", "dayfly-queue"}
+
+
+def test_a_gateway_takes_calls_until_nobody_sends_it_any_and_has_its_time_for_those_at_hand() -> None:
+    pod = find(made("plain"), "Deployment", "dayfly-gateway")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    lingers_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    given = {each["name"]: each.get("value", "") for each in container["env"]}
+    drain_s = Settings.resolve(StartOptions(data_dir="/data"), given).drain_s
+    assert lingers_s >= 5
+    assert drain_s == 90, "docs/kubernetes.md, Upgrade"
+    assert lingers_s + drain_s < pod["terminationGracePeriodSeconds"]
 
 
 @pytest.mark.parametrize("name", ["plain", "much"])

@@ -54,6 +54,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What DATA is kept on, where that is not as lasting as the pod."""
     labels: dict[str, str] = {}
     grace_s: int = 60
+    lingers_s: int = 0
+    """How long it goes on as before once it is to go, which is a part of `grace_s`."""
     asks_the_api: bool = False
     is_spread: bool = True
 
@@ -123,6 +125,7 @@ def _container(values: Values, part: Part) -> Node:
         "env": part.env,
         "ports": [{"name": name, "containerPort": port} for name, port in part.ports.items()],
         **part.probes,
+        **({"lifecycle": {"preStop": {"sleep": {"seconds": part.lingers_s}}}} if part.lingers_s else {}),
         "resources": resources(part.resources),
         "securityContext": CONTAINER_SECURITY,
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -47,8 +47,12 @@ from dayfly.server.cluster.names import (
 )
 
 _PYTHON = ["python3", "-P", "-m"]
-_GRACE_S = 90
+_DRAIN_S = 90
 """How long a gateway has for the calls under way, in seconds."""
+_LINGERS_S = 10
+"""How long a gateway that is to go still takes new calls: each node, and each load balancer, is told only then that it
+goes, and sends it calls until it has heard so."""
+_MARGIN_S = 5
 
 
 def deployments(values: Values) -> Iterator[Node]:
@@ -113,6 +117,7 @@ def gateway(values: Values) -> Part:
             *_itself(),
             variable("DAYFLY_CONTROL_HOST", f"{CONTROL}.{values.namespace}.svc"),
             variable("DAYFLY_DATA_DIR", DATA),
+            variable("DAYFLY_DRAIN_TIMEOUT", f"{_DRAIN_S}s"),
             when(is_set(values.tls.secret), variable("DAYFLY_TLS_CERT", f"{CERTIFICATE}/tls.crt")),
             when(is_set(values.tls.secret), variable("DAYFLY_TLS_KEY", f"{CERTIFICATE}/tls.key")),
         ],
@@ -126,7 +131,8 @@ def gateway(values: Values) -> Part:
         credentials=keys_of(INTERNAL_SECRET, PASSAGE_TOKEN, CA),
         mounts=[when(is_set(values.tls.secret), {"name": "tls", "mountPath": CERTIFICATE, "readOnly": True})],
         volumes=[when(is_set(values.tls.secret), certificate)],
-        grace_s=_GRACE_S,
+        grace_s=_LINGERS_S + _DRAIN_S + _MARGIN_S,
+        lingers_s=_LINGERS_S,
     )
 
 

@@ -1,1 +1,0 @@
-import{v as e,y as t}from"./console-work.svelte.js";var n=e=>`/v1/namespaces/${encodeURIComponent(e)}/secrets`,r=t=>e(n(t)),i=(t,r,i)=>e(`${n(t)}/${encodeURIComponent(r)}`,{method:`PUT`,body:i,type:`application/octet-stream`});async function a(e,r){await t(`${n(e)}/${encodeURIComponent(r)}`,{method:`DELETE`})}export{i as n,a as r,r as t};
