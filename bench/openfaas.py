@@ -10,14 +10,13 @@ gateway listens on 8080 and 8082 of every address and the watchdog's metrics on 
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.peers import APPS
 from bench.programs import Program, free_port, is_free
 from bench.proxies import run_nginx
-from bench.tools import Tools
+from bench.tools import Tools, rivals_python
 
 NAME = "OpenFaaS: gateway, watchdog, Flask on waitress"
 STYLE = "OpenFaaS-style: nginx as its gateway, its watchdog, Flask on waitress"
@@ -110,9 +109,12 @@ def gateway_environ(provider_port: int) -> dict[str, str]:
 
 
 def watchdog_environ(port: int, flask_port: int) -> dict[str, str]:
-    """Return the watchdog's settings: `http` mode over Flask on waitress, as OpenFaaS's Python template has it."""
+    """Return the watchdog's settings: `http` mode over Flask on waitress, as OpenFaaS's Python template has it.
+
+    Raises ToolMissing.
+    """
     # The watchdog splits this at single spaces and knows no quoting.
-    process = [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{flask_port}", "flask_app:app"]
+    process = [rivals_python(), "-m", "waitress", f"--listen=127.0.0.1:{flask_port}", "flask_app:app"]
     return {
         "mode": "http",
         "port": str(port),

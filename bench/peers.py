@@ -5,13 +5,13 @@ replica is one process too. Access logs are off, as they are on our side; every 
 gunicorn gets its threaded worker: its default one closes each connection after a single answer.
 """
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from bench.programs import Program
+from bench.tools import rivals_python
 
 APPS = Path(__file__).parent / "apps"
 
@@ -23,8 +23,8 @@ class Peer(msgspec.Struct, frozen=True):
     command: tuple[str, ...]
 
     def start(self, port: int, scratch: Path, environ: Mapping[str, str]) -> Program:
-        """Start it on loopback `port` and return once it listens. Raises ProgramFailed."""
-        command = [sys.executable, *(part.format(port=port) for part in self.command)]
+        """Start it on loopback `port` and return once it listens. Raises ToolMissing, ProgramFailed."""
+        command = [rivals_python(), *(part.format(port=port) for part in self.command)]
         program = Program(self.name, command, log=scratch / f"{self.slug}.log", environ=environ, cwd=APPS)
         try:
             program.wait_for_port(port)

@@ -69,9 +69,11 @@ case $wanted in
         fi
         ;;
     bench)
-        # What users would run otherwise, and what makes the load.
+        # What users would run otherwise, in an environment of its own, as it needs older versions of what we are tested
+        # with; and what makes the load.
         $pip install --require-hashes --requirement locks/test.txt
-        $pip install --require-hashes --requirement locks/bench.txt
+        .venv/bin/python -m venv --without-pip .venv/rivals
+        $pip --python .venv/rivals/bin/python install --require-hashes --requirement locks/bench.txt
         if ! { command -v wrk && command -v h2load && command -v nginx; } >/dev/null &&
             [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
             apt-get update -qq && apt-get install -y -qq wrk nghttp2-client nginx-light

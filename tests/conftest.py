@@ -35,15 +35,21 @@ else:
 
 LONGEST = (
     "escape/test_attacks.py", "system/test_neighbours.py",
-    *(f"contract/provider/test_{name}.py" for name in ("provider", "node", "docker")),
-    "contract/source/test_source.py", "contract/languages/test_languages.py", "contract/languages/test_builds.py",
+    *(f"system/test_{name}.py" for name in ("upgrade", "page", "start", "page_operations")),
+    "contract/images/test_running.py", "contract/provider/test_provider.py",
     *(
         f"system/test_{name}.py"
         for name in (
-            "tenants", "rollouts", "examples", "start", "upgrade", "secrets", "images", "store", "canary", "queue",
-            "page", "brokers", "flows", "guards", "recovery", "triggers", "calls", "drain", "keys", "egress", "sources",
-            "dev",
+            "tenants", "flows", "recovery", "query", "brokers", "guards", "examples", "canary", "trigger_examples",
+            "triggers", "alerts", "queue", "keys", "clock", "dev", "functions", "egress",
         )
+    ),
+    *(f"contract/provider/test_{name}.py" for name in ("docker", "node")),
+    "contract/source/test_source.py", "compat_openfaas/test_tutorial.py", "contract/languages/test_dockerfile.py",
+    "contract/languages/test_builds.py",
+    *(
+        f"system/test_{name}.py"
+        for name in ("routes", "sources", "calls", "runtimes", "tls", "audit", "images", "rollouts", "secrets", "drain")
     ),
 )  # fmt: skip
 """The files that take longest, which come first: so no worker has one still when nothing is left for the other."""

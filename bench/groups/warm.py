@@ -72,7 +72,7 @@ def _rivals(lab: Lab, running: contextlib.ExitStack) -> dict[str, Side]:
         try:
             running.enter_context(peer.start(port, lab.scratch, lab.environ))
             ports[peer.name] = port
-        except ProgramFailed as failed:
+        except (ToolMissing, ProgramFailed) as failed:
             lab.gap(peer.name, failed)
     sides = {f"{name}, alone": _wrk(lab, f"http://127.0.0.1:{port}/") for name, port in ports.items()}
     for proxy, start in _PROXIES.items():

@@ -300,6 +300,33 @@ def test_a_call_for_later_is_made(cluster: Installation) -> None:
     )
 
 
+def test_a_changed_password_of_the_queue_is_taken_over_and_no_call_is_lost(cluster: Installation) -> None:
+    word = base64.b64encode(b"wchanged").decode()
+    patch = json.dumps({"data": {"queue-password": word}})
+    cluster.kubectl("-n", NAMESPACE, "patch", "secret", "dayfly-internal", "--type=merge", "-p", patch)
+    accepted: list[str] = []
+
+    def taken_over() -> bool:
+        response = cluster.http.post(f"{cluster.url}/async-function/rolled", content="meanwhile")
+        if response.status_code == 202:
+            accepted.append(response.headers["X-Call-Id"])
+        else:
+            assert response.status_code == 503, response.text
+        users = cluster.kubectl("-n", NAMESPACE, "exec", "dayfly-queue-0", "--", "cat", "/tmp/nats/users.conf")
+        return "wchanged" in users
+
+    until(taken_over, "the queue's server does not hear of its password", lambda: len(accepted))
+    until(
+        lambda: cluster.http.post(f"{cluster.url}/async-function/rolled", content="after").status_code == 202,
+        "no call is accepted after it",
+    )
+    for call in accepted:
+        until(
+            lambda: json.loads(cluster.dayfly("queue", "get", call, "-o", "json"))["state"] == "done",  # noqa: B023 - now
+            f"the call {call} is lost",
+        )
+
+
 def test_a_function_deleted_by_kubectl_is_gone(cluster: Installation) -> None:
     cluster.kubectl("-n", PLACE, "delete", "function", "applied")
     until(lambda: cluster.call("applied").status_code == 404, "it still answers")

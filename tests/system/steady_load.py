@@ -62,5 +62,5 @@ class SteadyLoad:
                 self.longest_s = max(self.longest_s, time.monotonic() - began)
             if not keep:
                 connection.close()
-            time.sleep(0.003)  # two cores are shared with the platform, which is to have its turn
+            time.sleep(0.01)  # two cores are shared with the platform, which is to have its turn
         connection.close()

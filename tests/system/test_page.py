@@ -28,6 +28,8 @@ import asyncio
 
 async def handle(event, context):
     print("asked", event.method, event.path)
+    if event.path == "/many":
+        print(*range(600), sep="\\n")
     if event.path == "/wait":
         await asyncio.sleep(50)
     return {"statusCode": 200, "headers": {"Content-Type": event.headers.get("content-type", "text/plain")},
@@ -149,6 +151,11 @@ def test_a_token_lets_in_and_the_page_offers_what_its_role_may(
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("link", name="echo", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Deploy new function")).to_have_count(0)
+    page.get_by_role("link", name="echo", exact=True).click()
+    expect(page.get_by_role("heading", name="Now")).to_be_visible()
+    expect(page.get_by_label("Parts of echo").get_by_role("link", name="Invoke")).to_have_count(0)
+    page.goto(f"{console}/#/deploy")
+    expect(page.get_by_role("heading", name="Functions", level=1)).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     assert window.errors == []
 
@@ -173,6 +180,25 @@ def test_who_may_only_call_functions_is_not_asked_to_look_at_them(
     with window.refused():
         page.get_by_role("button", name="Invoke").click()
     expect(page.get_by_role("alert")).to_have_text("Your credential is not accepted any more. Please sign in again.")
+
+
+def test_who_may_only_ask_comes_to_the_questions(window: Watched, installed: Platform, console: str) -> None:
+    token = installed.ok("token", "create", "--role", "query").strip()
+    page = window.page
+    page.goto(console)
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+    page.get_by_role("radio", name="Token").check()
+    page.get_by_role("textbox", name="Token").fill(token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Query", level=1)).to_be_visible()
+    expect(page.get_by_label("Main").get_by_role("link")).to_have_text(["Query"])
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("region", name="What it found")).to_be_visible()
+    page.goto(f"{console}/#/functions/openfaas-fn/echo")
+    expect(page.get_by_role("heading", name="Query", level=1)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    assert window.errors == []
 
 
 def test_a_function_is_selected_called_and_answers(page: Page) -> None:
@@ -609,9 +635,47 @@ def test_old_lines_of_the_log_are_searched(page: Page, installed: Platform) -> N
     open_function(page, "echo")
     page.get_by_role("link", name="Logs").click()
     page.get_by_label("Lines of").select_option("the last hour")
-    expect(page.get_by_role("log")).to_contain_text("<img onerror=window.pwned=1 src=x>")
+    found = page.get_by_role("region", name="Lines found")
+    expect(found).to_contain_text("<img onerror=window.pwned=1 src=x>")
     page.get_by_label("Search the log").fill("ONERROR")
-    expect(page.get_by_text(re.compile("^1 of"))).to_be_visible()
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(found.locator("mark")).to_have_text("onerror")
+
+
+def test_a_line_that_is_no_longer_on_the_page_is_found(page: Page, window: Watched, installed: Platform) -> None:
+    call = installed.ask("GET", "/function/echo/needle").headers["x-call-id"]
+    assert installed.ask("GET", "/function/echo/many").status == 200
+    open_function(page, "echo")
+    page.get_by_role("link", name="Logs").click()
+    log, found = page.get_by_role("log"), page.get_by_role("region", name="Lines found")
+    expect(log).to_contain_text("599")
+    page.get_by_label("Search the log").fill("needle")
+    expect(log).to_contain_text("None of the 500 newest lines has “needle” in it.")
+    page.get_by_role("button", name="Search all that is kept").click()
+    expect(found.locator("mark")).to_have_text("needle")
+    page.get_by_label("Search the log").fill(call)
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(found).to_contain_text("asked GET /needle")
+    page.get_by_label("Search the log").fill("")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("500 lines; there are older ones")).to_be_visible()
+    expect(found).not_to_contain_text("/needle")
+    found.get_by_role("button", name="Older lines").click()
+    expect(found).to_contain_text("asked GET /needle")
+    expect(found).to_contain_text("599")
+    page.get_by_label("Lines of").select_option("between two times")
+    page.get_by_label("To", exact=True).fill("2020-01-01T00:00:00")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(found).to_contain_text("No line is found.")
+    page.get_by_label("Search the log").fill('"half')
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("a quotation mark is left open")).to_be_visible()
+    assert "400" in window.errors.pop()  # the browser says of each refusal that there was one
+    page.get_by_label("Lines of").select_option("now and to come")
+    page.get_by_label("Search the log").fill("")
+    expect(log).to_contain_text("599")
 
 
 def test_an_image_is_deployed_by_its_name(page: Page, installed: Platform) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group("alert", cls=Group)
 def command() -> None:
-    """List alerts, also past ones; make, list and remove rules, silences and receivers.
+    """List alerts; make, list and remove rules, silences and receivers.
 
     A rule watches a figure. What it finds is pending for as long as the rule says, fires then, and is resolved when it
     is well again. Receivers are told, in groups, by mail, Slack, webhook, an Alertmanager and a hundred other ways; a

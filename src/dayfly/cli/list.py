@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dayfly.cli import live_list
 from dayfly.cli.faas_json import function_of, json_option, show_json
 from dayfly.cli.options import gateway_option, namespace_option, output_option
 from dayfly.cli.output import columns, show
 from dayfly.cli.selection import stack_gateway, yaml_option
 from dayfly.cli.session import connect
 from dayfly.cli.terminal import Progress, warn
+from dayfly.model.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from dayfly.model.status import FunctionStatus
@@ -32,6 +34,7 @@ _VERBOSE_WIDTHS = (30, 40, 15, 8, 20)
     show_default=True,
     help="The order.",
 )
+@click.option("--follow", is_flag=True, help="Go on as they change, until Ctrl-C.")
 @json_option
 @output_option
 def command(
@@ -41,6 +44,7 @@ def command(
     verbose: bool,
     quiet: bool,
     sort: str,
+    follow: bool,
     is_json: bool,
     output: str,
 ) -> None:
@@ -50,9 +54,16 @@ def command(
     Examples:
       dayfly list
       dayfly list --sort invocations -v
+      dayfly list --follow
       dayfly list --json | jq '.[].invocationCount'
       dayfly list -o json | jq '.[].url'
     """
+    if follow:
+        if verbose or quiet or is_json or output not in ("table", "json"):
+            raise InvalidRequest("--follow goes with the table and with --output json only.")
+        with connect(gateway, stack=stack_gateway(stack_file)) as client:
+            live_list.follow(client, namespace, sort, output)
+        return
     with connect(gateway, stack=stack_gateway(stack_file)) as client, Progress("asking the gateway"):
         functions, own = client.list_functions(namespace), client.namespace
     if sort == "invocations":

@@ -68,6 +68,7 @@ COMMANDS = {
     "run": "Run a handler once: standard input in, answer out, without a server.",
     "scale": "Set a function's number of replicas.",
     "secret": "Write, list and remove secrets.",
+    "source": "List the files of a function's code, print one of them, or write them into a folder.",
     "start": "Start the platform on this machine.",
     "status": "Show the platform that runs on this machine.",
     "stop": "Stop the platform on this machine.",

@@ -1,7 +1,7 @@
 """The client for asyncio. Every method is one call of the API; `blocking` has the same for programs without a loop."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -22,24 +22,28 @@ from dayfly.client.connection import (
 from dayfly.client.credentials import Credential
 from dayfly.client.faults import foreign_errors
 from dayfly.client.flowing import AsyncFlowing
+from dayfly.client.following import AsyncFollowing
 from dayfly.client.gateway import Target, choose_target
 from dayfly.client.log_lines import LogLines
 from dayfly.client.querying import AsyncQuerying
 from dayfly.client.queueing import AsyncQueueing
 from dayfly.client.recording import AsyncRecording
+from dayfly.client.sourcing import AsyncSourcing
 from dayfly.client.store import AsyncStore
 from dayfly.client.tenancy import AsyncTenancy
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.rollout import Canary
 from dayfly.model.secret import KeyRotation, SecretMode, SecretStatus
-from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo, RevisionStatus
+from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo
 from dayfly.model.usage import Usage
 
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncTenancy, AsyncStore, AsyncQueueing, AsyncRecording, AsyncFlowing, AsyncQuerying):
+class AsyncClient(
+    AsyncTenancy, AsyncStore, AsyncQueueing, AsyncRecording, AsyncFlowing, AsyncQuerying, AsyncSourcing, AsyncFollowing
+):  # fmt: skip
     """A connection to one gateway. Use it in an `async with` block, or `close()` it.
 
     The arguments are those of `blocking.Client`: `url` empty means the gateway that the command line chooses, with its
@@ -139,14 +143,6 @@ class AsyncClient(AsyncTenancy, AsyncStore, AsyncQueueing, AsyncRecording, Async
         """Let a canary under way take over now. Raises NotFound, Conflict when there is none."""
         return await self._send(calls.promote(self._target.key(name, namespace)))
 
-    async def list_revisions(self, name: str, *, namespace: str = "") -> list[RevisionStatus]:
-        """Return the function's revisions, oldest first. Raises NotFound."""
-        return await self._send(calls.list_revisions(self._target.key(name, namespace)))
-
-    async def get_build_log(self, name: str, *, namespace: str = "") -> str:
-        """Return what the installation of the function's dependencies printed. Raises NotFound."""
-        return await self._send(calls.get_build_log(self._target.key(name, namespace)))
-
     async def list_secrets(self, namespace: str = "") -> list[SecretStatus]:
         """Return a namespace's secrets, sorted by name, without what is in them."""
         return await self._send(calls.list_secrets(self._target.namespace(namespace)))
@@ -195,15 +191,13 @@ class AsyncClient(AsyncTenancy, AsyncStore, AsyncQueueing, AsyncRecording, Async
         """
         call = calls.logs(self._target.key(name, namespace), since=since, tail=tail, follow=follow, instance=instance)
         silence_s = INVOKE_TIMEOUT_S if follow else self._timeout_s
-        async with self._open(self._request(call, silence_s), silence_s) as response:
-            if response.status_code not in call.expected:
-                call.finish(await self._read(response))
-            lines = LogLines()
-            async for piece in self._chunks(response, silence_s):
+        lines = LogLines()
+        async with aclosing(self._stream(call, silence_s)) as pieces:
+            async for piece in pieces:
                 for line in lines.feed(piece):
                     yield line
-            for line in lines.finish():
-                yield line
+        for line in lines.finish():
+            yield line
 
     async def invoke(
         self,
@@ -260,6 +254,13 @@ class AsyncClient(AsyncTenancy, AsyncStore, AsyncQueueing, AsyncRecording, Async
         async with self._open(request, timeout_s) as response:
             chunks = self._chunks(response, timeout_s)
             yield AsyncAnswerStream(str(key), response.status_code, tuple(response.headers.multi_items()), chunks)
+
+    async def _stream(self, call: Call[None], silence_s: float = API_TIMEOUT_S) -> AsyncGenerator[bytes, None]:
+        async with self._open(self._request(call, silence_s), silence_s) as response:
+            if response.status_code not in call.expected:
+                call.finish(await self._read(response))
+            async for piece in self._chunks(response, silence_s):
+                yield piece
 
     async def _send(self, call: Call[T]) -> T:
         async with self._open(self._request(call, self._timeout_s), self._timeout_s) as response:

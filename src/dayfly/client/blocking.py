@@ -22,24 +22,26 @@ from dayfly.client.connection import (
 from dayfly.client.credentials import Credential
 from dayfly.client.faults import foreign_errors
 from dayfly.client.flowing import Flowing
+from dayfly.client.following import Following
 from dayfly.client.gateway import Target, choose_target
 from dayfly.client.log_lines import LogLines
 from dayfly.client.querying import Querying
 from dayfly.client.queueing import Queueing
 from dayfly.client.recording import Recording
+from dayfly.client.sourcing import Sourcing
 from dayfly.client.store import Store
 from dayfly.client.tenancy import Tenancy
 from dayfly.model.function import FunctionSpec
 from dayfly.model.log import LogLine
 from dayfly.model.rollout import Canary
 from dayfly.model.secret import KeyRotation, SecretMode, SecretStatus
-from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo, RevisionStatus
+from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo
 from dayfly.model.usage import Usage
 
 T = TypeVar("T")
 
 
-class Client(Tenancy, Store, Queueing, Recording, Flowing, Querying):
+class Client(Tenancy, Store, Queueing, Recording, Flowing, Querying, Sourcing, Following):
     """A connection to one gateway. Use it in a `with` block, or `close()` it.
 
     `url` empty: the gateway is chosen as the command line chooses it (see `client.gateway`), and so is the credential
@@ -138,14 +140,6 @@ class Client(Tenancy, Store, Queueing, Recording, Flowing, Querying):
         """Let a canary under way take over now. Raises NotFound, Conflict when there is none."""
         return self._send(calls.promote(self._target.key(name, namespace)))
 
-    def list_revisions(self, name: str, *, namespace: str = "") -> list[RevisionStatus]:
-        """Return the function's revisions, oldest first. Raises NotFound."""
-        return self._send(calls.list_revisions(self._target.key(name, namespace)))
-
-    def get_build_log(self, name: str, *, namespace: str = "") -> str:
-        """Return what the installation of the function's dependencies printed. Raises NotFound."""
-        return self._send(calls.get_build_log(self._target.key(name, namespace)))
-
     def list_secrets(self, namespace: str = "") -> list[SecretStatus]:
         """Return a namespace's secrets, sorted by name, without what is in them."""
         return self._send(calls.list_secrets(self._target.namespace(namespace)))
@@ -194,13 +188,10 @@ class Client(Tenancy, Store, Queueing, Recording, Flowing, Querying):
         """
         call = calls.logs(self._target.key(name, namespace), since=since, tail=tail, follow=follow, instance=instance)
         silence_s = INVOKE_TIMEOUT_S if follow else self._timeout_s
-        with self._open(self._request(call, silence_s), silence_s) as response:
-            if response.status_code not in call.expected:
-                call.finish(self._read(response))
-            lines = LogLines()
-            for piece in self._chunks(response, silence_s):
-                yield from lines.feed(piece)
-            yield from lines.finish()
+        lines = LogLines()
+        for piece in self._stream(call, silence_s):
+            yield from lines.feed(piece)
+        yield from lines.finish()
 
     def invoke(
         self,
@@ -257,6 +248,12 @@ class Client(Tenancy, Store, Queueing, Recording, Flowing, Querying):
         with self._open(request, timeout_s) as response:
             chunks = self._chunks(response, timeout_s)
             yield AnswerStream(str(key), response.status_code, tuple(response.headers.multi_items()), chunks)
+
+    def _stream(self, call: Call[None], silence_s: float = API_TIMEOUT_S) -> Iterator[bytes]:
+        with self._open(self._request(call, silence_s), silence_s) as response:
+            if response.status_code not in call.expected:
+                call.finish(self._read(response))
+            yield from self._chunks(response, silence_s)
 
     def _send(self, call: Call[T]) -> T:
         with self._open(self._request(call, self._timeout_s), self._timeout_s) as response:

@@ -2,8 +2,7 @@
 
 Every change is written to the store first and acted upon after; what was acknowledged is on the disk. The desired state
 is kept in memory beside the lifecycles, so that neither a cold start nor a question reads the store. Changes of one
-function happen one after another; once a change is being written it is carried through, even when whoever asked for it
-has gone away.
+function happen one after another; a change that is being written is carried through, whoever asked for it may be gone.
 """
 
 import asyncio

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import nats
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from dayfly.model.errors import Unavailable
+from dayfly.queue.access import SYSTEM_USER, USER, Access
 
 PATIENCE_S = 5.0
 """How long a step waits for a server that is being started again."""
@@ -26,30 +26,6 @@ REQUEST_S = 5.0
 _PAUSE_S = 0.1
 _VARZ = "$SYS.REQ.SERVER.PING.VARZ"
 _log = logging.getLogger("dayfly.queue")
-
-
-class Access(msgspec.Struct, frozen=True):
-    """Where the server is, and as whom it lets us in."""
-
-    port: int
-    password: str
-    """Of the account that holds the calls."""
-    system_password: str
-    """Of the account that may ask the server about itself."""
-    pid: int = 0
-    store: str = ""
-    """The folder that it keeps calls in; empty where it is none of ours."""
-    host: str = "127.0.0.1"
-    nodes: int = 1
-    """How many servers there are, at the same host; they keep everything as often, three times at most."""
-
-    @property
-    def copies(self) -> int:
-        """How many servers keep each message: all of three, so that it outlives any one."""
-        return 3 if self.nodes >= 3 else 1
-
-
-USER, SYSTEM_USER = "dayfly", "system"
 
 
 class Connection:
@@ -138,7 +114,7 @@ class Connection:
 
     async def _connect(self) -> Client:
         access = self.access = msgspec.json.decode(self._file.read_bytes(), type=Access)
-        system = await _dial(access, SYSTEM_USER, access.system_password, asyncio.Event())
+        system = await _dial(access, SYSTEM_USER, asyncio.Event())
         try:
             reply = await system.request(_VARZ, b"", timeout=REQUEST_S)
         finally:
@@ -146,7 +122,7 @@ class Connection:
         if why := unfit(msgspec.json.decode(reply.data)):
             raise Unavailable(why)
         closed = self._closed = asyncio.Event()
-        client = await _dial(access, USER, access.password, closed)
+        client = await _dial(access, USER, closed)
         try:
             context = client.jetstream(timeout=REQUEST_S)
             await self._prepare(context, access.copies)
@@ -168,28 +144,46 @@ def unfit(varz: Any) -> str:
     return ""
 
 
-async def _dial(access: Access, user: str, password: str, closed: asyncio.Event) -> Client:
+async def _dial(access: Access, user: str, closed: asyncio.Event) -> Client:
+    *likely, last = access.logins(user)
+    for login in likely:
+        try:
+            return await _log_in(access, login, closed)
+        except nats.errors.Error as error:
+            if "authorization" not in str(error).lower():
+                raise
+            closed.clear()
+    return await _log_in(access, last, closed)
+
+
+async def _log_in(access: Access, login: tuple[str, str], closed: asyncio.Event) -> Client:
     async def note() -> None:
         closed.set()
 
     async def hush(_error: Exception) -> None:
         """What fails is told to whoever asked."""
 
-    return await nats.connect(
-        f"nats://{access.host}:{access.port}",
-        user=user,
-        password=password,
-        allow_reconnect=False,
-        # Also of the first try: when it fails, the server may be elsewhere by now, and the file says so.
-        max_reconnect_attempts=1,
-        reconnect_time_wait=0.05,
-        connect_timeout=2,
-        ping_interval=10,
-        closed_cb=note,
-        disconnected_cb=note,
-        error_cb=hush,
-        pending_size=64 * 2**20,
-    )
+    client = Client()
+    try:
+        await client.connect(
+            f"nats://{access.host}:{access.port}",
+            user=login[0],
+            password=login[1],
+            allow_reconnect=False,
+            # Also of the first try: when it fails, the server may be elsewhere by now, and the file says so.
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0.05,  # type: ignore[arg-type]  # it is slept for
+            connect_timeout=2,
+            ping_interval=10,
+            closed_cb=note,
+            disconnected_cb=note,
+            error_cb=hush,
+            pending_size=64 * 2**20,
+        )
+    except BaseException:
+        await _close(client)
+        raise
+    return client
 
 
 async def _close(client: Client) -> None:

@@ -14,7 +14,7 @@ import signal
 from collections.abc import Callable
 
 from dayfly.model.errors import StoreFull
-from dayfly.queue.connection import Access
+from dayfly.queue.access import Access
 
 RESERVE_BYTES = 4 * 2**20
 """What has to stay free beside what is written: the server has files of its own to keep."""

@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import functools
+import os
 import random
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tests.contract.queue.conftest import until
 from tests.unit.server.cluster.making import find, made
 
 from dayfly.model.errors import StoreUnavailable, Unavailable
@@ -20,11 +24,12 @@ from dayfly.queue.binary import find_server
 from dayfly.queue.jetstream import JetStreamStore
 from dayfly.queue.objects import Objects
 
-PASSWORDS = {"QUEUE_PASSWORD": "wcalls", "QUEUE_SYSTEM_PASSWORD": "wsystem"}
+PASSWORDS = {"queue-password": "wcalls", "queue-system-password": "wsystem"}
+ROUTE = "wroute"
 
 
 class Servers:
-    """nats-server three times, each at an address of its own, with the configuration of an installation."""
+    """nats-server three times, each at an address and with a Secret of its own, as an installation has them."""
 
     def __init__(self, folder: Path, path: str) -> None:
         self._folder, self._path = folder, path
@@ -33,10 +38,10 @@ class Servers:
         nodes = made("much")
         self._config = str(find(nodes, "ConfigMap", "dayfly-queue")["data"]["nats.conf"])
         (container,) = find(nodes, "StatefulSet", "dayfly-queue")["spec"]["template"]["spec"]["containers"]
-        self._environ = dict(PASSWORDS)
+        self._environ = {"QUEUE_ROUTE_PASSWORD": ROUTE}
         for each in container["env"]:
-            if "QUEUE_ROUTE" in each["name"]:
-                url = each["value"].replace("$(QUEUE_SYSTEM_PASSWORD)", PASSWORDS["QUEUE_SYSTEM_PASSWORD"])
+            if "QUEUE_ROUTE" in each["name"] and "value" in each:
+                url = each["value"].replace("$(QUEUE_ROUTE_PASSWORD)", ROUTE)
                 for number, address in enumerate(self.addresses):
                     url = url.replace(f"dayfly-queue-{number}.dayfly-queue.faas.svc", address)
                 self._environ[each["name"]] = url
@@ -46,26 +51,44 @@ class Servers:
         address, folder = self.addresses[number], self._folder / str(number)
         folder.mkdir(exist_ok=True)
         config = self._config.replace("0.0.0.0", address).replace('"/data"', f'"{folder}"')  # noqa: S104 - what is replaced
-        (folder / "nats.conf").write_text(re.sub(r"(?m)^http: .*$", "", config))
-        argv = [self._path, "-c", str(folder / "nats.conf"), "-l", str(folder / "log")]
-        self._running[address] = subprocess.Popen(argv, env={**self._environ, "POD_NAME": f"dayfly-queue-{number}"})
+        log = f'log_file: "{folder}/log"\n'
+        (folder / "nats.conf").write_text(re.sub(r"(?m)^http: .*$", "", config) + log)
+        self.give(number)
+        argv = [sys.executable, "-P", "-m", "dayfly.queue.keeper", self._path, "--config", str(folder / "nats.conf")]
+        argv += ["--credentials", str(folder), "--run", str(folder / "run"), "--poll", "0.05"]
+        environ = {**self._environ, "POD_NAME": f"dayfly-queue-{number}"}
+        self._running[address] = subprocess.Popen(argv, env=environ, start_new_session=True)
+
+    def give(self, number: int, **passwords: str) -> None:
+        """Have the files of a server's Secret be these, as Kubernetes brings them."""
+        changed = {key.replace("_", "-"): word for key, word in passwords.items()}
+        for key, word in (PASSWORDS | changed).items():
+            fresh = self._folder / str(number) / f".{key}"
+            fresh.write_text(word)
+            fresh.replace(self._folder / str(number) / key)
+
+    def users(self, number: int) -> str:
+        """Return what a server was told of passwords last."""
+        return (self._folder / str(number) / "run" / "users.conf").read_text()
 
     def kill(self, number: int) -> None:
-        process = self._running.pop(self.addresses[number])
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        _kill(self._running.pop(self.addresses[number]))
 
     def stop(self) -> None:
         for process in self._running.values():
-            process.kill()
-            process.wait()
+            _kill(process)
 
-    def tell(self, access: Path, number: int, nodes: int = 3) -> None:
+    def tell(self, access: Path, number: int, nodes: int = 3, changed: dict[str, str] | None = None) -> None:
         """Have a client find this server, as the Service's name would lead it to one that is there."""
-        found = {"host": self.addresses[number], "port": 4222, "nodes": nodes,
-                 "password": PASSWORDS["QUEUE_PASSWORD"],
-                 "system_password": PASSWORDS["QUEUE_SYSTEM_PASSWORD"]}  # fmt: skip
+        found = {"host": self.addresses[number], "port": 4222, "nodes": nodes, "password": PASSWORDS["queue-password"],
+                 "system_password": PASSWORDS["queue-system-password"]} | (changed or {})  # fmt: skip
         access.write_bytes(msgspec.json.encode(found))
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the keeper and its server, as a pod that is lost."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @pytest.fixture
@@ -135,3 +158,63 @@ def test_what_was_accepted_is_there_when_any_one_was_killed(servers: Servers, tm
             assert await insisting(lambda: store.request("a0")) is not None
 
     asyncio.run(main())
+
+
+def test_passwords_are_changed_while_calls_come_in_and_none_is_lost(servers: Servers, tmp_path: Path) -> None:
+    """Each server hears of it at another time, and the control plane between them."""
+    new, system = {"queue_password": "wnew", "queue_system_password": "wnewsystem"}, "wsystem"
+    later = {"password": "wnew", "previous": "wcalls", "system_password": "wnewsystem", "system_previous": system}
+
+    async def main() -> None:
+        access = tmp_path / "access.json"
+        servers.tell(access, 0)
+        store, accepted, told = JetStreamStore(access), 0, asyncio.Event()
+
+        async def come() -> None:
+            nonlocal accepted
+            while not told.is_set():
+                call = call_of(f"c{accepted}")
+                await insisting(functools.partial(store.accept, call, Request(b"", b"body")))
+                accepted += 1
+
+        async def more() -> None:
+            """Wait until calls come in after what was done."""
+            before = accepted
+            async with asyncio.timeout(60):
+                await until(lambda: accepted >= before + 20)
+
+        async with working(store):
+            coming = asyncio.create_task(come())
+            await more()
+            servers.give(1, **new)  # one that we are not connected to
+            await more()
+            servers.give(0, **new)  # the one that we are: it has us log in anew, by the password before
+            await reconnected(store, 1)
+            await more()
+            servers.tell(access, 2, changed=later)  # we know the new one, and the third server does not
+            assert "wnew" not in servers.users(2)
+            await broken(store)
+            await more()
+            servers.give(2, **new)
+            await reconnected(store, 3)
+            await more()
+            told.set()
+            await coming
+            kept = {each.call.id for each in await insisting(store.kept)}
+            assert kept == {f"c{number}" for number in range(accepted)}
+
+    asyncio.run(main())
+
+
+async def reconnected(store: JetStreamStore, times: int) -> None:
+    async with asyncio.timeout(60):
+        await until(lambda: store.connection.reconnects >= times and store.connection.is_up)
+
+
+async def broken(store: JetStreamStore) -> None:
+    """Break the connection, so that it is made anew with what is known now."""
+    before = store.connection.reconnects
+    client = store.connection._client
+    assert client is not None
+    await client.close()
+    await reconnected(store, before + 1)

@@ -40,7 +40,10 @@ def test_gateway_asks_our_provider() -> None:
     assert gateway_environ(1234)["functions_provider_url"] == "http://127.0.0.1:1234/"
 
 
-def test_watchdog_command_survives_being_split_at_single_spaces() -> None:
+def test_watchdog_command_survives_being_split_at_single_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.openfaas.rivals_python", lambda: "/rivals/python")
     settings = watchdog_environ(1, 2)
     assert settings["upstream_url"] == "http://127.0.0.1:2"
-    assert settings["fprocess"].split(" ")[1:] == ["-m", "waitress", "--listen=127.0.0.1:2", "flask_app:app"]
+    program, *arguments = settings["fprocess"].split(" ")
+    assert program == "/rivals/python"
+    assert arguments == ["-m", "waitress", "--listen=127.0.0.1:2", "flask_app:app"]

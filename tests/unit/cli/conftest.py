@@ -87,6 +87,8 @@ class FakePlatform:
         self.requests: list[httpx2.Request] = []
         self.queue: Callable[[httpx2.Request], httpx2.Response] | None = None
         self.flows: Callable[[httpx2.Request], httpx2.Response] | None = None
+        self.source: Callable[[httpx2.Request], httpx2.Response] | None = None
+        self.live: Callable[[httpx2.Request], httpx2.Response] | None = None
         self.watch = Answers()
         """Alerts and reports."""
         self.states: list[FunctionState] = ["starting", "ready"]
@@ -116,6 +118,10 @@ class FakePlatform:
         path = request.url.path
         if path.startswith("/function/"):
             return self.invoke(request)
+        if self.source is not None and path.endswith("/source"):
+            return self.source(request)
+        if self.live is not None and path == "/v1/functions/live":
+            return self.live(request)
         if path.startswith(("/v1/alerts", "/v1/reports")):
             return self.watch(request)
         if self.flows is not None and "/flow" in path:

@@ -20,11 +20,14 @@ from dayfly.model import errors
 from dayfly.model.builder import BuilderSecret
 from dayfly.model.flow import FlowSpec
 from dayfly.model.function import FunctionSpec
+from dayfly.model.glance import Glance, GlanceNews
 from dayfly.model.log import LogLine
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
 from dayfly.model.namespace import NamespaceChange, NamespaceStatus, Quota, Usage
+from dayfly.model.queued import CallState, CallStatus
 from dayfly.model.rollout import Canary
 from dayfly.model.secret import KeyRotation, SecretStatus
+from dayfly.model.source import ChangedFile, Source, SourceChange, SourceFile, Starter
 from dayfly.model.status import BundleReceipt, FunctionStatus, PlatformInfo, RevisionStatus, RollbackRequest
 from dayfly.model.token import IssuedToken, TokenStatus
 
@@ -35,6 +38,9 @@ STATUS = FunctionStatus(
     created_unix_ms=1, updated_unix_ms=2, url="http://g/function/hello",
 )  # fmt: skip
 TARGET = Target("http://127.0.0.1:1", Credential.bearer("token"))
+
+
+STREAMS = ("logs", "follow_functions", "follow_call")
 
 
 class Driver:
@@ -59,13 +65,13 @@ class Driver:
         if self.kind == "blocking":
             with Client(target=TARGET, transport=httpx2.MockTransport(self.handle)) as client:
                 result = getattr(client, method)(*args, **kwargs)
-                return list(result) if method == "logs" else result
+                return list(result) if method in STREAMS else result
         return asyncio.run(self._call(method, args, kwargs))
 
     async def _call(self, method: str, args: Any, kwargs: Any) -> Any:
         async with AsyncClient(target=TARGET, transport=httpx2.MockTransport(self.handle_async)) as client:
             result = getattr(client, method)(*args, **kwargs)
-            return [line async for line in result] if method == "logs" else await result
+            return [line async for line in result] if method in STREAMS else await result
 
     def reply(self, value: object, status: int = 200) -> None:
         self.answer = lambda _: httpx2.Response(status, content=msgspec.json.encode(value))
@@ -92,6 +98,11 @@ ISSUED = IssuedToken(
     token="dayfly_4tk8zq0w1c5m_hush",
     status=TokenStatus(id="4tk8zq0w1c5m", namespace="team-a", role="deploy", created_unix_ms=1),
 )
+SOURCE = Source(revision=3, bundle=DIGEST, files=(SourceFile(path="handler.py", size_bytes=1, text="x"),))
+CHANGE = SourceChange(base=DIGEST, files=(ChangedFile(path="handler.py", text="y"),), removed=("old.py",))
+STARTER = Starter(
+    name="python", description="d", needs="", runtime="python", dialect="python", process="", env={}, files=()
+)
 REVISION = RevisionStatus(number=1, spec=STATUS.spec, created_unix_ms=1, role="serving")
 
 
@@ -106,6 +117,9 @@ REVISION = RevisionStatus(number=1, spec=STATUS.spec, created_unix_ms=1, role="s
         ("list_namespaces", (), "GET /v1/namespaces", ["openfaas-fn"]),
         ("list_revisions", ("hello",), f"GET {FUNCTIONS}/hello/revisions", [REVISION]),
         ("rollback", ("hello",), f"POST {FUNCTIONS}/hello/rollback", STATUS),
+        ("get_source", ("hello.team-a",), "GET /v1/namespaces/team-a/functions/hello/source", SOURCE),
+        ("change_source", (CHANGE,), "POST /v1/namespaces/openfaas-fn/sources", BundleReceipt(DIGEST, 7)),
+        ("list_starters", (), "GET /v1/templates", [STARTER]),
         ("promote", ("hello.team-a",), "POST /v1/namespaces/team-a/functions/hello/promote", STATUS),
         ("list_secrets", (), "GET /v1/namespaces/openfaas-fn/secrets", [SECRET]),
         ("list_secrets", ("team-a",), "GET /v1/namespaces/team-a/secrets", []),
@@ -325,6 +339,67 @@ def test_logs_of_a_missing_function_are_not_found(driver: Driver) -> None:
     driver.answer = lambda _: problem(404, "not_found")
     with pytest.raises(errors.NotFound):
         driver.call("logs", "hello")
+
+
+GLANCE = Glance(
+    name="hello", namespace="openfaas-fn", state="ready", reason="", replicas=1, desired_replicas=1, calls_total=3,
+    error_rate=None, spark=(), updated_unix_ms=1,
+)  # fmt: skip
+NEWS = [GlanceNews(namespaces=("openfaas-fn",), functions=(GLANCE,)), GlanceNews(namespaces=(), gone=(("a", "b"),))]
+
+
+def test_what_changes_is_told_event_by_event(driver: Driver) -> None:
+    body = b": alive\n\n".join(b"event: functions\ndata: %b\n\n" % msgspec.json.encode(each) for each in NEWS)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for at in range(0, len(body), 7):
+            yield body[at : at + 7]
+
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        plain = (body[at : at + 7] for at in range(0, len(body), 7))
+        return httpx2.Response(200, content=pieces() if driver.kind == "asyncio" else plain)
+
+    driver.answer = answer
+    assert driver.call("follow_functions", "team-a") == NEWS
+    assert driver.last.url.raw_path == b"/v1/functions/live?namespace=team-a"
+    assert driver.call("follow_functions") == NEWS
+    assert driver.last.url.raw_path == b"/v1/functions/live"
+
+
+def test_a_queued_call_is_followed_to_its_end(driver: Driver) -> None:
+    steps: tuple[CallState, ...] = ("queued", "done")
+    states = [
+        CallStatus(id="c1", function="hello", namespace="openfaas-fn", state=state, attempts=at, accepted_unix_ms=1)
+        for at, state in enumerate(steps)
+    ]  # fmt: skip
+    parts = [b"id: %d\nevent: x\ndata: %b\n\n" % (at, msgspec.json.encode(each)) for at, each in enumerate(states)]
+    driver.answer = lambda _: httpx2.Response(200, content=b"".join(parts))
+    assert driver.call("follow_call", "c1") == states
+    assert driver.last.url.path == "/v1/calls/c1/events"
+
+
+def test_a_stream_that_is_refused_or_none_is_told(driver: Driver) -> None:
+    driver.answer = lambda _: problem(404, "not_found")
+    with pytest.raises(errors.NotFound):
+        driver.call("follow_functions", "nowhere")
+    driver.answer = lambda _: httpx2.Response(200, content=b"data: <html>\n\n")
+    with pytest.raises(errors.InternalError, match="cannot be read"):
+        driver.call("follow_functions")
+
+
+def test_which_source_is_wanted_is_sent(driver: Driver) -> None:
+    driver.reply(SOURCE)
+    driver.call("get_source", "hello", revision=3, namespace="team-a")
+    assert driver.last.url.raw_path == b"/v1/namespaces/team-a/functions/hello/source?revision=3"
+    driver.reply(BundleReceipt(DIGEST, 7))
+    driver.call("change_source", CHANGE)
+    assert msgspec.json.decode(driver.last.content, type=SourceChange) == CHANGE
+    asked = len(driver.requests)
+    with pytest.raises(errors.InvalidRequest):
+        driver.call("get_source", "hello", revision=-1)
+    with pytest.raises(errors.InvalidRequest, match="more than once"):
+        driver.call("change_source", msgspec.structs.replace(CHANGE, removed=("handler.py",)))
+    assert len(driver.requests) == asked
 
 
 def problem(status: int, code: str, **more: str) -> httpx2.Response:

@@ -19,6 +19,11 @@ class Session {
     return this.info?.caller?.role !== "invoke" && this.info?.caller?.role !== "query";
   }
 
+  /** Whether functions may be called. */
+  get mayCall(): boolean {
+    return this.mayChange || this.info?.caller?.role === "invoke";
+  }
+
   /** Whether questions may be asked in SQL. */
   get mayAsk(): boolean {
     return this.info?.caller?.role !== "invoke";

@@ -106,7 +106,12 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         tls = pod.server_tls()
         passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), tls)
         jobs = await _followers(api, pod.namespace, stores, process, place.settings.queue.callback_allow)
-        background = Background(*jobs, pod.renewal(lambda: _renew(pod, tls, passage), names.CERT, names.KEY).run)
+        renewals = (
+            pod.renewal(lambda: _renew(pod, tls, passage), names.PASSAGE_TOKEN, names.CERT, names.KEY),
+            # Connections stay as they are: the queue's servers say when they are to be made anew.
+            pod.renewal(lambda: pod.tell_of_queue(place), names.QUEUE_PASSWORD, names.QUEUE_SYSTEM_PASSWORD),
+        )
+        background = Background(*jobs, *(each.run for each in renewals))
         async with _queue(place, told):
             await passage.start(_ANYWHERE, names.PASSAGE_PORT)
             await _mark(api, pod, "true")

@@ -40,7 +40,7 @@ async def _run(pod: Pod, place: Place) -> None:
     way = Way(host=host, port=names.PASSAGE_PORT, name=host, token=pod.text(names.PASSAGE_TOKEN), gateway=pod.name)
     trust = pod.client_tls()
     passage = GatewayEnd(way, trust, place.run(""), inner)
-    renewal = pod.renewal(lambda: _renew(pod, trust, passage), names.CA)
+    renewal = pod.renewal(lambda: _renew(pod, trust, passage), names.PASSAGE_TOKEN, names.CA)
     certificates = certificates_of(place.settings)
     tls = certificates.open() if certificates is not None else None
     jobs = [asyncio.create_task(passage.run()), asyncio.create_task(renewal.run())]

@@ -59,6 +59,8 @@ PASSAGE_TOKEN: Final = "link-token"  # noqa: S105 - a key of INTERNAL_SECRET
 TOKEN_KEY: Final = "token-key"  # noqa: S105 - a key of INTERNAL_SECRET
 QUEUE_PASSWORD: Final = "queue-password"  # noqa: S105 - a key of INTERNAL_SECRET
 QUEUE_SYSTEM_PASSWORD: Final = "queue-system-password"  # noqa: S105 - a key of INTERNAL_SECRET
+QUEUE_ROUTE_PASSWORD: Final = "queue-route-password"  # noqa: S105 - a key of INTERNAL_SECRET
+"""Of the queue's servers, for each other; the two before it may be changed while everything runs, this one not."""
 CA, CERT, KEY = "ca.crt", "tls.crt", "tls.key"
 """Of the certificate that the control plane shows to gateways; it is for CONTROL's Service."""
 

@@ -12,6 +12,7 @@ import msgspec
 
 from dayfly.model.errors import ConfigError
 from dayfly.model.sandbox import Sandbox
+from dayfly.queue.access import Access
 from dayfly.queue.binary import Server
 from dayfly.queue.server import ACCESS
 from dayfly.runtimes.jail.layers import Layers
@@ -100,19 +101,23 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
         return place
 
     def renewal(self, take: Callable[[], None], *keys: str) -> Renewal:
-        """Return what has these files, and the token between gateways and control plane, taken up when they change."""
-        return Renewal([self.credentials / key for key in (names.PASSAGE_TOKEN, *keys)], take)
+        """Return what has these files taken up when they change."""
+        return Renewal([self.credentials / key for key in keys], take)
 
     def tell_of_queue(self, place: Place) -> None:
-        """Write where nats-server is and how it lets us in, as one of this machine would. Raises ConfigError."""
-        access = {
-            "host": self.variable("DAYFLY_QUEUE_HOST"),
-            "port": names.NATS_PORT,
-            "nodes": self._nodes(),
-            "password": self.text(names.QUEUE_PASSWORD),
-            "system_password": self.text(names.QUEUE_SYSTEM_PASSWORD),
-        }
-        write_private(place.run(ACCESS), msgspec.json.encode(access))
+        """Write where nats-server is and how it lets us in, as one of this machine would. Raises ConfigError.
+
+        What was written there before lets us in for a while yet: the servers' passwords change at a time of their own.
+        """
+        path, word = place.run(ACCESS), self.text(names.QUEUE_PASSWORD)
+        system = self.text(names.QUEUE_SYSTEM_PASSWORD)
+        before = msgspec.json.decode(path.read_bytes(), type=Access) if path.exists() else Access(0, word, system)
+        access = Access(
+            host=self.variable("DAYFLY_QUEUE_HOST"), port=names.NATS_PORT, nodes=self._nodes(),
+            password=word, previous=_changed(before.password, before.previous, word),
+            system_password=system, system_previous=_changed(before.system_password, before.system_previous, system),
+        )  # fmt: skip
+        write_private(path, msgspec.json.encode(access))
 
     def _nodes(self) -> int:
         text = self.variable("DAYFLY_QUEUE_NODES")
@@ -147,3 +152,8 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
             load()
         except OSError as error:
             raise ConfigError(f"the certificate in {self.credentials} cannot be used: {error}") from error
+
+
+def _changed(word: str, previous: str, now: str) -> str:
+    """Return the password before the present one, empty while it never was another."""
+    return previous if word == now else word

@@ -18,6 +18,7 @@ from tests.unit.server.cluster.making import SETS, find, made, templates, values
 
 from dayfly.model.quantities import parse_memory
 from dayfly.providers.kubernetes import pool
+from dayfly.queue import keeper
 from dayfly.queue.binary import find_server
 from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.choices import Node
@@ -224,19 +225,18 @@ def test_nats_server_takes_its_configuration(name: str, tmp_path: Path) -> None:
         pytest.skip(server.missing)
     config = tmp_path / "nats.conf"
     config.write_text(find(made(name), "ConfigMap", "dayfly-queue")["data"]["nats.conf"])
-    secret = find(made(name), "Secret", "dayfly-internal")["data"]
-    passwords = {
-        "QUEUE_PASSWORD": base64.b64decode(secret["queue-password"]).decode(),
-        "QUEUE_SYSTEM_PASSWORD": base64.b64decode(secret["queue-system-password"]).decode(),
-    }
+    for key, word in find(made(name), "Secret", "dayfly-internal")["data"].items():
+        (tmp_path / key).write_bytes(base64.b64decode(word))
+    (tmp_path / "users.conf").write_text(keeper.Passwords(tmp_path).text)
+    passwords = {"QUEUE_ROUTE_PASSWORD": (tmp_path / "queue-route-password").read_text()}
     (container,) = find(made(name), "StatefulSet", "dayfly-queue")["spec"]["template"]["spec"]["containers"]
     given = {each["name"]: each["value"] for each in container["env"] if "value" in each}
-    passwords |= {key: value for key, value in given.items() if key.startswith("QUEUE_ROUTE")}
+    passwords |= {key: value for key, value in given.items() if key.startswith("QUEUE_ROUTE_")}
     argv = [str(server.path), "-t", "-c", str(config)]
     done = subprocess.run(argv, env={"POD_NAME": "dayfly-queue-0", **passwords}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "sync_interval: always" in config.read_text()
-    assert config.read_text().count("$QUEUE_ROUTE_") == len(passwords) - 2 == (3 if name == "much" else 0)
+    assert config.read_text().count("$QUEUE_ROUTE_") == (4 if name == "much" else 0)
 
 
 def test_values_reach_the_pods() -> None:

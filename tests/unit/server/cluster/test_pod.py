@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from dayfly.model.errors import ConfigError
-from dayfly.queue.connection import Access
+from dayfly.queue.access import Access
 from dayfly.queue.server import ACCESS
 from dayfly.server.cluster import control, names
 from dayfly.server.cluster.health import Health
@@ -56,6 +56,16 @@ def test_the_queue_is_found_where_the_manifest_says(pod: Pod) -> None:
     assert access.copies == 3
     assert (access.pid, access.store) == (0, ""), "a server in another pod is none that we may end"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_changed_password_is_written_beside_the_one_before(pod: Pod) -> None:
+    place = pod.place()
+    pod.tell_of_queue(place)
+    for word, previous in (("calls", ""), ("other", "calls"), ("other", "calls"), ("third", "other")):
+        (pod.credentials / names.QUEUE_PASSWORD).write_text(word)
+        pod.tell_of_queue(place)
+        access = msgspec.json.decode(place.run(ACCESS).read_bytes(), type=Access)
+        assert (access.password, access.previous, access.system_previous) == (word, previous, "")
 
 
 @pytest.mark.parametrize("lacking", ["DAYFLY_POD_NAME", "DAYFLY_POD_NAMESPACE"])

@@ -32,6 +32,7 @@ from dayfly.server.cluster.names import (
     KEY,
     PASSAGE_TOKEN,
     QUEUE_PASSWORD,
+    QUEUE_ROUTE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
     SUPPORTED_MINORS,
     TOKEN_KEY,
@@ -122,8 +123,9 @@ def _symbols(defaults: _S, path: str) -> _S:
 
 
 def _credentials() -> Credentials:
-    def random(key: str) -> Expression:
-        return Expression.of(f'coalesce (index $internal "{key}") (printf "w%s" (randAlphaNum 40) | b64enc)')
+    def random(*keys: str) -> Expression:
+        kept = " ".join(f'(index $internal "{key}")' for key in keys)
+        return Expression.of(f'coalesce {kept} (printf "w%s" (randAlphaNum 40) | b64enc)')
 
     given, kept = "(b64enc $.Values.auth.password)", f'(index $admin "{ADMIN_PASSWORD}")'
     return Credentials(
@@ -132,6 +134,7 @@ def _credentials() -> Credentials:
         token_key=Expression.of(f'coalesce (index $internal "{TOKEN_KEY}") (randBytes 32)'),
         queue_password=random(QUEUE_PASSWORD),
         queue_system_password=random(QUEUE_SYSTEM_PASSWORD),
+        queue_route_password=random(QUEUE_ROUTE_PASSWORD, QUEUE_SYSTEM_PASSWORD),
         ca=Expression.of(f'index $pair "{CA}"'),
         cert=Expression.of(f'index $pair "{CERT}"'),
         key=Expression.of(f'index $pair "{KEY}"'),

@@ -14,6 +14,7 @@ from dayfly.server.cluster.names import (
     KEY,
     PASSAGE_TOKEN,
     QUEUE_PASSWORD,
+    QUEUE_ROUTE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
     TOKEN_KEY,
 )
@@ -48,6 +49,10 @@ def make_credentials(
         token_key=internal.get(TOKEN_KEY) or _encoded(secrets.token_bytes(32)),
         queue_password=internal.get(QUEUE_PASSWORD) or _encoded(_random()),
         queue_system_password=internal.get(QUEUE_SYSTEM_PASSWORD) or _encoded(_random()),
+        # Once the servers had the one of the system for it: those that run keep agreeing with those that come.
+        queue_route_password=internal.get(QUEUE_ROUTE_PASSWORD)
+        or internal.get(QUEUE_SYSTEM_PASSWORD)
+        or _encoded(_random()),
         ca=pair[CA],
         cert=pair[CERT],
         key=pair[KEY],

@@ -23,6 +23,7 @@ from dayfly.server.cluster.names import (
     PASSAGE_TOKEN,
     QUEUE,
     QUEUE_PASSWORD,
+    QUEUE_ROUTE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
     TOKEN_KEY,
 )
@@ -42,6 +43,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     token_key: str
     queue_password: str
     queue_system_password: str
+    queue_route_password: str
     ca: str
     cert: str
     key: str
@@ -142,6 +144,7 @@ def _secrets(values: Values, credentials: Credentials) -> Iterator[Node]:
             TOKEN_KEY: credentials.token_key,
             QUEUE_PASSWORD: credentials.queue_password,
             QUEUE_SYSTEM_PASSWORD: credentials.queue_system_password,
+            QUEUE_ROUTE_PASSWORD: credentials.queue_route_password,
             CA: credentials.ca,
             CERT: credentials.cert,
             KEY: credentials.key,

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from dayfly.server.cluster.install.choices import Node, is_equal, is_not, is_set, when
 from dayfly.server.cluster.install.pods import (
+    TMP,
     Part,
     disruption,
+    keys_of,
     meta,
     of_the_pod,
     probe,
@@ -15,6 +17,7 @@ from dayfly.server.cluster.install.pods import (
 )
 from dayfly.server.cluster.install.values import Values
 from dayfly.server.cluster.names import (
+    CREDENTIALS,
     INTERNAL_SECRET,
     NATS_CLUSTER_PORT,
     NATS_MONITOR_PORT,
@@ -23,6 +26,7 @@ from dayfly.server.cluster.names import (
     QUEUE,
     QUEUE_CONFIG,
     QUEUE_PASSWORD,
+    QUEUE_ROUTE_PASSWORD,
     QUEUE_SYSTEM_PASSWORD,
 )
 
@@ -31,6 +35,7 @@ _CONFIG = "/etc/nats"
 _FILE = "nats.conf"
 _COMMON = """\
 server_name: $POD_NAME
+include "users.conf"
 listen: "0.0.0.0:{port}"
 http: "0.0.0.0:{monitor}"
 max_payload: 16777216
@@ -42,22 +47,21 @@ jetstream {{
   sync_interval: always
   max_memory_store: 1048576
 }}
-accounts {{
-  CALLS {{ jetstream: enabled, users: [ {{ user: dayfly, password: $QUEUE_PASSWORD }} ] }}
-  SYSTEM {{ users: [ {{ user: system, password: $QUEUE_SYSTEM_PASSWORD }} ] }}
-}}
-system_account: SYSTEM
 """
 _CLUSTER = """\
 cluster {{
   name: dayfly
   listen: "0.0.0.0:{port}"
-  authorization {{ user: route, password: $QUEUE_SYSTEM_PASSWORD }}
+  authorization {{ user: route, password: $QUEUE_ROUTE_PASSWORD }}
   routes: [ {routes} ]
 }}
 """
 _ROUTE = "QUEUE_ROUTE_{number}"
-"""A variable for each route: a password inside of a text of the configuration is nothing that the server puts there."""
+"""A variable for each route: a password inside of a text of the configuration is nothing that the server puts there.
+
+Servers know one password of each other, and those that know different ones do not agree on anything: it stays as it is
+while they run, unlike those of `users.conf`, of which `queue.keeper` has them take two.
+"""
 _NODES = 3
 _SOFT_LIMIT = "160MiB"
 """Near this much memory the server collects its garbage sooner."""
@@ -104,12 +108,23 @@ def _servers(values: Values) -> Node:
     part = Part(
         component="queue",
         account=QUEUE,
-        command=[NATS_SERVER, "-c", f"{_CONFIG}/{_FILE}"],
+        command=[
+            "python3",
+            "-P",
+            "-m",
+            "dayfly.queue.keeper",
+            NATS_SERVER,
+            "--config",
+            f"{_CONFIG}/{_FILE}",
+            "--credentials",
+            CREDENTIALS,
+            "--run",
+            f"{TMP}/nats",
+        ],
         resources=values.queue.resources,
         env=[
             of_the_pod("POD_NAME", "metadata.name"),
-            _secret("QUEUE_PASSWORD", QUEUE_PASSWORD),
-            _secret("QUEUE_SYSTEM_PASSWORD", QUEUE_SYSTEM_PASSWORD),
+            when(is_not(is_equal(values.queue.nodes, 1)), _secret("QUEUE_ROUTE_PASSWORD", QUEUE_ROUTE_PASSWORD)),
             variable("GOMEMLIMIT", _SOFT_LIMIT),
             *(when(is_not(is_equal(values.queue.nodes, 1)), _route(values, number)) for number in range(_NODES)),
         ],
@@ -120,6 +135,7 @@ def _servers(values: Values) -> Node:
             "readinessProbe": probe("/healthz?js-server-only=true", "monitor", period_s=5, failures=3),
         },
         data_size="",
+        credentials=keys_of(INTERNAL_SECRET, QUEUE_PASSWORD, QUEUE_SYSTEM_PASSWORD),
         mounts=[
             {"name": "config", "mountPath": _CONFIG, "readOnly": True},
             {"name": "store", "mountPath": _STORE},
@@ -156,7 +172,7 @@ def _servers(values: Values) -> Node:
 def _route(values: Values, number: int) -> Node:
     """Return the variable of the way to one of the servers, in quotes as the configuration has texts."""
     host = f"{QUEUE}-{number}.{QUEUE}.{values.namespace}.svc"
-    url = f"nats://route:$(QUEUE_SYSTEM_PASSWORD)@{host}:{NATS_CLUSTER_PORT}"
+    url = f"nats://route:$(QUEUE_ROUTE_PASSWORD)@{host}:{NATS_CLUSTER_PORT}"
     return variable(_ROUTE.format(number=number), f'"{url}"')
 
 

@@ -1,0 +1,151 @@
+"""nats-server in a cluster's pod, with passwords from files, which may be others tomorrow.
+
+    python -P -m dayfly.queue.keeper NATS_SERVER --config FILE --credentials DIR --run DIR
+
+Kubernetes replaces the files of a Secret in each pod at a time of its own, within about a minute. So when a password is
+another, the server is told to take both for a while (on SIGHUP it reads its configuration anew, without a break): the
+new one for the users of always, the one before for users of the same names with `-previous`. Whoever has only one of
+both gets in, whichever came first. What is signalled to this program is signalled to the server, and it ends as that
+does.
+
+Only the standard library is imported: this stands beside the server for as long as that runs.
+"""
+
+import argparse
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+USERS, CONFIG = "users.conf", "nats.conf"
+PREVIOUS = "-previous"
+POLL_S = 5.0
+PREVIOUS_S = 600.0
+"""How long the password before gets in: ten times as long as Kubernetes takes to bring the new one."""
+_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+KEYS = {"dayfly": "queue-password", "system": "queue-system-password"}
+"""The users, and in which file of the credentials each one's password is."""
+_log = logging.getLogger("dayfly.queue")
+
+
+class Passwords:
+    """The passwords in force, read from the folder, and for a while those before them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._now = self._read()
+        self._before: dict[str, str] = {}
+        self._until = 0.0
+
+    def look(self, now: float) -> bool:
+        """Take in what the files say; return whether the server is to be told of it. `now` is in seconds."""
+        found = self._read()
+        if all(found.values()) and found != self._now:
+            self._before, self._now, self._until = self._now, found, now + PREVIOUS_S
+            return True
+        if self._before and now >= self._until:
+            self._before = {}
+            return True
+        return False
+
+    @property
+    def text(self) -> str:
+        """The part of the configuration that has the accounts."""
+        calls, system = (self._users(user) for user in KEYS)
+        return (
+            f"accounts {{\n  CALLS {{ jetstream: enabled, users: [ {calls} ] }}\n"
+            f"  SYSTEM {{ users: [ {system} ] }}\n}}\nsystem_account: SYSTEM\n"
+        )
+
+    def _users(self, user: str) -> str:
+        logins = {user: self._now[user]}
+        if self._before.get(user, self._now[user]) != self._now[user]:
+            logins[user + PREVIOUS] = self._before[user]
+        return ", ".join(f"{{ user: {name}, password: {json.dumps(word)} }}" for name, word in logins.items())
+
+    def _read(self) -> dict[str, str]:
+        return {user: _word(self._folder / key) for user, key in KEYS.items()}
+
+
+class Keeper:
+    """Runs the server with the configuration of a file, in which `include "users.conf"` stands for the accounts."""
+
+    def __init__(self, program: str, config: Path, credentials: Path, run_dir: Path, poll_s: float) -> None:
+        self._argv = [program, "-c", str(run_dir / CONFIG)]
+        self._config = config
+        self._run_dir = run_dir
+        self._poll_s = poll_s
+        self._passwords = Passwords(credentials)
+
+    def run(self, environ: Mapping[str, str]) -> int:
+        """Run the server to its end; return its code, as a shell would tell it."""
+        _write(self._run_dir / CONFIG, self._config.read_text())
+        _write(self._run_dir / USERS, self._passwords.text)
+        # Whatever comes before the server is there is held back, and comes then.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
+        server = subprocess.Popen(self._argv, env=dict(environ), preexec_fn=_unblocked)
+
+        def forward(number: int, _frame: FrameType | None) -> None:
+            server.send_signal(number)
+
+        for number in _FORWARDED:
+            signal.signal(number, forward)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+        ended = os.pidfd_open(server.pid)
+        while not select.select([ended], [], [], self._poll_s)[0]:
+            self._look(server)
+        code = server.wait()
+        return code if code >= 0 else 128 - code
+
+    def _look(self, server: "subprocess.Popen[bytes]") -> None:
+        if self._passwords.look(time.monotonic()):
+            _write(self._run_dir / USERS, self._passwords.text)
+            server.send_signal(signal.SIGHUP)
+            _log.info("changed passwords are taken over")
+
+
+def _unblocked() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+
+
+def _word(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def main(argv: list[str]) -> int:
+    """Run the server; return how it ended."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    parser = argparse.ArgumentParser(prog="dayfly.queue.keeper")
+    parser.add_argument("program")
+    for name in ("config", "credentials", "run"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--poll", type=float, default=POLL_S, help="seconds between two looks at the credentials")
+    given = parser.parse_args(argv)
+    lacking = [key for key in KEYS.values() if not _word(given.credentials / key)]
+    if lacking:
+        _log.error("%s of %s is missing, empty or no text: the Secret is damaged", lacking[0], given.credentials)
+        return 78
+    given.run.mkdir(mode=0o700, exist_ok=True)
+    return Keeper(given.program, given.config, given.credentials, given.run, given.poll).run(os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
