@@ -14,6 +14,9 @@ from typing import Any
 
 import msgspec
 
+from dayfly.cli.output import plain
+from dayfly.client.blocking import Client
+from dayfly.client.gateway import choose_target
 from dayfly.server.commands import status
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -122,8 +125,10 @@ class Platform:
         subprocess.run(login, input=password, env=self._environ | kept, text=True, check=True, timeout=120)
 
     def describe(self, name: str) -> dict[str, Any]:
-        """Return what `dayfly describe` says."""
-        found: dict[str, Any] = json.loads(self.ok("describe", name, "--output", "json"))
+        """Return what `dayfly describe` says, without a process for it: tests ask often."""
+        target = choose_target(data_dir=str(self.data_dir), environ={})
+        with Client(target=target, ca_file=self._environ.get("DAYFLY_CA_FILE", "")) as client:
+            found: dict[str, Any] = plain(client.get_function(name))
         return found
 
     def ask(

@@ -91,6 +91,7 @@ def test_each_part_that_is_told_to_end_costs_no_call(platform: Platform, scratch
             load.wait_for(150)
             assert (role, dict(load.failed)) == (role, {})
             gone += told
+        eventually("the new control plane answers", lambda: platform.run("list").code == 0)
         platform.deploy_function(scratch / "new", ECHO)
         assert platform.ok("invoke", "new", stdin="served") == "served"
         slow.join()

@@ -165,10 +165,11 @@ def test_a_part_that_is_killed_makes_no_call_run_twice(door: Door, part: str) ->
         eventually("it is answered", answers)
         return found[-1]
 
+    pids = door.platform.pids(part)
     with ThreadPoolExecutor(4) as callers:
         waiting: list[Future[Reply]] = [callers.submit(persist) for _ in range(4)]
         seen(door, f"{part}-dies")
-        for pid in door.platform.pids(part):
+        for pid in pids:
             os.kill(pid, signal.SIGKILL)
         replies = [each.result() for each in waiting]
     assert len({(reply.status, reply.body) for reply in replies}) == 1, replies

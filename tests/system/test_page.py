@@ -28,6 +28,8 @@ import asyncio
 
 async def handle(event, context):
     print("asked", event.method, event.path)
+    if event.path == "/many":
+        print(*range(600), sep="\\n")
     if event.path == "/wait":
         await asyncio.sleep(50)
     return {"statusCode": 200, "headers": {"Content-Type": event.headers.get("content-type", "text/plain")},
@@ -633,9 +635,47 @@ def test_old_lines_of_the_log_are_searched(page: Page, installed: Platform) -> N
     open_function(page, "echo")
     page.get_by_role("link", name="Logs").click()
     page.get_by_label("Lines of").select_option("the last hour")
-    expect(page.get_by_role("log")).to_contain_text("<img onerror=window.pwned=1 src=x>")
+    found = page.get_by_role("region", name="Lines found")
+    expect(found).to_contain_text("<img onerror=window.pwned=1 src=x>")
     page.get_by_label("Search the log").fill("ONERROR")
-    expect(page.get_by_text(re.compile("^1 of"))).to_be_visible()
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(found.locator("mark")).to_have_text("onerror")
+
+
+def test_a_line_that_is_no_longer_on_the_page_is_found(page: Page, window: Watched, installed: Platform) -> None:
+    call = installed.ask("GET", "/function/echo/needle").headers["x-call-id"]
+    assert installed.ask("GET", "/function/echo/many").status == 200
+    open_function(page, "echo")
+    page.get_by_role("link", name="Logs").click()
+    log, found = page.get_by_role("log"), page.get_by_role("region", name="Lines found")
+    expect(log).to_contain_text("599")
+    page.get_by_label("Search the log").fill("needle")
+    expect(log).to_contain_text("None of the 500 newest lines has “needle” in it.")
+    page.get_by_role("button", name="Search all that is kept").click()
+    expect(found.locator("mark")).to_have_text("needle")
+    page.get_by_label("Search the log").fill(call)
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(found).to_contain_text("asked GET /needle")
+    page.get_by_label("Search the log").fill("")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("500 lines; there are older ones")).to_be_visible()
+    expect(found).not_to_contain_text("/needle")
+    found.get_by_role("button", name="Older lines").click()
+    expect(found).to_contain_text("asked GET /needle")
+    expect(found).to_contain_text("599")
+    page.get_by_label("Lines of").select_option("between two times")
+    page.get_by_label("To", exact=True).fill("2020-01-01T00:00:00")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(found).to_contain_text("No line is found.")
+    page.get_by_label("Search the log").fill('"half')
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("a quotation mark is left open")).to_be_visible()
+    assert "400" in window.errors.pop()  # the browser says of each refusal that there was one
+    page.get_by_label("Lines of").select_option("now and to come")
+    page.get_by_label("Search the log").fill("")
+    expect(log).to_contain_text("599")
 
 
 def test_an_image_is_deployed_by_its_name(page: Page, installed: Platform) -> None:

@@ -23,12 +23,12 @@ def show(
         click.echo(none)
         return
     if output == "json":
-        encoded = msgspec.json.format(msgspec.json.encode(_plain(data)), indent=2)
+        encoded = msgspec.json.format(msgspec.json.encode(plain(data)), indent=2)
         text = encoded.decode()
     elif output == "yaml":
         from dayfly.client.yaml_text import dump
 
-        text = dump(_plain(data)).rstrip("\n")
+        text = dump(plain(data)).rstrip("\n")
     else:
         text = for_stdout("\n".join(names()) if output == "name" else table())
     if text:
@@ -74,14 +74,14 @@ def _indented(value: str, by: int) -> str:
     return value.replace("\n", "\n" + " " * by)
 
 
-def _plain(data: Any) -> Any:
+def plain(data: Any) -> Any:
     """Builtins with every field in them, those that have their defaults too: programs want to find them."""
     if isinstance(data, msgspec.Struct):
         config = data.__struct_config__
         kind = {config.tag_field: config.tag} if config.tag_field is not None else {}
-        return kind | {name: _plain(getattr(data, name)) for name in data.__struct_fields__}
+        return kind | {name: plain(getattr(data, name)) for name in data.__struct_fields__}
     if isinstance(data, dict):
-        return {key: _plain(value) for key, value in data.items()}
+        return {key: plain(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return [_plain(item) for item in data]
+        return [plain(item) for item in data]
     return data

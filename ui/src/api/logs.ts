@@ -1,6 +1,6 @@
 import { type Key, pathOf } from "./functions";
-import { request } from "./request";
-import type { LogLine } from "./schema";
+import { read, request } from "./request";
+import type { FoundLines, LogLine } from "./schema";
 
 /** Which lines: the newest `tail` of those kept since then (`1h`; all without), and whether those to come as well. */
 export interface LogsAsked {
@@ -31,3 +31,22 @@ export async function readLogs(key: Key, asked: LogsAsked, take: (lines: LogLine
 /** Hand over the newest `tail` lines and those to come, of one replica if it is named. */
 export const followLogs = (key: Key, tail: number, take: (lines: LogLine[]) => void, signal: AbortSignal, replica = ""): Promise<void> =>
   readLogs(key, { tail, follow: true, ...(replica ? { replica } : {}) }, take, signal);
+
+export const MOST_FOUND = 500;
+
+/** Which of the lines kept; what is empty narrows nothing. Times are RFC 3339 or durations as `10m`. */
+export interface LinesWanted {
+  search: string;
+  call: string;
+  instance: string;
+  since: string;
+  until: string;
+}
+
+/** The newest first; `before` is what the page before said. */
+export function searchLogs(key: Key, wanted: LinesWanted, before: number, signal: AbortSignal): Promise<FoundLines> {
+  const query = new URLSearchParams({ function: key.name, limit: String(MOST_FOUND) });
+  for (const [name, value] of Object.entries(wanted)) if (value) query.set(name, value);
+  if (before) query.set("before", String(before));
+  return read(`/v1/namespaces/${encodeURIComponent(key.namespace)}/logs?${query}`, { signal });
+}
