@@ -500,6 +500,30 @@ def test_an_alert_fires_and_is_silenced(page: Page) -> None:
     expect(page.get_by_role("region", name="Rules")).not_to_contain_text("always")
 
 
+def test_alerts_that_fired_are_told_of_page_by_page(page: Page, installed: Platform) -> None:
+    lines = " or ".join(f'label_replace(vector({each}), "part", "p{each}", "", "")' for each in range(30, 60))
+    installed.ok("alert", "rule", "set", "thirty", "--kind", "promql", "--expr", lines)
+    go(page, "Settings", "Alerts")
+    history = page.get_by_role("region", name="History")
+    rows = history.get_by_role("row")
+    expect(rows.filter(has_text="thirty")).to_have_count(25)
+    history.get_by_role("button", name="Older alerts").click()
+    expect(rows.filter(has_text="thirty")).to_have_count(30)
+    expect(rows.filter(has_text="part=p37")).to_contain_text(re.compile("firing.*37.*still", re.S))
+    expect(rows.filter(has_text="always")).to_contain_text(re.compile("resolved.*42.*until", re.S))
+    history.get_by_label("Rule").fill("always")
+    history.get_by_role("button", name="Show").click()
+    expect(rows.filter(has_text="thirty")).to_have_count(0)
+    expect(rows.filter(has_text="always")).to_have_count(1)
+    installed.ok("alert", "rule", "remove", "thirty")
+    history.get_by_label("Rule").fill("thirty")
+    history.get_by_role("button", name="Show").click()
+    expect(rows.filter(has_text="resolved")).to_have_count(25)
+    history.get_by_label("Rule").fill("nobody's")
+    history.get_by_role("button", name="Show").click()
+    expect(history).to_contain_text("No such alert has fired.")
+
+
 def test_routes_and_hosts_are_looked_after(page: Page, window: Watched, installed: Platform) -> None:
     go(page, "Settings", "Routes")
     page.get_by_role("button", name="Create a route…").click()

@@ -1,6 +1,6 @@
 // Alerts, the rules that find them, silences, and who is told. The installation's own are those without a namespace.
 import { read, request, send } from "./request";
-import type { Alert, ReceiverRequest, ReceiverStatus, RuleRequest, RuleStatus, Silence, SilenceRequest } from "./schema";
+import type { Alert, PastAlert, ReceiverRequest, ReceiverStatus, RuleRequest, RuleStatus, Silence, SilenceRequest } from "./schema";
 
 const at = (namespace: string): string => (namespace ? `?namespace=${encodeURIComponent(namespace)}` : "");
 const rule = (name: string, namespace: string): string => `/v1/alerts/rules/${encodeURIComponent(name)}${at(namespace)}`;
@@ -9,6 +9,16 @@ const receiver = (name: string, namespace: string, more = ""): string =>
 
 /** Those that fire first. */
 export const listAlerts = (): Promise<Alert[]> => read("/v1/alerts");
+
+export const MOST_PAST = 25;
+
+/** Those that fired, the newest first; `before` is the number of the last one of the page before. */
+export function listPastAlerts(wanted: Record<string, string>, before = 0): Promise<PastAlert[]> {
+  const query = new URLSearchParams({ limit: String(MOST_PAST) });
+  for (const [name, value] of Object.entries(wanted)) if (value) query.set(name, value);
+  if (before) query.set("before", String(before));
+  return read(`/v1/alerts/history?${query}`);
+}
 
 export const listRules = (): Promise<RuleStatus[]> => read("/v1/alerts/rules");
 
