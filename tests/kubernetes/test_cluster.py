@@ -287,6 +287,9 @@ def test_what_functions_print_is_in_their_log(cluster: Installation) -> None:
         "the function's line does not come",
         lambda: cluster.dayfly("logs", "teller"),
     )
+    told = [line for line in cluster.dayfly("logs", "teller").splitlines() if "sandbox: " in line]
+    assert [line for line in told if "in this pod" in line]
+    assert not [line for line in told if "systemd-run" in line or "doctor" in line], "nobody does that in a pod"
 
 
 def test_a_call_for_later_is_made(cluster: Installation) -> None:

@@ -191,8 +191,11 @@ def test_in_a_pods_network_a_program_has_the_port_that_it_is_told_and_no_other(n
         assert (await on.get()).startswith(b"hello from ")
         assert await on.get("/listen") == b"EACCES"
         assert await on.get(f"/connect/{other.getsockname()[1]}") == b"EACCES"
+        await on.audience.line("sandbox: tier B: a pod may not have all of it")
+        await on.audience.line("sandbox: no cgroups can be made in this pod")
+        assert not [line.text for line in on.audience.lines if "systemd-run" in line.text or "doctor" in line.text]
 
-    stage = LocalStage(namespaces=False, alone=True)
+    stage = LocalStage(namespaces=False, alone=True, grouped=False)
     try:
         with socket.create_server(("127.0.0.1", 0)) as other:
             play(stage, place(stage, TRYING, network=network), scene)

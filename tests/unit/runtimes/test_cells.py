@@ -155,6 +155,9 @@ def test_where_no_group_can_be_made_there_are_no_cells_and_it_is_said_once(
     assert none.make(Limits(1 << 30, 10, 0)) is None
     assert len(none.missing) == 1
     assert "no cgroups can be made here" in none.missing[0]
+    (told,) = cells.Cells.found(in_a_pod=True).missing
+    assert "the function's, of memory and processes, are looked at" in told
+    assert "systemd" not in told, "nobody starts the platform by hand in a pod"
 
 
 def test_a_place_that_refuses_leaves_nothing_and_the_next_is_tried(

@@ -126,6 +126,20 @@ def test_a_holder_that_cannot_reach_the_api_stops_before_another_may_begin() -> 
     run(story)
 
 
+def test_an_api_that_is_away_is_said_to_be_once_and_so_is_that_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="dayfly.storage")
+
+    async def story() -> None:
+        _, a, _ = sides()
+        for is_away in (False, True, True, True, False, False, True, False):
+            a.is_away = is_away
+            await a.lease.contend()
+
+    run(story)
+    said = [record.message.partition(":")[0] for record in caplog.records if record.name == "dayfly.storage"]
+    assert said == ["the lease control cannot be looked at at the moment", "the lease control is looked at again"] * 2
+
+
 def test_an_answer_that_is_lost_is_no_right_to_act_until_it_is_seen() -> None:
     async def story() -> None:
         double, a, b = sides()

@@ -286,9 +286,10 @@ def test_what_cannot_be_deployed_is_refused_where_it_was_written(play: Play, spe
 
 
 def test_a_server_that_is_away_while_something_is_told_ends_nothing(
-    play: Play, monkeypatch: pytest.MonkeyPatch
+    play: Play, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(patience, "WAIT_S", 0.0)
+    caplog.set_level("INFO", logger="dayfly.storage")
 
     async def story(stage: Stage) -> None:
         stage.apply(source=SOURCE)
@@ -300,6 +301,8 @@ def test_a_server_that_is_away_while_something_is_told_ends_nothing(
         assert "never" in stage.conditions()["Progressing"]["message"]
 
     play(story)
+    said = [record.message for record in caplog.records if " waits" in record.message]
+    assert [text.partition(" waits")[2].partition(":")[0] for text in said] == ["", " no longer"]
 
 
 def test_a_wish_that_failed_says_why_and_what_was_true_stays(play: Play) -> None:

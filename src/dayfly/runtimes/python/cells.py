@@ -34,6 +34,10 @@ _ALL_LOST = (
     " the kernel, and processors are not limited at all; run the platform as root for that, or start it with"
     " `systemd-run --user --scope -p Delegate=yes dayfly start`"
 )
+_IN_A_POD = (
+    "no cgroups can be made in this pod: its own limits hold memory and processors, and the function's, of memory and"
+    " processes, are looked at four times a second"
+)
 
 
 class Cell:
@@ -111,16 +115,17 @@ class Cells:
     `lacking` are the controllers that could not be had, `missing` what that means, one sentence each.
     """
 
-    def __init__(self, branches: tuple[Branch, ...], locks: list[int]) -> None:
+    def __init__(self, branches: tuple[Branch, ...], locks: list[int], *, in_a_pod: bool = False) -> None:
         self._branches = branches
         self._locks = locks
         self._numbers = itertools.count(1)
         have = {controller for branch in branches for controller in branch.controllers}
+        none = _IN_A_POD if in_a_pod else _ALL_LOST
         self.lacking = tuple(each for each in CONTROLLERS if each not in have)
-        self.missing = [f"no cgroup for {each}: {_LOST[each]}" for each in self.lacking] if have else [_ALL_LOST]
+        self.missing = [f"no cgroup for {each}: {_LOST[each]}" for each in self.lacking] if have else [none]
 
     @classmethod
-    def found(cls) -> "Cells":
+    def found(cls, *, in_a_pod: bool = False) -> "Cells":
         """Return the cells that this machine lets us make, after removing what dead zygotes left.
 
         In a group of version 2 that this process has for itself, it moves into a leaf first.
@@ -141,7 +146,7 @@ class Cells:
                 continue
             branches.append(branch)
             wanted = [each for each in wanted if each not in branch.controllers]
-        return cls(tuple(branches), locks)
+        return cls(tuple(branches), locks, in_a_pod=in_a_pod)
 
     def make(self, limits: Limits) -> Cell | None:
         """Return a new cell, None where there are none. Raises OSError."""

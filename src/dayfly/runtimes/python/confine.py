@@ -50,6 +50,8 @@ USER_REPLICAS = 4
 """One function's user may have the processes of so many replicas: where each has a cgroup that is what holds them."""
 MIN_DATA_BYTES = 64 * 1024 * 1024
 """Below this the runtime itself would not start."""
+_MACHINE = "`dayfly doctor` tells what this machine lacks"
+_POD = "a pod may not have all of it (docs/sandbox.md)"
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 
@@ -207,7 +209,7 @@ class Jail:
                 f" {secret_files.FOLDER}"
             )
         if self._layers.tier not in ("A+", "A"):
-            missing.append(f"tier {self._layers.tier}: `dayfly doctor` tells what this machine lacks")
+            missing.append(f"tier {self._layers.tier}: {_POD if self._layers.alone else _MACHINE}")
         sockets: seccomp.Sockets = "inet"
         ports: list[int] | None = None
         if not self._layers.namespaces:

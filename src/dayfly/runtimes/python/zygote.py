@@ -132,7 +132,7 @@ def _load(arguments: argparse.Namespace) -> "tuple[Reactor, Spawner, Callable[[]
     _make_scratch(scratch, passable=passable)
     if not layers.namespaces:
         secret_files.make_place(scratch, passable=passable)
-    reactor, cells = Reactor(), Cells.found()
+    reactor, cells = Reactor(), Cells.found(in_a_pod=layers.alone)
     for sentence in cells.missing:
         logging.getLogger("dayfly.runtimes.zygote").warning("%s", sentence)
     body = functools.partial(template.run, missing=tuple(cells.missing), runtimes=RUNTIMES)

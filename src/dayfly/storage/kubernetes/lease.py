@@ -82,6 +82,8 @@ class Lease:
         self._place = name, namespace
         self._contender = Contender(identity)
         self._clock = clock
+        self._is_away = False
+        """Whether the API gave no answer when it was last asked, which is said once."""
 
     @property
     def is_active(self) -> bool:
@@ -97,9 +99,16 @@ class Lease:
             # The write must be over before the right to act is, whatever the network does with it.
             await asyncio.wait_for(self._contend(), RENEW_S / 2)
         except (StoreUnavailable, TimeoutError) as error:
-            log.warning("the lease %s could not be looked at: %s", self._place[0], error or "no answer in time")
+            if not self._is_away:
+                why = error or "no answer in time"
+                log.warning("the lease %s cannot be looked at at the moment: %s", self._place[0], why)
+            self._is_away = True
+            return self.is_active
         except (Changed, AlreadyThere, NotFound):
             self._contender.lost()
+        if self._is_away:
+            log.info("the lease %s is looked at again", self._place[0])
+        self._is_away = False
         return self.is_active
 
     async def release(self) -> None:

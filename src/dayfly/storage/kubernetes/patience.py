@@ -14,9 +14,16 @@ Result = TypeVar("Result")
 
 async def patiently(what: str, act: Callable[[], Awaitable[Result]]) -> Result:
     """Return what `act` returns, which is called anew while it raises StoreUnavailable."""
+    is_away = False
     while True:
         try:
-            return await act()
+            result = await act()
         except StoreUnavailable as error:
-            _log.warning("%s waits: %s", what, error)
+            if not is_away:
+                _log.warning("%s waits: %s", what, error)
+            is_away = True
             await asyncio.sleep(WAIT_S)
+        else:
+            if is_away:
+                _log.info("%s waits no longer", what)
+            return result
