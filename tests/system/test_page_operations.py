@@ -487,6 +487,7 @@ def test_an_alert_fires_and_is_silenced(page: Page) -> None:
     dialog.get_by_label("Why").fill("the migration")
     dialog.get_by_role("button", name="Silence", exact=True).click()
     expect(alerts.get_by_role("row").filter(has_text="always")).to_contain_text("silenced")
+    expect(page.get_by_role("region", name="History").get_by_role("row").filter(has_text="always")).to_be_visible()
     shot(page, "alerts")
     page.get_by_role("region", name="Silences").get_by_role("button", name=re.compile("^End")).click()
     expect(page.get_by_role("region", name="Silences")).to_have_count(0)
