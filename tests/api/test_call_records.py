@@ -47,15 +47,18 @@ def test_a_query_is_read_once_and_strictly(play: Play) -> None:
     async def story(stage: Stage) -> None:
         await deployed(stage)
         before_ms = time.time_ns() // 1_000_000 - 3_600_000
-        query = "function=hello&failed=true&since=1h&slow=500ms&status=5xx&trigger=cron&limit=7&before=9&after=2"
-        assert (await stage.ask("GET", f"{TEAM}?{query}")).status == 200
+        query = "function=hello&failed=true&since=1h&until=1m&slow=500ms&status=5xx&trigger=cron"
+        assert (await stage.ask("GET", f"{TEAM}?{query}&limit=7&before=9&after=2")).status == 200
         asked = stage.records.asked[-1]
         assert (asked.namespace, asked.function, asked.failed, asked.slow_ms) == ("team", "hello", True, 500.0)
         assert (asked.status_from, asked.status_to, asked.trigger) == (500, 599, "cron")
         assert (asked.limit, asked.before, asked.after) == (7, 9, 2)
+        assert asked.until_unix_ms is not None
+        assert before_ms + 3_540_000 <= asked.until_unix_ms <= time.time_ns() // 1_000_000 - 60_000
         assert before_ms <= asked.since_unix_ms <= time.time_ns() // 1_000_000 - 3_600_000
         assert (await stage.ask("GET", f"{TEAM}?status=404")).status == 200
         assert (stage.records.asked[-1].status_from, stage.records.asked[-1].status_to) == (404, 404)
+        assert stage.records.asked[-1].until_unix_ms is None
 
     play(story)
 
@@ -68,6 +71,7 @@ def test_a_query_is_read_once_and_strictly(play: Play) -> None:
         "status=6xx",
         "status=5x",
         "since=soon",
+        "until=soon",
         "slow=x",
         "before=-1",
         "function=A_B",

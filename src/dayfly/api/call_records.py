@@ -40,6 +40,8 @@ class RecordsQuery(msgspec.Struct, frozen=True):
     failed: bool = False
     since: str = ""
     """The earliest start: an RFC 3339 time, or how long ago as a duration (`10m`)."""
+    until: str = ""
+    """The same, and only calls that started before it."""
     slow: str = ""
     """Only calls that took so long or longer, as a duration (`500ms`)."""
     status: str = ""
@@ -164,6 +166,7 @@ def _query(namespace: str, asked: RecordsQuery) -> RecordQuery:
         function=parse_function_name(asked.function) if asked.function else "",
         failed=asked.failed,
         since_unix_ms=max(0, since_unix_ns(asked.since) // 1_000_000),
+        until_unix_ms=since_unix_ns(asked.until) // 1_000_000 if asked.until else None,
         slow_ms=_slow_ms(asked.slow),
         status_from=int(low or 0),
         status_to=int(high or 999),

@@ -29,6 +29,7 @@ _EVERY_S = 1.0
 @click.option("--function", default="", metavar="NAME", help="Only calls of this function.")
 @click.option("--failed", is_flag=True, help="Only calls that failed.")
 @click.option("--since", default="", metavar="SPAN|TIME", help="Only calls since 10m ago, or since an RFC 3339 time.")
+@click.option("--until", default="", metavar="SPAN|TIME", help="Only calls that started before that.")
 @click.option("--slow", default="", metavar="SPAN", help="Only calls that took so long or longer, as 500ms.")
 @click.option("--status", default="", metavar="CODE", help="Only calls answered with it: 404, 5xx.")
 @click.option("--trigger", default="", metavar="KIND", help="Only calls made by it: http, queue, cron, route …")
@@ -42,6 +43,7 @@ def command(
     function: str,
     failed: bool,
     since: str,
+    until: str,
     slow: str,
     status: str,
     trigger: str,
@@ -58,16 +60,19 @@ def command(
     Examples:
       dayfly calls
       dayfly calls --failed --since 1h
+      dayfly calls --since 2026-05-01T08:00:00Z --until 2026-05-01T09:00:00Z
       dayfly calls --function bill --slow 500ms --status 5xx
       dayfly calls --trigger cron -o json | jq '.[].run_ms'
       dayfly calls --since 24h --limit 1000 -o csv > calls.csv
       dayfly calls --by hour --since 24h
     """
     if by is not None:
-        if failed or slow or status or trigger or follow:
+        if failed or until or slow or status or trigger or follow:
             raise InvalidRequest("--by goes with --function, --since and --limit: it counts all calls.")
         _show_rollups(by, function, since, limit, namespace, gateway, output)
         return
+    if follow and until:
+        raise InvalidRequest("--follow goes on as calls end; leave --until out.")
     if follow and output != "table":
         raise InvalidRequest("--follow goes with the table only.", hint="Ask again with --since for other forms.")
     with connect(gateway) as client:
@@ -75,7 +80,7 @@ def command(
             client.list_records, namespace, function=function, failed=failed, slow=slow, status=status, trigger=trigger
         )
         with Progress("asking the gateway"):
-            found = ask(since=since, limit=limit)
+            found = ask(since=since, until=until, limit=limit)
         if follow:
             _follow(ask, found)
             return

@@ -19,6 +19,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     function: str = ""
     failed: bool = False
     since: str = ""
+    until: str = ""
     slow: str = ""
     status: str = ""
     trigger: str = ""

@@ -33,6 +33,7 @@ class Recording(Measuring, ABC):
         function: str = "",
         failed: bool = False,
         since: str = "",
+        until: str = "",
         slow: str = "",
         status: str = "",
         trigger: str = "",
@@ -42,12 +43,13 @@ class Recording(Measuring, ABC):
     ) -> list[Invocation]:
         """Return a namespace's calls that are over, the newest first.
 
-        `since` is a duration (`10m`) or an RFC 3339 time, `slow` the least duration, `status` one or a class (`5xx`),
-        `trigger` one or a kind (`route`). `before` the last one's number is the next page. Raises InvalidRequest.
+        `since` and `until` are durations (`10m`) or RFC 3339 times, `slow` is the least duration, `status` one or a
+        class (`5xx`), `trigger` one or a kind (`route`). `before` the last one's number is the next page. Raises
+        InvalidRequest.
         """
         wanted = Wanted(
-            function=function, failed=failed, since=since, slow=slow, status=status, trigger=trigger, limit=limit,
-            before=before, after=after,
+            function=function, failed=failed, since=since, until=until, slow=slow, status=status, trigger=trigger,
+            limit=limit, before=before, after=after,
         )  # fmt: skip
         return self._send(calls.list_records(self._target.namespace(namespace), wanted))
 
@@ -106,6 +108,7 @@ class AsyncRecording(AsyncMeasuring, ABC):
         function: str = "",
         failed: bool = False,
         since: str = "",
+        until: str = "",
         slow: str = "",
         status: str = "",
         trigger: str = "",
@@ -115,12 +118,13 @@ class AsyncRecording(AsyncMeasuring, ABC):
     ) -> list[Invocation]:
         """Return a namespace's calls that are over, the newest first.
 
-        `since` is a duration (`10m`) or an RFC 3339 time, `slow` the least duration, `status` one or a class (`5xx`),
-        `trigger` one or a kind (`route`). `before` the last one's number is the next page. Raises InvalidRequest.
+        `since` and `until` are durations (`10m`) or RFC 3339 times, `slow` is the least duration, `status` one or a
+        class (`5xx`), `trigger` one or a kind (`route`). `before` the last one's number is the next page. Raises
+        InvalidRequest.
         """
         wanted = Wanted(
-            function=function, failed=failed, since=since, slow=slow, status=status, trigger=trigger, limit=limit,
-            before=before, after=after,
+            function=function, failed=failed, since=since, until=until, slow=slow, status=status, trigger=trigger,
+            limit=limit, before=before, after=after,
         )  # fmt: skip
         return await self._send(calls.list_records(self._target.namespace(namespace), wanted))
 

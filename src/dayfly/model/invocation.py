@@ -112,6 +112,8 @@ class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
     function: str = ""
     failed: bool = False
     since_unix_ms: int = 0
+    until_unix_ms: int | None = None
+    """Only those that started before; None for up to now."""
     slow_ms: float = 0.0
     """Only those that took as long or longer."""
     status_from: int = 0

@@ -195,6 +195,8 @@ def _condition(query: RecordQuery) -> tuple[str, tuple[object, ...]]:
         where.append(("wait_ms + init_ms + run_ms >= ?", (query.slow_ms,)))
     if query.since_unix_ms:
         where.append(("started_unix_ms >= ?", (query.since_unix_ms,)))
+    if query.until_unix_ms is not None:
+        where.append(("started_unix_ms < ?", (query.until_unix_ms,)))
     if (query.status_from, query.status_to) != (0, 999):
         where.append(("status BETWEEN ? AND ?", (query.status_from, query.status_to)))
     if query.trigger:

@@ -85,12 +85,13 @@ def test_calls_are_a_table_of_the_newest(dayfly: Run, records: FakeRecords) -> N
 
 
 def test_what_is_asked_for_goes_to_the_gateway(dayfly: Run, records: FakeRecords) -> None:
-    options = ("--failed", "--function", "hello", "--since", "1h", "--slow", "500ms", "--status", "5xx")
-    outcome = dayfly("calls", *options, "--trigger", "route shop", "--limit", "7", "-o", "json")
+    options = ("--failed", "--function", "hello", "--since", "1h", "--until", "5m", "--slow", "500ms")
+    outcome = dayfly("calls", *options, "--status", "5xx", "--trigger", "route shop", "--limit", "7", "-o", "json")
     assert json.loads(outcome.stdout)[0]["id"] == "call-1"
     (asked,) = records.asked
     assert sorted(asked.partition("?")[2].split("&")) == [
         "failed=true", "function=hello", "limit=7", "since=1h", "slow=500ms", "status=5xx", "trigger=route%20shop",
+        "until=5m",
     ] or "trigger=route+shop" in asked  # fmt: skip
 
 
@@ -107,6 +108,7 @@ def test_sums_are_a_line_for_each_function_and_hour(dayfly: Run, records: FakeRe
     ]  # fmt: skip
     assert records.asked == ["GET /v1/namespaces/openfaas-fn/rollups?by=hour&limit=50&since=24h"]
     assert dayfly("calls", "--by", "hour", "--failed").exit_code != 0
+    assert "--by goes with" in dayfly("calls", "--by", "hour", "--until", "1h").stderr
 
 
 def read_csv(data: bytes) -> list[dict[str, str]]:
@@ -164,6 +166,7 @@ def test_following_goes_on_from_the_newest_until_it_is_ended(
     assert shown == ["ID", "one", "two", "three"]
     assert [asked.partition("after=")[2] for asked in records.asked] == ["", "4", "6"]
     assert dayfly("calls", "--follow", "-o", "json").exit_code != 0
+    assert "leave --until out" in dayfly("calls", "--follow", "--until", "1h").stderr
 
 
 def test_a_call_is_shown_with_its_time_and_its_lines(dayfly: Run, records: FakeRecords) -> None:

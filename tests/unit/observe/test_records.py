@@ -89,6 +89,8 @@ def test_a_query_finds_what_it_asks_for_and_nothing_else(tmp_path: Path) -> None
         assert await ids(store, slow_ms=1000) == ["slow"]
         assert await ids(store, slow_ms=50) == ["other", "way", "cron", "late", "slow", "bad", "ok"]
         assert await ids(store, since_unix_ms=NOW_MS + 1) == ["late"]
+        assert await ids(store, until_unix_ms=NOW_MS + 5000) == ["other", "way", "cron", "slow", "bad", "ok"]
+        assert await ids(store, until_unix_ms=NOW_MS + 5001, since_unix_ms=NOW_MS + 5000) == ["late"]
         assert await ids(store, status_from=400, status_to=499) == ["late"]
         assert await ids(store, function="g") == ["cron"]
         assert await ids(store, trigger="cron") == ["cron"]

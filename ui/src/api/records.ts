@@ -4,11 +4,12 @@ import type { CallPayload, Invocation, LogLine, Replay, ReplayOrder } from "./sc
 
 export const MOST_RECORDS = 200;
 
-/** Which calls are wanted; what is empty narrows nothing. Times are durations as `10m`, statuses `404` or `5xx`. */
+/** Which calls are wanted; what is empty narrows nothing. Times are RFC 3339 or durations as `10m`, statuses `404` or `5xx`. */
 export interface Wanted {
   function: string;
   failed: boolean;
   since: string;
+  until: string;
   slow: string;
   status: string;
   trigger: string;

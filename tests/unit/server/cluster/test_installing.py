@@ -192,7 +192,7 @@ def test_the_doctor_tells_what_is_wrong_with_an_installation(cluster: Cluster) -
         "role dayfly-control in dayfly-functions lacks: get, list, watch, create, patch, delete pods"
         in ill["Rights", "bad"]
     )
-    assert "5 of 6 are there" in ill["Kinds", "bad"]
+    assert "6 of 7 are there" in ill["Kinds", "bad"]
 
 
 def examined(cluster: Cluster, code: int) -> dict[tuple[str, str], str]:
