@@ -14,6 +14,10 @@ import msgspec
 
 from dayfly.model.errors import Conflict, DayflyError, InvalidRequest, NotFound, PayloadTooLarge, StoreUnavailable
 
+_GROUP = "/apis/dayfly.dev/"
+_NO_SUCH_KIND = "404 page not found"
+"""What the API server says, in plain text, of a path that stands for no kind it knows."""
+
 
 class AlreadyThere(Conflict):
     """An object of this name exists."""
@@ -61,6 +65,9 @@ def refused(what: str, code: int, reason: str, message: str, retry_after_s: floa
     """Return our error for a status of the API server's."""
     said = f"the cluster refused {what}: {message or reason or code}"
     match code:
+        case 404 if _GROUP in what and message.startswith(_NO_SUCH_KIND):
+            hint = "the cluster lacks this kind: `dayfly install` brings it, with Helm the chart's value `crds: true`"
+            return NotFound(said, hint=hint)
         case 404:
             return NotFound(said)
         case 409:

@@ -15,7 +15,7 @@ from tests.cluster.server import Double
 from dayfly.cluster import connection as module
 from dayfly.cluster.connection import Connection, from_kubeconfig, from_service_account
 from dayfly.cluster.kinds import CONFIG_MAP, LEASE, NAMESPACE, POD, SECRET, name_of, version_of
-from dayfly.cluster.refusals import AlreadyThere, Changed, Expired, NotAllowed
+from dayfly.cluster.refusals import AlreadyThere, Answer, Changed, Expired, NotAllowed, refusal
 from dayfly.model.errors import ConfigError, InvalidRequest, NotFound, PayloadTooLarge, StoreUnavailable
 
 Story = Callable[[Connection], Awaitable[None]]
@@ -164,6 +164,16 @@ def test_who_may_not_is_told_in_the_clusters_words(tell: Callable[..., None], do
             await api.get(NAMESPACE, space)
 
     tell(story, double.token(space, "sa"))
+
+
+def test_a_kind_that_the_cluster_lacks_is_told_with_what_brings_it() -> None:
+    for group, hint in (("dayfly.dev", "`dayfly install` brings it"), ("apps", "")):
+        found = refusal(Answer(f"GET /apis/{group}/v1/budgets", 404, b"404 page not found\n"))
+        assert isinstance(found, NotFound)
+        assert hint in found.hint
+        assert bool(hint) == bool(found.hint)
+    gone = refusal(Answer("GET /apis/dayfly.dev/v1/budgets/b", 404, b'{"message": "budgets \\"b\\" not found"}'))
+    assert (type(gone), gone.hint) == (NotFound, "")
 
 
 def test_a_token_that_is_unknown_is_told(tell: Callable[..., None]) -> None:
