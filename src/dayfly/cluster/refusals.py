@@ -5,6 +5,8 @@
 | 400, 413, 415, 422 | InvalidRequest, PayloadTooLarge | the object is wrong or too large |
 | 401, 403 | StoreUnavailable | our service account or credential may not do this |
 | 404 | NotFound | |
+| 400, 403 of an admission webhook | NotAllowed | a policy is against it |
+| 500 of one that timed out | StoreUnavailable | it passes; try again |
 | 409 | Conflict; AlreadyThere, Changed | read anew and decide anew |
 | 410 | Expired | list anew |
 | 429, 5xx, no answer | StoreUnavailable | it passes; wait and try again |
@@ -15,6 +17,7 @@ import msgspec
 from dayfly.model.errors import Conflict, DayflyError, InvalidRequest, NotFound, PayloadTooLarge, StoreUnavailable
 
 _GROUP = "/apis/dayfly.dev/"
+_WEBHOOK, _WEBHOOK_SILENT = "admission webhook", "failed calling webhook"
 _NO_SUCH_KIND = "404 page not found"
 """What the API server says, in plain text, of a path that stands for no kind it knows."""
 
@@ -74,6 +77,14 @@ def refused(what: str, code: int, reason: str, message: str, retry_after_s: floa
             return (AlreadyThere if reason == "AlreadyExists" else Changed)(said)
         case 410:
             return Expired(said)
+        case 400 | 403 if _WEBHOOK in message:
+            hint = "a policy of the cluster refuses it; its words say why, and its administrator can change it"
+            return NotAllowed(said, hint=hint)
+        case 500 if _WEBHOOK_SILENT in message:
+            hint = (
+                "a policy server of the cluster does not answer; it is named there, and its administrator can mend it"
+            )
+            return StoreUnavailable(said, hint=hint, retry_after_s=retry_after_s)
         case 401:
             hint = "the credential is wrong or has expired; log in to the cluster again"
             return NotAllowed(said, hint=hint)

@@ -80,6 +80,23 @@ def test_a_pod_that_somebody_else_got_is_not_waited_for(stage: Any, ask: Any) ->
     asyncio.run(main())
 
 
+def test_a_webhook_that_times_out_while_a_pod_is_claimed_ends_the_start_and_the_next_has_a_pod(
+    stage: Any, ask: Any
+) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO)
+            fault = stage.cluster.double.fail(500, method="PATCH", path="/pods/")
+            await provider.start(order)
+            end = await audience.exited(order.replica)
+            assert (fault.hit, end.reason) == (1, "start_failed")
+            assert "the cluster refused PATCH" in end.detail
+            address = await served(provider, audience, stage.again(order))
+            assert (await ask(address, b"you")).body == b"hello you"
+
+    asyncio.run(main())
+
+
 def test_several_orders_at_once_get_a_pod_each(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trustme
 import yaml
@@ -174,6 +175,23 @@ def test_a_kind_that_the_cluster_lacks_is_told_with_what_brings_it() -> None:
         assert bool(hint) == bool(found.hint)
     gone = refusal(Answer("GET /apis/dayfly.dev/v1/budgets/b", 404, b'{"message": "budgets \\"b\\" not found"}'))
     assert (type(gone), gone.hint) == (NotFound, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "error", "hint"),
+    [
+        (403, 'admission webhook "p.example" denied the request: no', NotAllowed, "policy of the cluster refuses"),
+        (400, 'admission webhook "p.example" denied the request: no', NotAllowed, "policy of the cluster refuses"),
+        (500, 'failed calling webhook "p.example": context deadline exceeded', StoreUnavailable, "does not answer"),
+    ],
+)
+def test_a_policy_of_the_cluster_is_told_from_the_api_server(
+    status: int, said: str, error: type[StoreUnavailable], hint: str
+) -> None:
+    found = refusal(Answer("PATCH /api/v1/pods/a", status, msgspec.json.encode({"message": said})))
+    assert type(found) is error
+    assert said in str(found)
+    assert hint in found.hint
 
 
 def test_a_token_that_is_unknown_is_told(tell: Callable[..., None]) -> None:
