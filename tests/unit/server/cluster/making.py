@@ -21,6 +21,7 @@ SETS: dict[str, dict[str, Any]] = {
             "pullPolicy": "Always",
             "pullSecrets": ["one", "two"],
         },
+        "logs": {"format": "json"},
         "control": {"replicas": 3, "resources": {"cpuLimit": ""}},
         "gateway": {"replicas": 4},
         "queue": {"nodes": 3, "storage": "20Gi", "storageClass": "fast"},

@@ -252,6 +252,12 @@ def test_values_reach_the_pods() -> None:
     assert "cpu" not in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]["limits"]
 
 
+@pytest.mark.parametrize(("name", "form"), [("plain", "text"), ("much", "json")])
+def test_how_the_platform_logs_is_a_value(name: str, form: str) -> None:
+    for deployment in ("dayfly-control", "dayfly-gateway"):
+        assert {"name": "DAYFLY_LOG_FORMAT", "value": form} in _first(find(made(name), "Deployment", deployment))["env"]
+
+
 def test_the_pool_is_made_where_its_pods_are_known() -> None:
     """What runs in it finds its folders, ports and key as the provider gives them to pods that it makes itself."""
     nodes = made("much")

@@ -156,6 +156,13 @@ class Network(_Part, frozen=True, kw_only=True):
     """Whose pods may read metrics."""
 
 
+class Logs(_Part, frozen=True, kw_only=True):
+    """What the platform itself says."""
+
+    format: Literal["text", "json"] = "text"
+    """Lines for people, or an object a line for what collects them."""
+
+
 class Values(_Part, frozen=True, kw_only=True):
     """All that may be said of an installation."""
 
@@ -176,6 +183,7 @@ class Values(_Part, frozen=True, kw_only=True):
     tls: Tls = Tls()
     auth: Auth = Auth()
     network: Network = Network()
+    logs: Logs = Logs()
     node_selector: dict[str, str] = {}
     tolerations: tuple[dict[str, Any], ...] = ()
 

@@ -87,6 +87,7 @@ def control(values: Values) -> Part:
             variable("DAYFLY_QUEUE_HOST", f"{QUEUE}.{values.namespace}.svc"),
             variable("DAYFLY_QUEUE_NODES", as_text(values.queue.nodes)),
             variable("DAYFLY_DATA_DIR", DATA),
+            variable("DAYFLY_LOG_FORMAT", values.logs.format),
         ],
         ports={**CONTROL_PORTS, "health": HEALTH_PORT},
         probes={
@@ -117,6 +118,7 @@ def gateway(values: Values) -> Part:
             *_itself(),
             variable("DAYFLY_CONTROL_HOST", f"{CONTROL}.{values.namespace}.svc"),
             variable("DAYFLY_DATA_DIR", DATA),
+            variable("DAYFLY_LOG_FORMAT", values.logs.format),
             variable("DAYFLY_DRAIN_TIMEOUT", f"{_DRAIN_S}s"),
             when(is_set(values.tls.secret), variable("DAYFLY_TLS_CERT", f"{CERTIFICATE}/tls.crt")),
             when(is_set(values.tls.secret), variable("DAYFLY_TLS_KEY", f"{CERTIFICATE}/tls.key")),
