@@ -57,6 +57,7 @@ TENANT = _ours("Tenant", "tenants")
 OURS = (FUNCTION, REVISION, ROUTE, TRIGGER, FLOW, BUDGET, TENANT)
 
 NAMESPACE = Kind("", "v1", "Namespace", "namespaces", is_namespaced=False)
+NODE = Kind("", "v1", "Node", "nodes", is_namespaced=False)
 POD = Kind("", "v1", "Pod", "pods")
 SECRET = Kind("", "v1", "Secret", "secrets")
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")

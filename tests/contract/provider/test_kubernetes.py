@@ -97,6 +97,20 @@ def test_a_webhook_that_times_out_while_a_pod_is_claimed_ends_the_start_and_the_
     asyncio.run(main())
 
 
+def test_nodes_are_told_as_far_as_they_may_be_read(stage: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO)
+            await served(provider, audience, order)
+            on = pod_of(stage, order)["spec"]["nodeName"]
+            stage.cluster.double.create("nodes", "", {"metadata": {"name": "idle"}, "status": {}})
+            assert "idle" in [node.name for node in (await provider.survey()).nodes]
+            stage.cluster.double.fail(403, method="GET", path="/nodes$")
+            assert [node.name for node in (await provider.survey()).nodes] == [on]
+
+    asyncio.run(main())
+
+
 def test_several_orders_at_once_get_a_pod_each(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):

@@ -13,7 +13,8 @@ from collections.abc import Callable
 import msgspec
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import CONFIG_MAP, POD
+from dayfly.cluster.kinds import CONFIG_MAP, NODE, POD
+from dayfly.cluster.refusals import NotAllowed
 from dayfly.cluster.watch import Event, follow
 from dayfly.model.errors import DayflyError, NotSupported, Unavailable
 from dayfly.model.log import LogLine
@@ -156,8 +157,13 @@ class KubernetesProvider(Provider):
         return found
 
     async def survey(self) -> Surroundings:
-        """Return the pods, and the nodes that they are on. Raises Unavailable."""
-        return survey(self._at_home().pods.values())
+        """Return the pods, and the cluster's nodes, as far as they may be read. Raises Unavailable."""
+        house = self._at_home()
+        try:
+            nodes = (await house.connection.list(NODE)).items
+        except NotAllowed:
+            nodes = []
+        return survey(house.pods.values(), nodes)
 
     # -- within ------------------------------------------------------------------------------------------------------
 

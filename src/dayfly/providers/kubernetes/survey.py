@@ -1,22 +1,46 @@
 """The pods of this installation and the nodes they are on, as a person wants to see them. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from dayfly.cluster.kinds import Object, name_of
+from dayfly.model.errors import InvalidSpec
 from dayfly.model.machine import Container, Node, Surroundings
+from dayfly.model.quantities import parse_cpu, parse_memory
 from dayfly.providers.kubernetes import marks
 from dayfly.providers.kubernetes.pods import Pod
 
 
-def survey(pods: Iterable[Pod]) -> Surroundings:
-    """Return what is known of pods; of nodes it is what pods tell, since nothing else may be read of them."""
+def survey(pods: Iterable[Pod], nodes: Iterable[Object]) -> Surroundings:
+    """Return what is known of pods and nodes; of a node that is none of `nodes`, how many pods are on it."""
     found = sorted(pods, key=lambda pod: pod.name)
     on = Counter(pod.spec.node_name for pod in found if pod.spec.node_name)
+    known = {name: Node(name=name, pods=count) for name, count in on.items()}
+    known |= {name_of(node): _node(node, on[name_of(node)]) for node in nodes}
     return Surroundings(
-        nodes=tuple(Node(name=name, pods=count) for name, count in sorted(on.items())),
-        containers=tuple(_container(pod) for pod in found),
+        nodes=tuple(known[name] for name in sorted(known)), containers=tuple(_container(pod) for pod in found)
     )
+
+
+def _node(obj: Object, pods: int) -> Node:
+    status = obj.get("status", {})
+    room = status.get("allocatable", {})
+    return Node(
+        name=name_of(obj),
+        ready=any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", ())),
+        cores=_quantity(parse_cpu, room.get("cpu", "")) / 1000,
+        memory_bytes=int(_quantity(parse_memory, room.get("memory", ""))),
+        pods=pods,
+        version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
+    )
+
+
+def _quantity(parse: Callable[[str], int], text: str) -> float:
+    try:
+        return parse(text)
+    except InvalidSpec:
+        return 0
 
 
 def _container(pod: Pod) -> Container:

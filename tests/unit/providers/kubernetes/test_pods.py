@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dayfly.model.machine import Node
 from dayfly.providers.kubernetes import marks
 from dayfly.providers.kubernetes.pods import End, gone, standing, understand
 from dayfly.providers.kubernetes.survey import survey
@@ -106,15 +107,25 @@ def test_a_pod_that_went_says_why(reason: str, told: str) -> None:
 def test_pods_are_told_with_what_they_do_and_nodes_with_how_many_they_have() -> None:
     ready = {"conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [{"name": "f", "image": "i:1"}]}
     labels = {marks.ROLE: marks.OURS, marks.REPLICA: "r1"}
-    found = survey(
+    pods = [
         understand({"metadata": meta, "status": ready, "spec": {"nodeName": node}})
         for meta, node in (
             ({"name": "b", "uid": "2", "labels": labels, "creationTimestamp": "2026-11-29T10:00:00Z"}, "n1"),
             ({"name": "a", "uid": "1", "labels": {marks.ROLE: marks.POOL}}, "n1"),
             ({"name": "c", "uid": "3", "labels": labels, "deletionTimestamp": "x"}, None),
         )
+    ]
+    room, about = {"cpu": "1930m", "memory": "16384Ki", "pods": "110"}, {"kubeletVersion": "v1.36.2"}
+    down = [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "Unknown"}]
+    found = survey(pods, [
+        {"metadata": {"name": "n1"}, "status": {**ready, "allocatable": room, "nodeInfo": about}},
+        {"metadata": {"name": "n0"}, "status": {"conditions": down, "allocatable": {"memory": "much"}}},
+    ])  # fmt: skip
+    assert found.nodes == (
+        Node(name="n0", ready=False),
+        Node(name="n1", ready=True, cores=1.93, memory_bytes=16 << 20, pods=2, version="v1.36.2"),
     )
-    assert [(node.name, node.pods) for node in found.nodes] == [("n1", 2)]
+    assert survey(pods, []).nodes == (Node(name="n1", pods=2),)
     assert [(one.name, one.state, one.replica, one.image) for one in found.containers] == [
         ("a", "pool", "", "i:1"), ("b", "running", "r1", "i:1"), ("c", "leaving", "r1", "i:1"),
     ]  # fmt: skip

@@ -74,6 +74,12 @@ def in_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
             why="`dayfly namespace create` makes one where there is none, and removes no other than those",
         ),
         Rule(
+            group="",
+            resources=("nodes",),
+            verbs=("list",),
+            why="`dayfly machine` shows what nodes there are and what they have; without it, those with pods of ours",
+        ),
+        Rule(
             group="apiextensions.k8s.io",
             resources=("customresourcedefinitions",),
             verbs=_READ,
