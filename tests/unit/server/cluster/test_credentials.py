@@ -19,11 +19,15 @@ def test_each_is_its_own_and_kept_when_it_is_there() -> None:
         "token-key": first.token_key,
         "queue-password": first.queue_password,
         "queue-system-password": first.queue_system_password,
+        "queue-route-password": first.queue_route_password,
         "ca.crt": first.ca,
         "tls.crt": first.cert,
         "tls.key": first.key,
     }
     assert make_credentials("dayfly", "", {"password": first.password}, internal) == first
+    before = {name: value for name, value in internal.items() if name != "queue-route-password"}
+    older = make_credentials("dayfly", "", {"password": first.password}, before)
+    assert older.queue_route_password == first.queue_system_password
     given = make_credentials("dayfly", "given", {"password": first.password}, internal)
     assert text(given.password) == "given"
     del internal["tls.crt"]
