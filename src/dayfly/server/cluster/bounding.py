@@ -4,8 +4,6 @@ What is used may be another with every call, so it is told twice a minute; that 
 period began anew or that there is no such function, within a second.
 """
 
-import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
@@ -17,59 +15,30 @@ from dayfly.cluster.records import AllowanceRecord, BudgetRecord, Condition
 from dayfly.cluster.stamp import stamp
 from dayfly.model.allowance import Allowance, amount_text
 from dayfly.model.budget import BudgetStanding, BudgetStatus
-from dayfly.model.errors import DayflyError, NotFound
-from dayfly.model.names import NamespaceName
+from dayfly.model.errors import NotFound
+from dayfly.server.cluster.telling import Key, Telling
 from dayfly.storage.kubernetes.conditions import READY, tell
 
-TELL_S = 1.0
-"""How often it is looked whether objects still say what is true."""
 DETAILS = 30
-"""In each how many of these rounds it is told how much is used."""
+"""In each how many rounds it is told how much is used."""
 USED_UP = "UsedUp"
 """Whether calls are refused, or queued ones wait, for some allowance of the Budget."""
-_log = logging.getLogger("dayfly.server")
 
 
-class TellingBudgets:
-    """Keeps the status of every Budget true; `standings` tells how each stands."""
+def telling_budgets(api: Connection, standings: Callable[[], Iterable[BudgetStanding]]) -> Telling[BudgetStanding]:
+    """Return what keeps the status of every Budget true; `standings` tells how each stands."""
 
-    def __init__(self, api: Connection, standings: Callable[[], Iterable[BudgetStanding]]) -> None:
-        self._api = api
-        self._standings = standings
-        self._said: dict[tuple[NamespaceName, str], tuple[object, BudgetStanding]] = {}
-        self._round = 0
-
-    async def run(self) -> None:
-        """Tell until cancelled."""
-        while True:
-            await asyncio.sleep(TELL_S)
-            try:
-                await self._tell_all()
-            except DayflyError as error:
-                _log.warning("how far budgets are used cannot be told: %s", error)
-
-    def forget(self, key: tuple[NamespaceName, str]) -> None:
-        """Nothing was told of what the name stands for now."""
-        self._said.pop(key, None)
-
-    async def _tell_all(self) -> None:
-        standings = {each.key: each for each in self._standings()}
-        self._said = {key: said for key, said in self._said.items() if key in standings}
-        for key, standing in standings.items():
-            gist = _gist(standing)
-            before, said = self._said.get(key, (None, None))
-            if gist != before or (standing != said and self._round % DETAILS == 0):
-                await self._tell(standing)
-                self._said[key] = gist, standing
-        self._round += 1
-
-    async def _tell(self, standing: BudgetStanding) -> None:
-        namespace, name = standing.key
+    async def say(key: Key, standing: BudgetStanding) -> None:
+        namespace, name = key
         try:
-            obj = await self._api.get(BUDGET, name, namespace)
+            obj = await api.get(BUDGET, name, namespace)
         except NotFound:
             return
-        await tell(self._api, BUDGET, obj, *_conditions(standing), known=_known(standing))
+        await tell(api, BUDGET, obj, *_conditions(standing), known=_known(standing))
+
+    return Telling(
+        say, lambda: {each.key: each for each in standings()}, _gist, details=DETAILS, what="how far budgets are used"
+    )
 
 
 def _gist(standing: BudgetStanding) -> object:

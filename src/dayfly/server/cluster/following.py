@@ -6,7 +6,6 @@ against it, is another.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Generic, Protocol, TypeVar
@@ -16,20 +15,15 @@ from dayfly.cluster.kinds import Kind, Object, name_of, namespace_of
 from dayfly.cluster.watch import Event, follow_each
 from dayfly.model.errors import DayflyError, StoreUnavailable
 from dayfly.model.names import NamespaceName
+from dayfly.server.cluster.telling import Key
 from dayfly.server.cluster.witness import Witness
 from dayfly.storage.kubernetes.named import Looked
 from dayfly.storage.kubernetes.patience import patiently
 from dayfly.storage.kubernetes.seen import OwnWrites
 
-TELL_S = 1.0
-"""How often it is looked whether objects still say what is true."""
-DETAILS = 15
-"""In each how many of these rounds the words of what is wrong are told anew."""
 AGAIN_S = 3.0
 """How often what was refused is looked at again: what stood against it may be gone."""
-_log = logging.getLogger("dayfly.server")
 Thing = TypeVar("Thing")
-Key = tuple[NamespaceName, str]
 Read = Callable[[], Awaitable[Thing | None]]
 
 
@@ -147,49 +141,6 @@ class Following(Generic[Thing]):
             await self._objects.judged(found, refusal)
         if was_read:
             await self._witness.took(key, found.object if found is not None else None, refusal)
-
-
-class Telling:
-    """Keeps `Ready` of one kind's objects true; `troubles` tells what is wrong with each, empty for nothing.
-
-    That something works, or does so no more, is told at once; what exactly is wrong may be another each second, and is
-    told less often.
-    """
-
-    def __init__(
-        self, tell: Callable[[str, str, str], Awaitable[None]], troubles: Callable[[], dict[Key, str]]
-    ) -> None:
-        self._tell = tell
-        self._troubles = troubles
-        self._said: dict[Key, str] = {}
-        self._round = 0
-
-    async def run(self) -> None:
-        """Tell until cancelled."""
-        while True:
-            await asyncio.sleep(TELL_S)
-            self._round += 1
-            try:
-                await self._tell_all()
-            except DayflyError as error:
-                _log.warning("what is true of routes, triggers and flows cannot be told: %s", error)
-
-    def forget(self, key: Key) -> None:
-        """Nothing was told of what the name stands for now."""
-        self._said.pop(key, None)
-
-    async def _tell_all(self) -> None:
-        now = self._troubles()
-        self._said = {key: said for key, said in self._said.items() if key in now}
-        for key, trouble in now.items():
-            said = self._said.get(key)
-            if said is None or bool(said) != bool(trouble) or (said != trouble and self._round % DETAILS == 0):
-                self._said[key] = trouble  # before it is told: what is forgotten meanwhile stays forgotten
-                try:
-                    await self._tell(*key, trouble)
-                except BaseException:
-                    self.forget(key)
-                    raise
 
 
 def _key(obj: Object) -> Key:

@@ -18,9 +18,10 @@ from dayfly.model.namespace import Namespace
 from dayfly.model.trigger import TriggerStanding
 from dayfly.observe.audit import AuditLog
 from dayfly.server.background import Job
-from dayfly.server.cluster.bounding import TellingBudgets
-from dayfly.server.cluster.following import Following, Key, Read, Telling
+from dayfly.server.cluster.bounding import telling_budgets
+from dayfly.server.cluster.following import Following, Read
 from dayfly.server.cluster.opening import Opening
+from dayfly.server.cluster.telling import Key, telling_troubles
 from dayfly.server.cluster.witness import Witness
 from dayfly.storage.kubernetes.seen import OwnWrites, SeenObjects
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
@@ -73,10 +74,10 @@ def jobs(
         return [(name, str(name)) for name in parts.namespaces.names() if name != DEFAULT_NAMESPACE]
 
     opened, of = opening.open, stores
-    of_routes = Telling(of.routes.objects.told, lambda: {r.key: r.trouble for r in parts.routes.all()})
-    of_triggers = Telling(of.triggers.objects.told, lambda: _troubles(parts.triggers))
-    of_flows = Telling(of.flows.objects.told, lambda: _flows(parts))
-    of_budgets = TellingBudgets(api, lambda: [parts.spending.standing(each) for each in parts.budgets.all()])
+    of_routes = telling_troubles(of.routes.objects.told, lambda: {r.key: r.trouble for r in parts.routes.all()})
+    of_triggers = telling_troubles(of.triggers.objects.told, lambda: _troubles(parts.triggers))
+    of_flows = telling_troubles(of.flows.objects.told, lambda: _flows(parts))
+    of_budgets = telling_budgets(api, lambda: [parts.spending.standing(each) for each in parts.budgets.all()])
     spaces = Following(api, TENANT, of.tenancy, follow_tenant, tenants, leave, witness(TENANT, of.tenancy.own))
     routes = Following(
         api, ROUTE, of.routes.objects, parts.routes.follow, lambda: [r.key for r in parts.routes.all()], opened,

@@ -11,7 +11,7 @@ from tests.cluster.server import Double
 from tests.unit.server.cluster.stage import Play, Stage, staged
 
 from dayfly.cluster.schema import crds
-from dayfly.server.cluster import bounding, following
+from dayfly.server.cluster import bounding, following, telling
 from dayfly.storage.kubernetes import patience
 
 
@@ -29,10 +29,9 @@ def double(cluster: Double, monkeypatch: pytest.MonkeyPatch) -> Double:
     """Return it as a new one, followed without delay."""
     cluster.heal()
     cluster.registry.wipe()
-    for name in ("TELL_S", "AGAIN_S"):
-        monkeypatch.setattr(following, name, 0.02)
+    monkeypatch.setattr(following, "AGAIN_S", 0.02)
     monkeypatch.setattr(patience, "WAIT_S", 0.02)
-    monkeypatch.setattr(bounding, "TELL_S", 0.02)
+    monkeypatch.setattr(telling, "TELL_S", 0.02)
     monkeypatch.setattr(bounding, "DETAILS", 2)
     return cluster
 

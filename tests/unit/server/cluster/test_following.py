@@ -15,8 +15,8 @@ from dayfly.model.namespace import NamespaceChange
 from dayfly.model.route import HostGrant, RouteSpec, Target
 from dayfly.model.token import Token
 from dayfly.model.trigger import TriggerStanding
-from dayfly.server.cluster.following import Telling
 from dayfly.server.cluster.opening import Opening
+from dayfly.server.cluster.telling import telling_troubles
 from dayfly.server.cluster.watched import trouble_of
 
 
@@ -208,7 +208,7 @@ def test_what_is_another_object_by_the_time_it_is_told_is_told_again() -> None:
         if len(told) == 1:
             telling.forget((TEAM, "a"))
 
-    telling = Telling(tell, lambda: {(TEAM, "a"): ""})
+    telling = telling_troubles(tell, lambda: {(TEAM, "a"): ""})
 
     async def main() -> None:
         for _ in range(3):
