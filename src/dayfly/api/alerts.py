@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfly.api.decoding import read_json, read_query
+from dayfly.api.decoding import check_count, read_json, read_query
 from dayfly.api.logs import since_unix_ns
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
@@ -68,8 +68,7 @@ async def list_alerts(services: Services, request: Request) -> Response:
 async def list_history(services: Services, request: Request) -> Response:
     """Return alerts that fired, also those that were forgotten elsewhere; the newest first."""
     asked = read_query(request, HistoryQuery)
-    if not 1 <= asked.limit <= MAX_PAST_ALERTS:
-        raise InvalidRequest(f"limit: {asked.limit} must be from 1 to {MAX_PAST_ALERTS}")
+    check_count("limit", asked.limit, MAX_PAST_ALERTS)
     if not 0 <= asked.before < 2**63:
         raise InvalidRequest("before: is the number of an alert")
     query = PastAlertQuery(

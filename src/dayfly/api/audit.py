@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfly.api.decoding import read_query
+from dayfly.api.decoding import check_count, read_query
 from dayfly.api.logs import since_unix_ns
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
@@ -58,8 +58,7 @@ async def entries(services: Services, request: Request) -> Response:
     namespace = str(parse_namespace(asked.namespace)) if asked.namespace else principal.namespace
     if namespace is not None and not principal.sees(namespace):
         raise Forbidden(f"This is about the namespace {namespace}, and the credential is for {principal.namespace}")
-    if not 1 <= asked.limit <= MAX_AUDIT_PAGE:
-        raise InvalidRequest(f"limit: {asked.limit} must be from 1 to {MAX_AUDIT_PAGE}")
+    check_count("limit", asked.limit, MAX_AUDIT_PAGE)
     if not 0 <= min(asked.before, asked.after) <= max(asked.before, asked.after) < 2**63:
         raise InvalidRequest("before and after are numbers of entries")
     query = AuditQuery(

@@ -127,8 +127,8 @@ async def _function(services: Services, namespace: NamespaceName, name: str) -> 
     revisions = await services.plane.revisions(FunctionKey(namespace, FunctionName(name)))
     standing = {str(each.number): each.role for each in revisions if each.role != "kept"}
     found = {"revisions": standing, "spec": services.plane.newest(FunctionKey(namespace, FunctionName(name))).spec}
-    budgets = {each.spec.name: each.spec for each in services.budgets.all() if each.key[0] == namespace}
-    own = {name: spec for name, spec in budgets.items() if spec.function == name}
+    specs = (each.spec for each in services.budgets.all())
+    own = {spec.name: spec for spec in specs if (spec.namespace, spec.function) == (namespace, name)}
     return found | ({"budgets": own} if own else {})
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfly.api.calls import CALL
-from dayfly.api.decoding import read_query
+from dayfly.api.decoding import check_count, read_query
 from dayfly.api.logs import NDJSON, since_unix_ns
 from dayfly.api.responses import Lines, json_answer
 from dayfly.api.routes import Routes
@@ -85,8 +85,7 @@ async def records(services: Services, request: Request) -> Response:
 async def rollups(services: Services, request: Request) -> Response:
     """Return the namespace's roll-ups, the newest first."""
     asked = read_query(request, RollupsQuery)
-    if not 1 <= asked.limit <= MAX_ROLLUPS:
-        raise InvalidRequest(f"limit: {asked.limit} must be from 1 to {MAX_ROLLUPS}")
+    check_count("limit", asked.limit, MAX_ROLLUPS)
     query = RollupQuery(
         namespace=namespace_of(request),
         span=asked.by,
@@ -154,8 +153,7 @@ async def _lines(services: Services, found: list[Invocation]) -> AsyncGenerator[
 
 
 def _query(namespace: str, asked: RecordsQuery) -> RecordQuery:
-    if not 1 <= asked.limit <= MAX_RECORDS:
-        raise InvalidRequest(f"limit: {asked.limit} must be from 1 to {MAX_RECORDS}")
+    check_count("limit", asked.limit, MAX_RECORDS)
     if not 0 <= min(asked.before, asked.after) <= max(asked.before, asked.after) < 2**63:
         raise InvalidRequest("before and after are numbers of calls")
     if asked.status and not _STATUS.fullmatch(asked.status):

@@ -78,6 +78,12 @@ def read_query(request: Request, kind: type[T]) -> T:
         raise InvalidRequest(f"The query string is not what this call takes: {error}") from None
 
 
+def check_count(name: str, asked: int, most: int) -> None:
+    """Refuse a number of things that is none, or more than one answer may have. Raises InvalidRequest."""
+    if not 1 <= asked <= most:
+        raise InvalidRequest(f"{name}: {asked} must be from 1 to {most}")
+
+
 def json_depth(data: bytes) -> int:
     """Return how deep arrays and objects are nested; a few bytes are enough for an upper bound."""
     bound = data.count(b"[") + data.count(b"{")

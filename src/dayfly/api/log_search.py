@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfly.api.decoding import read_query
+from dayfly.api.decoding import check_count, read_query
 from dayfly.api.logs import since_unix_ns
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
@@ -52,8 +52,7 @@ class SearchQuery(msgspec.Struct, frozen=True):
 async def search(services: Services, request: Request) -> Response:
     """Return a page of lines, the newest first. A page that is not full may have another: `before` is not 0 then."""
     asked = read_query(request, SearchQuery)
-    if not 1 <= asked.limit <= MAX_LINES:
-        raise InvalidRequest(f"limit: {asked.limit} must be from 1 to {MAX_LINES}")
+    check_count("limit", asked.limit, MAX_LINES)
     if not 0 <= asked.before < 2**63:
         raise InvalidRequest("before: is the number of a line")
     wanted = LogSearch(

@@ -8,12 +8,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfly.api.decoding import read_query
+from dayfly.api.decoding import check_count, read_query
 from dayfly.api.responses import json_answer
 from dayfly.api.routes import Routes
 from dayfly.api.services import Services
 from dayfly.decide.cron import Schedule
-from dayfly.model.errors import InvalidRequest, InvalidSpec
+from dayfly.model.errors import InvalidSpec
 
 MAX_MOMENTS = 20
 
@@ -48,8 +48,7 @@ async def due(services: Services, request: Request) -> Response:
     """Return the next moments of a schedule; what is none is an answer too, and no refusal: somebody still writes."""
     del services
     asked = read_query(request, ScheduleQuery)
-    if not 1 <= asked.count <= MAX_MOMENTS:
-        raise InvalidRequest(f"count: {asked.count} must be from 1 to {MAX_MOMENTS}")
+    check_count("count", asked.count, MAX_MOMENTS)
     try:
         schedule = Schedule(asked.schedule, asked.timezone)
     except InvalidSpec as error:

@@ -14,9 +14,10 @@
 
 import msgspec
 
+from dayfly.cluster.kinds import GROUP
 from dayfly.model.errors import Conflict, DayflyError, InvalidRequest, NotFound, PayloadTooLarge, StoreUnavailable
 
-_GROUP = "/apis/dayfly.dev/"
+_OURS = f"/apis/{GROUP}/"
 _WEBHOOK, _WEBHOOK_SILENT = "admission webhook", "failed calling webhook"
 _NO_SUCH_KIND = "404 page not found"
 """What the API server says, in plain text, of a path that stands for no kind it knows."""
@@ -68,7 +69,7 @@ def refused(what: str, code: int, reason: str, message: str, retry_after_s: floa
     """Return our error for a status of the API server's."""
     said = f"the cluster refused {what}: {message or reason or code}"
     match code:
-        case 404 if _GROUP in what and message.startswith(_NO_SUCH_KIND):
+        case 404 if _OURS in what and message.startswith(_NO_SUCH_KIND):
             hint = "the cluster lacks this kind: `dayfly install` brings it, with Helm the chart's value `crds: true`"
             return NotFound(said, hint=hint)
         case 404:

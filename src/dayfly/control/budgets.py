@@ -69,13 +69,14 @@ class Budgets:
             known = self._own[key] = spec, Allowances(stated)
         return known[1]
 
+    def of_namespace(self, name: NamespaceName) -> Allowances:
+        """Return the same of all functions of a namespace together."""
+        return self._together(name, self._namespaces.annotations().get(name, {}))
+
     def shared(self) -> Mapping[NamespaceName, Allowances]:
-        """Return the same of all functions of a namespace together, of those namespaces that are bounded."""
-        found = (
-            (name, (*Allowances.told(annotations).all, *self._stated.get(name, ())))
-            for name, annotations in self._namespaces.annotations().items()
-        )
-        return {name: Allowances(stated) for name, stated in found if stated}
+        """Return the same of every namespace that is bounded."""
+        found = {name: self._together(name, each) for name, each in self._namespaces.annotations().items()}
+        return {name: allowances for name, allowances in found.items() if allowances.all}
 
     def forget(self, key: FunctionKey) -> None:
         """The function was removed; its budgets stay."""
@@ -186,6 +187,9 @@ class Budgets:
             self._count()
             for each in {owner_of(found) for found in (before, budget) if found is not None}:
                 self.on_change(each)
+
+    def _together(self, name: NamespaceName, annotations: Mapping[str, str]) -> Allowances:
+        return Allowances((*Allowances.told(annotations).all, *self._stated.get(name, ())))
 
     def _count(self) -> None:
         stated: defaultdict[Owner, list[Allowance]] = defaultdict(list)

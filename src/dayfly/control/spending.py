@@ -124,7 +124,7 @@ class Spending:
     def budgets(self, namespace: NamespaceName, key: FunctionKey | None = None) -> tuple[BudgetStatus, ...]:
         """Return how far what bounds the namespace, or one of its functions, is used."""
         if key is None:
-            return self.used_of(namespace, self._budgets.shared().get(namespace, Allowances()))
+            return self.used_of(namespace, self._budgets.of_namespace(namespace))
         machine = self._machines.get(key)
         return self.used_of(key, self._budgets.own(machine.function)) if machine is not None else ()
 

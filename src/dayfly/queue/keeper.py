@@ -8,7 +8,7 @@ new one for the users of always, the one before for users of the same names with
 both gets in, whichever came first. What is signalled to this program is signalled to the server, and it ends as that
 does.
 
-Only the standard library is imported: this stands beside the server for as long as that runs.
+Only the standard library is imported, and what imports no more: this stands beside the server for as long as that runs.
 """
 
 import argparse
@@ -23,6 +23,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+
+from dayfly.queue.private_file import write_private
 
 USERS, CONFIG = "users.conf", "nats.conf"
 PREVIOUS = "-previous"
@@ -86,8 +88,8 @@ class Keeper:
 
     def run(self, environ: Mapping[str, str]) -> int:
         """Run the server to its end; return its code, as a shell would tell it."""
-        _write(self._run_dir / CONFIG, self._config.read_text())
-        _write(self._run_dir / USERS, self._passwords.text)
+        write_private(self._run_dir / CONFIG, self._config.read_text())
+        write_private(self._run_dir / USERS, self._passwords.text)
         # Whatever comes before the server is there is held back, and comes then.
         signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
         server = subprocess.Popen(self._argv, env=dict(environ), preexec_fn=_unblocked)
@@ -106,7 +108,7 @@ class Keeper:
 
     def _look(self, server: "subprocess.Popen[bytes]") -> None:
         if self._passwords.look(time.monotonic()):
-            _write(self._run_dir / USERS, self._passwords.text)
+            write_private(self._run_dir / USERS, self._passwords.text)
             server.send_signal(signal.SIGHUP)
             _log.info("changed passwords are taken over")
 
@@ -120,14 +122,6 @@ def _word(path: Path) -> str:
         return path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def main(argv: list[str]) -> int:

@@ -15,6 +15,8 @@ import socket
 import sys
 from pathlib import Path
 
+from dayfly.queue.private_file import write_private
+
 ACCESS, CONFIG = "nats.json", "nats.conf"
 _MEMORY = "32MiB"
 _MAX_PAYLOAD_BYTES = 16 * 2**20
@@ -53,8 +55,8 @@ def configure(run_dir: Path, store: Path, log: Path, max_store_bytes: int) -> Pa
         max_store=max_store_bytes,
         **{name: json.dumps(word) for name, word in words.items()},
     )
-    _write(run_dir / CONFIG, config)
-    _write(run_dir / ACCESS, json.dumps({"port": port, "pid": os.getpid(), "store": str(store), **words}))
+    write_private(run_dir / CONFIG, config)
+    write_private(run_dir / ACCESS, json.dumps({"port": port, "pid": os.getpid(), "store": str(store), **words}))
     return run_dir / CONFIG
 
 
@@ -63,14 +65,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def main(argv: list[str]) -> int:
