@@ -29,9 +29,10 @@ MAY_READ = {
     "providers/kubernetes/output.py": "stamps of log lines",
     "providers/fake.py": "stamps of log lines",
     "providers/local/logs.py": "stamps of log lines",
+    "runtimes/log_event.py": "stamps of log lines, as a text",
+    "runtimes/scribe.py": "stamps of log lines",
     "runtimes/python/output.py": "stamps of log lines",
     "server/cluster/install/examining.py": "how long a certificate is still good",
-    "server/traces.py": "stamps of log lines",
     "storage/blobs.py": "how long ago a file was written",
     "storage/certificate.py": "from when to when a certificate is good",
 }

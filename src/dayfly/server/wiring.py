@@ -203,7 +203,7 @@ def _gateway(place: Place, number: int) -> Child:
 def _nats(place: Place) -> Child:
     argv = [
         sys.executable, "-P", "-m", "dayfly.queue.server", place.nats.path, "--run", place.run_dir,
-        "--store", str(place.data("queue")), "--log", str(place.data("log") / "nats.log"),
+        "--store", str(place.data("queue")),
         "--max-store", str(2 * place.settings.queue.store_bytes + _STORE_MARGIN_BYTES),
     ]  # fmt: skip
     return Child(

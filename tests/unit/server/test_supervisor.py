@@ -23,7 +23,7 @@ INSTANCE = {
     "data_dir": "/data",
     "sandbox": "tier A",
 }
-SERVES = 'echo "{}" >&$1; exec sleep 60'
+SERVES = 'echo "{}" >/dev/fd/$1; exec sleep 60'
 SUPERVISOR = (sys.executable, "-P", "-m", "dayfly.server.supervisor")
 DEADLINE_S = 60.0
 
@@ -117,7 +117,7 @@ def test_it_reports_when_all_serve_and_leaves_nothing_when_it_stops(run: Callabl
 
 
 def test_a_password_is_shown_and_kept_nowhere(run: Callable[..., Running]) -> None:
-    running = run(child("one", """echo '{"password": "s3cret-word"}' >&$1; exec sleep 60"""))
+    running = run(child("one", """echo '{"password": "s3cret-word"}' >/dev/fd/$1; exec sleep 60"""))
     assert "admin / s3cret-word" in str(running.said()["text"])
     assert "s3cret-word" not in running.text()
     assert "s3cret-word" not in (running.run_dir / "instance.json").read_text()
@@ -150,7 +150,9 @@ def test_one_that_dies_is_started_again_at_once_then_with_patience(run: Callable
 
 
 def test_one_that_refuses_its_settings_ends_the_start_with_78(run: Callable[..., Running]) -> None:
-    running = run(child("one", """echo '{"error": "no good", "exit_code": 78}' >&$1; exit 78"""), child("two", SERVES))
+    running = run(
+        child("one", """echo '{"error": "no good", "exit_code": 78}' >/dev/fd/$1; exit 78"""), child("two", SERVES)
+    )
     assert running.said() == {"error": "no good", "exit_code": 78}
     assert running.process.wait(DEADLINE_S) == 78
     assert not running.run_dir.exists()
@@ -166,7 +168,7 @@ def test_one_that_never_starts_ends_the_start_with_70(run: Callable[..., Running
 def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> None:
     def noting(name: str) -> str:
         at_end = f'trap "sleep 0.1; echo {name} >> {tmp_path}/order; exit 0" USR1'
-        return at_end + '; echo "{}" >&$1; while :; do sleep 0.05; done'
+        return at_end + '; echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done'
 
     running = run(*(child(f"s{stage}", noting(f"s{stage}"), stage=stage) for stage in (2, 0, 1)))
     assert running.said()
@@ -175,7 +177,7 @@ def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> Non
 
 
 def test_one_that_does_not_stop_in_time_is_killed(run: Callable[..., Running]) -> None:
-    stubborn = 'trap "" USR1; echo "{}" >&$1; while :; do sleep 0.05; done'
+    stubborn = 'trap "" USR1; echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done'
     running = run(child("one", stubborn, stop_s=0.3))
     assert running.said()
     assert running.stop() == 0
@@ -183,7 +185,7 @@ def test_one_that_does_not_stop_in_time_is_killed(run: Callable[..., Running]) -
 
 
 def test_a_second_signal_waits_for_nobody(run: Callable[..., Running]) -> None:
-    stubborn = 'trap "echo asked >&2" USR1; echo "{}" >&$1; while :; do sleep 0.05; done'
+    stubborn = 'trap "echo asked >&2" USR1; echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done'
     running = run(child("one", stubborn, stop_s=600))
     assert running.said()
     running.process.send_signal(signal.SIGINT)

@@ -254,8 +254,11 @@ def test_values_reach_the_pods() -> None:
 
 @pytest.mark.parametrize(("name", "form"), [("plain", "text"), ("much", "json")])
 def test_how_the_platform_logs_is_a_value(name: str, form: str) -> None:
-    for deployment in ("dayfly-control", "dayfly-gateway"):
-        assert {"name": "DAYFLY_LOG_FORMAT", "value": form} in _first(find(made(name), "Deployment", deployment))["env"]
+    for kind, part in (
+        ("Deployment", "dayfly-control"), ("Deployment", "dayfly-gateway"), ("StatefulSet", "dayfly-queue"),
+        ("Deployment", pool.NAME),
+    ):  # fmt: skip
+        assert {"name": "DAYFLY_LOG_FORMAT", "value": form} in _first(find(made(name), kind, part))["env"], part
 
 
 def test_the_pool_is_made_where_its_pods_are_known() -> None:

@@ -148,6 +148,7 @@ def pool(values: Values) -> Node:
             pull_policy=values.image.pull_policy,
             account=pods_of_functions.NAME,
             command=(*_PYTHON, "dayfly.providers.pod"),
+            log_format=values.logs.format,
         )
     )
     waiting = made["spec"]["selector"]["matchLabels"]
