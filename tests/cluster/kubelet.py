@@ -77,6 +77,8 @@ class Kubelet:
         self._folder = Path(tempfile.mkdtemp(prefix="dayfly-node-"))
         self._folder.chmod(0o755)
         self._places: dict[str, Place] = {}
+        self.said: dict[tuple[str, str], list[bytes]] = {}
+        """What pods that are no process here have printed, by namespace and name."""
         self._net = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}"  # noqa: S311 - so that two do not meet
         self._count = 1
         self._loop = asyncio.new_event_loop()
@@ -397,6 +399,8 @@ class Kubelet:
         """Return the pieces of an answer to a question that the API server passes on; None when it is no such."""
         parts = path.strip("/").split("/")
         if parts[-1:] == ["log"] and parts[-3] == "pods":
+            if (said := self.said.get((parts[-4], parts[-2]))) is not None:
+                return _pieces(said[-int(params.get("tailLines", len(said))) :])
             return self._log(parts[-2], params)
         if parts[2:3] == ["nodes"] and parts[-2:] == ["metrics", "resource"]:
             return self._metrics()
@@ -408,7 +412,8 @@ class Kubelet:
             raise Refused(404, "NotFound", f'pods "{name}" not found', name=name, kind="pods")
         if not place.runs:
             raise Refused(400, "BadRequest", f'container "function" in pod "{name}" is waiting to start')
-        run, position = place.runs[-1], 0
+        run = place.runs[-1]
+        position = max(0, len(run.lines) - int(params.get("tailLines", len(run.lines))))
         left = int(params.get("limitBytes", 1 << 40))
         since = params.get("sinceTime", "")
         with self._double.waking(f"{name}/log") as woken:
@@ -433,6 +438,11 @@ class Kubelet:
             labels = f'container="function",namespace="{place.namespace}",pod="{place.name}"'
             yield f"container_cpu_usage_seconds_total{{{labels}}} {cpu} 1\n".encode()
             yield f"container_memory_working_set_bytes{{{labels}}} {memory} 1\n".encode()
+
+
+async def _pieces(lines: list[bytes]) -> Any:
+    for line in lines:
+        yield line
 
 
 def _used_by(pid: int) -> tuple[float, int]:

@@ -14,6 +14,9 @@ from tests.system.conftest import end
 from tests.system.door import Door
 from tests.system.driver import Platform, eventually
 
+from dayfly.queue.server import ACCESS
+from dayfly.server.folders import find_run_dir
+
 WANTED = {"at", "level", "process", "logger", "message"}
 PRINTS = "def handle(event, context):\n    print('printed')\n    return 'x'\n"
 
@@ -46,7 +49,22 @@ def test_every_line_of_every_process_is_json(silent: Platform, scratch: Path) ->
     with socket.create_connection(("127.0.0.1", nats_port(platform)), timeout=30) as stranger:
         stranger.sendall(b'CONNECT {"user": "x", "pass": "y"}\r\nPING\r\n')
         eventually("it is refused", lambda: b"Authorization Violation" in stranger.recv(4096))
+    # What the parts say is there for administrators too, by part, as it comes.
+    assert any("Server is ready" in line for line in platform.ok("machine", "logs", "nats-server").splitlines())
+    (zygote,) = [
+        part for part in json.loads(platform.ok("machine", "-o", "json"))["processes"] if part["role"] == "zygote"
+    ]
+    kept = [json.loads(line) for line in platform.ok("machine", "logs", zygote["log"], "-o", "json").splitlines()]
+    assert any(line["text"].startswith("Fatal Python error: Aborted") and line["part"] == "zygote" for line in kept)
+    assert platform.run("machine", "logs", "nobody").code != 0
+    newest = platform.ok("machine", "logs", "supervisor", "--tail", "1").splitlines()
+    assert [line.endswith(" is back") for line in newest] == [True]
+    run_dir = find_run_dir(platform.data_dir)
+    password, token = json.loads((run_dir / ACCESS).read_text())["password"], (run_dir / "token").read_text()
     platform.stop()
+    for file in (platform.data_dir / "log").iterdir():
+        assert password.encode() not in file.read_bytes()
+        assert token.encode() not in file.read_bytes()
 
     lines = said(platform)
     assert all(line.keys() >= WANTED for line in lines)

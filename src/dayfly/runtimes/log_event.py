@@ -42,6 +42,12 @@ def event(at_unix_ms: int, level: str, process: str, logger: str, message: str) 
 
 def read_line(line: str, process: str, at_unix_ms: int) -> Event:
     """Return the event that a line of a process's standard error is, in whichever form the process writes."""
+    # No process of the platform prints: what is in no form is a traceback, or what an interpreter says when it dies.
+    return recognised(line, process, at_unix_ms) or event(at_unix_ms, "error", process, "stderr", line)
+
+
+def recognised(line: str, process: str, at_unix_ms: int) -> Event | None:
+    """Return the event that a line is, None when it is in no form of the platform's."""
     if line.startswith("{"):
         try:
             found = json.loads(line)
@@ -53,8 +59,7 @@ def read_line(line: str, process: str, at_unix_ms: int) -> Event:
         return event(at_unix_ms, ours[1].lower(), ours[2] or process, ours[3], ours[4])
     if theirs := _NATS.fullmatch(line):
         return event(at_unix_ms, _NATS_LEVELS[theirs[1]], process, process, theirs[2].strip())
-    # No process of the platform prints: what is in no form is a traceback, or what an interpreter says when it dies.
-    return event(at_unix_ms, "error", process, "stderr", line)
+    return None
 
 
 def text_of(said: Event) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dayfly.model.errors import InvalidSpec, NotSupported
+from dayfly.model.errors import InvalidSpec, NotFound, NotSupported
 from dayfly.model.names import new_replica_id
 from dayfly.model.replica import StartOrder
 from dayfly.providers.kubernetes import deployments, marks
@@ -107,6 +107,46 @@ def test_nodes_are_told_as_far_as_they_may_be_read(stage: Any) -> None:
             assert "idle" in [node.name for node in (await provider.survey()).nodes]
             stage.cluster.double.fail(403, method="GET", path="/nodes$")
             assert [node.name for node in (await provider.survey()).nodes] == [on]
+
+    asyncio.run(main())
+
+
+def test_the_platforms_own_pods_are_told_of_and_read_in_their_namespace_alone(stage: Any) -> None:
+    own = {"app.kubernetes.io/name": "dayfly", "app.kubernetes.io/instance": "platform"}
+    double, said = stage.cluster.double, stage.cluster.kubelet.said
+    double.namespaces("platform")
+    spec = {"containers": [{"name": "control", "image": "dayfly:1"}], "nodeName": "n9"}
+    for name, labels in (("dayfly-control-1", own), ("somebodys", {})):
+        double.create("pods", "platform", {"metadata": {"name": name, "labels": labels}, "spec": spec})
+    said["platform", "somebodys"] = [b"none of ours\n"]
+    said["platform", "dayfly-control-1"] = [
+        b"2026-11-30T10:00:00.5Z 2026-11-30 10:00:00,123 WARNING control dayfly.x trouble\n",
+        b'2026-11-30T10:00:01Z {"at":"2026-11-30T10:00:01.000Z","level":"info","process":"queue","logger":"dayfly.q",'
+        b'"message":"m","call_id":"c"}\n',
+        b"2026-11-30T10:00:02Z Fatal Python error: Aborted\n",
+    ]
+
+    async def main() -> None:
+        async with opened(stage, own_namespace="platform") as (provider, _):
+            found = await provider.survey()
+            assert [(each.name, each.state, each.image) for each in found.containers if each.node == "n9"] == [
+                ("dayfly-control-1", "starting", "dayfly:1")
+            ]
+            lines = [line async for line in await provider.container_log("dayfly-control-1", tail=-1, follow=False)]
+            assert [(line.part, line.level, line.text, line.call_id) for line in lines] == [
+                ("control", "warning", "trouble", ""), ("queue", "info", "m", "c"),
+                ("dayfly-control-1", "", "Fatal Python error: Aborted", ""),
+            ]  # fmt: skip
+            assert lines[0].unix_ns == 1_796_032_800_500_000_000
+            tail = [line.text async for line in await provider.container_log("dayfly-control-1", tail=1, follow=False)]
+            assert tail == ["Fatal Python error: Aborted"]
+            with pytest.raises(NotFound):
+                await provider.container_log("somebodys", tail=-1, follow=False)
+            double.fail(403, method="GET", path="/pods/dayfly-control-1/log")
+            (refused,) = [line async for line in await provider.container_log("dayfly-control-1", tail=1, follow=False)]
+            assert refused.text.startswith("its log cannot be read")
+            double.fail(403, method="GET", path="/namespaces/platform/pods$")
+            assert all(each.node != "n9" for each in (await provider.survey()).containers)
 
     asyncio.run(main())
 

@@ -29,6 +29,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     """The one namespace that all pods of functions are in; which Dayfly namespace they are of, their labels say."""
     pool: PoolValues
+    own_namespace: str = ""
+    """The one that the platform itself is in; empty where it is in none."""
     room: Room
     """What a function in a pod of the pool may use."""
     start_s: float = START_S

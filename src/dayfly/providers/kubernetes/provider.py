@@ -8,7 +8,7 @@ differs. Pods without our label are never looked at.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
@@ -16,9 +16,9 @@ from dayfly.cluster.connection import Connection
 from dayfly.cluster.kinds import CONFIG_MAP, NODE, POD
 from dayfly.cluster.refusals import NotAllowed
 from dayfly.cluster.watch import Event, follow
-from dayfly.model.errors import DayflyError, NotSupported, Unavailable
+from dayfly.model.errors import DayflyError, NotFound, NotSupported, Unavailable
 from dayfly.model.log import LogLine
-from dayfly.model.machine import Surroundings
+from dayfly.model.machine import PartLine, Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats, StartOrder
 from dayfly.model.runtime import Runtime
@@ -29,6 +29,7 @@ from dayfly.providers.kubernetes.house import House, Site
 from dayfly.providers.kubernetes.image_life import Crowd, ImageLife
 from dayfly.providers.kubernetes.life import Life
 from dayfly.providers.kubernetes.output import AgentOutput
+from dayfly.providers.kubernetes.parts import own_pods, printed
 from dayfly.providers.kubernetes.pods import Pod, standing, understand
 from dayfly.providers.kubernetes.pool import CONTAINER, CONTROL_KEY
 from dayfly.providers.kubernetes.survey import survey
@@ -163,7 +164,16 @@ class KubernetesProvider(Provider):
             nodes = (await house.connection.list(NODE)).items
         except NotAllowed:
             nodes = []
-        return survey(house.pods.values(), nodes)
+        return survey(house.pods.values(), nodes, await own_pods(house.connection, self.site.own_namespace))
+
+    async def container_log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
+        """Return what a pod of a function, or of the platform, prints. Raises NotFound, Unavailable."""
+        house, own = self._at_home(), self.site.own_namespace
+        if name in house.pods:
+            return printed(house.connection, self.site.namespace, name, tail=tail, follow=follow)
+        if name not in {each.name for each in await own_pods(house.connection, own)}:
+            raise NotFound(f"there is no pod {name[:80]}")
+        return printed(house.connection, own, name, tail=tail, follow=follow)
 
     # -- within ------------------------------------------------------------------------------------------------------
 
