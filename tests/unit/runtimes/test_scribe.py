@@ -60,7 +60,10 @@ def test_lines_are_passed_on_and_one_without_an_end_is_not_lost(listener: Listen
 def test_a_pipe_that_others_still_hold_is_read_on() -> None:
     listener = in_json()
     feed, writer = listener.scribe.listen("zygote")
+    os.write(writer, b"half")
     listener.scribe.flush(feed)  # the zygote is gone
+    (line,) = listener.lines()
+    assert json.loads(line)["message"] == "half"
     os.write(writer, b"a template says\n")
     listener.scribe.turn(listener.scribe.reads)
     (line,) = listener.lines()

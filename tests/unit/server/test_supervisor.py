@@ -202,6 +202,15 @@ def test_what_children_left_running_is_killed_too(run: Callable[..., Running], t
     assert not Path(f"/proc/{orphan}").exists()
 
 
+def test_the_last_words_of_one_that_dies_are_not_lost(run: Callable[..., Running], tmp_path: Path) -> None:
+    """They have no line end, and another process still holds the pipe."""
+    served = f'echo "{{}}" >/dev/fd/$1; [ -e {tmp_path}/again ] && exec sleep 60; touch {tmp_path}/again; '
+    running = run(child("one", served + "setsid sleep 60 & printf 'last words' >&2; exit 3"))
+    assert running.said()
+    eventually(lambda: is_back(running, 1))
+    assert "last words\n" in running.text()
+
+
 def test_children_die_with_a_killed_supervisor(run: Callable[..., Running]) -> None:
     running = run(child("one", SERVES))
     assert running.said()
