@@ -12,6 +12,7 @@ import os
 import select
 import time
 from collections.abc import Callable, Container
+from types import TracebackType
 
 from dayfly.runtimes.log_event import NATS, Event, event, json_line, read_line, text_of
 
@@ -145,6 +146,13 @@ class Scribe:
         """Write down what the parent says."""
         self._put(self._said(text, level), f"dayfly: {text}")
         self._write()
+
+    def last_words(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Write down what the parent dies of; as `sys.excepthook`."""
+        import traceback  # for this alone, and then once
+
+        self.say("".join(traceback.format_exception(kind, error, trace)).rstrip(), "critical")
+        self._write(_LAST_MS)
 
     def aside(self, text: str) -> str:
         """Return a text as it is written elsewhere than to the log, and kept nowhere: it may hold a password."""

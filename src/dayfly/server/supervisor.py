@@ -291,6 +291,7 @@ def main(argv: list[str]) -> int:
         return 0
     scribe = Scribe("supervisor", plan.log_format, PartsLog(Path(plan.data_dir, "log")).keep)
     speak(scribe.say)
+    sys.excepthook = scribe.last_words
     before = Handover.from_json(Path(handover).read_bytes()) if handover else None
     return Supervisor(plan_path, plan, fds, scribe, before).run()
 

@@ -151,6 +151,35 @@ def test_the_platforms_own_pods_are_told_of_and_read_in_their_namespace_alone(st
     asyncio.run(main())
 
 
+def test_where_the_log_is_json_every_line_of_a_pod_is(stage: Any) -> None:
+    pool = msgspec.structs.replace(stage.cluster.site.pool, log_format="json")
+
+    async def main() -> list[bytes]:
+        async with opened(stage, pool=pool) as (provider, audience), stage.cluster.connect() as api:
+            order = stage.order(HELLO, memory_bytes=1 << 30)
+            await served(provider, audience, order)
+            name = pod_of(stage, order)["metadata"]["name"]
+            agent = stage.cluster.kubelet.pids()[name]
+            path = f"/api/v1/namespaces/{stage.cluster.NAMESPACE}/pods/{name}/log"
+            said: list[bytes] = []
+            async with asyncio.timeout(60), contextlib.aclosing(api.stream(path, {"follow": "true"})) as lines:
+                async for line in lines:
+                    if not said:  # the agent's greeting: it follows from here on
+                        os.kill(zygote_of(agent), signal.SIGABRT)
+                    said.append(line)
+            return said
+
+    found = [json.loads(line) for line in asyncio.run(main())]
+    assert all(line.keys() >= {"kind"} or line.keys() >= {"at", "level", "process", "message"} for line in found)
+    words = {(line.get("process"), line.get("logger"), line.get("message")) for line in found}
+    assert ("zygote", "stderr", "Fatal Python error: Aborted") in words
+
+
+def zygote_of(agent: int) -> int:
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    return next(int(pid) for pid in children if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
 def test_several_orders_at_once_get_a_pod_each(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):

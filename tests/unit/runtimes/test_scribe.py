@@ -165,3 +165,14 @@ def test_a_password_is_shown_and_not_kept() -> None:
     listener = in_json()
     assert json.loads(listener.scribe.aside("login admin / s3cret"))["message"] == "login admin / s3cret"
     assert (listener.kept, listener.lines()) == ([], [])
+
+
+def test_what_the_parent_dies_of_is_one_line() -> None:
+    listener = in_json()
+    try:
+        raise ValueError("broken")
+    except ValueError as error:
+        listener.scribe.last_words(ValueError, error, error.__traceback__)
+    (line,) = listener.lines()
+    assert json.loads(line)["level"] == "critical"
+    assert json.loads(line)["message"].endswith("ValueError: broken")

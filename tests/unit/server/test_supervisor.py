@@ -211,6 +211,18 @@ def test_the_last_words_of_one_that_dies_are_not_lost(run: Callable[..., Running
     assert "last words\n" in running.text()
 
 
+def test_a_supervisor_that_breaks_says_so_in_the_form_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    plan = Plan(str(tmp_path), str(tmp_path / "run"), [child("one", SERVES)], {}, [], log_format="json")
+    (tmp_path / "plan.json").write_bytes(plan.to_json())
+    with (tmp_path / "lock").open("w") as lock:
+        argv = [*SUPERVISOR, str(tmp_path / "plan.json"), "--lock", str(lock.fileno())]
+        done = subprocess.run(argv, pass_fds=[lock.fileno()], stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S)
+    (*_, last) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (last["process"], last["level"]) == ("supervisor", "critical")
+    assert "KeyError" in last["message"], "an instance without a version cannot be announced"
+
+
 def test_children_die_with_a_killed_supervisor(run: Callable[..., Running]) -> None:
     running = run(child("one", SERVES))
     assert running.said()
