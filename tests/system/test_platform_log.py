@@ -14,6 +14,7 @@ from tests.system.conftest import end
 from tests.system.door import Door
 from tests.system.driver import Platform, eventually
 
+from dayfly.model.errors import NotFound
 from dayfly.queue.server import ACCESS
 from dayfly.server.folders import find_run_dir
 
@@ -56,7 +57,12 @@ def test_every_line_of_every_process_is_json(silent: Platform, scratch: Path) ->
     ]
     kept = [json.loads(line) for line in platform.ok("machine", "logs", zygote["log"], "-o", "json").splitlines()]
     assert any(line["text"].startswith("Fatal Python error: Aborted") and line["part"] == "zygote" for line in kept)
-    assert platform.run("machine", "logs", "nobody").code != 0
+    nobody = platform.run("machine", "logs", "nobody")
+    assert (nobody.code, "called nobody" in nobody.err, "dayfly machine" in nobody.err) == (
+        NotFound.exit_code,
+        True,
+        True,
+    )
     newest = platform.ok("machine", "logs", "supervisor", "--tail", "1").splitlines()
     assert [line.endswith(" is back") for line in newest] == [True]
     run_dir = find_run_dir(platform.data_dir)

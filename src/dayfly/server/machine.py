@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from dayfly.model.errors import Unavailable
+from dayfly.model.errors import NotFound, Unavailable
 from dayfly.model.machine import Image, Machine, MachineReplica, Node, PartLine, Process, Surroundings
 from dayfly.model.names import NamespaceName
 from dayfly.model.status import FunctionStatus
@@ -15,6 +15,8 @@ from dayfly.observe.machine import MachineFigures
 from dayfly.providers.port import Provider
 from dayfly.server.parts_reading import PartsReader
 from dayfly.server.tree import ProcessStatus, processes_of
+
+_HINT = "`dayfly machine` tells what there is: processes by their LOG, containers and pods by their names"
 
 
 class Functions(Protocol):
@@ -84,7 +86,15 @@ class MachineView:
             running = {each.log for each in await asyncio.to_thread(self._processes)} - {""}
             if name in running or await asyncio.to_thread(self._logs.has, name):
                 return self._logs.lines(name, tail=tail, follow=follow)
-        return await self._provider.container_log(name, tail=tail, follow=follow)
+        try:
+            return await self._provider.container_log(name, tail=tail, follow=follow)
+        except NotFound:
+            raise NotFound(f"nothing of the platform is called {name[:80]}", hint=_HINT) from None
+        except Unavailable as error:
+            if self._is_cluster:
+                raise
+            why = f"no process is called {name[:80]}, and whether a container is cannot be told: {error.message}"
+            raise NotFound(why, hint=_HINT) from error
 
     def _processes(self) -> Sequence[ProcessStatus]:
         found = processes_of(os.getpid() if self._is_cluster else os.getppid())
