@@ -27,7 +27,7 @@ from dayfly.runtimes.scribe import Scribe
 from dayfly.server import changeover
 from dayfly.server.banner import changed_text, ready_text
 from dayfly.server.changeover import Changeover, Failed
-from dayfly.server.crew import END, ZYGOTES, Crew
+from dayfly.server.crew import CONTROL, END, ZYGOTES, Crew
 from dayfly.server.lookout import Lookout
 from dayfly.server.parts_log import PartsLog
 from dayfly.server.plan import Handover, Plan
@@ -118,7 +118,7 @@ class Supervisor:
     def _renew_control(self) -> None:
         """Have the control plane begin anew, so that it finds this generation of zygotes; it leaves all at work."""
         for process in self._crew.members:
-            if process.child.stage < ZYGOTES and process.generation < self._crew.generation:
+            if process.child.stage == CONTROL and process.generation < self._crew.generation:
                 process.signal(signal.SIGTERM)
 
     # -- another version ---------------------------------------------------------------------------------------------
