@@ -182,7 +182,8 @@ def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> Non
 def test_another_zygote_has_the_control_plane_begin_anew_and_nobody_else(
     run: Callable[..., Running], tmp_path: Path
 ) -> None:
-    leaves = """trap 'echo "{\\"leaving\\": \\"\\"}" >/dev/fd/$1; exit 0' TERM; echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done"""
+    leaves = """trap 'echo "{\\"leaving\\": \\"\\"}" >/dev/fd/$1; exit 0' TERM; """
+    leaves += 'echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done'
     running = run(
         child("gateway", SERVES), child("control", SERVES, stage=CONTROL),
         child("zygote", f"echo $$ >> {tmp_path}/zygotes; {leaves}", stage=ZYGOTES, overlaps=True),
