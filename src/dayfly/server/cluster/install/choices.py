@@ -81,7 +81,7 @@ def when(condition: object, then: Node, otherwise: Node = ABSENT) -> Node:
     return then if condition else otherwise
 
 
-def each(items: Iterable[str], make: Callable[[str], Node], variable: str = "$each") -> Node:
+def each(items: Iterable[Any], make: Callable[[Any], Node], variable: str = "$each") -> Node:
     """Return what `make` gives for each item, to be in a list in place of this."""
     if isinstance(items, Expression):
         return Each(items.go, variable, make(Expression.of(variable)))
