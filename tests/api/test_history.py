@@ -112,6 +112,7 @@ def test_answers_have_the_shapes_of_prometheus(play: Play, tmp_path: Path) -> No
             ]
         }
         assert (await ask("status/buildinfo"))["version"] == "2.42.0"
+        assert await ask("query_exemplars", query=name) == []
         await store.close()
 
     play(story)
@@ -130,6 +131,10 @@ def test_what_is_wrong_is_told_as_prometheus_tells_it(play: Play, tmp_path: Path
             f"query_range?query={quote('up[1m]')}&start=0&end=1&step=1": (422, "execution", "invalid expression type"),
             "series": (400, "bad_data", "match[]"),
             f"series?{urlencode({'match[]': 'rate(up[1m])'})}": (400, "bad_data", "1:1"),
+            "query_exemplars?query=sum(": (400, "bad_data", "1:5: parse error"),
+            "query_exemplars": (400, "bad_data", 'invalid parameter "query"'),
+            "labels?limit=-1": (400, "bad_data", 'invalid parameter "limit"'),
+            "labels?limit=%C2%B2": (400, "bad_data", 'invalid parameter "limit"'),
             f"query?query={quote('a+a')}{quote('+a' * 200)}": (400, "bad_data", "more than 150 operators"),
         }
         for target, (status, kind, text) in asked.items():
@@ -142,6 +147,25 @@ def test_what_is_wrong_is_told_as_prometheus_tells_it(play: Play, tmp_path: Path
         assert answer.status == 413
         answer = await stage.ask("GET", "/api/v1/query?query=up", headers={})
         assert (answer.status, json.loads(answer.body)["errorType"]) == (401, "unauthorized")
+        await store.close()
+
+    play(story)
+
+
+def test_lists_are_cut_where_it_is_asked_and_say_so(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        store = await past(stage, tmp_path)
+        merge(stage, 3)
+        await stage.ask("GET", "/api/v1/query?query=up")
+        for path in ("labels", "label/__name__/values", f"series?{urlencode({'match[]': 'gateway_service_count'})}"):
+            sign = "&" if "?" in path else "?"
+            cut = json.loads((await stage.ask("GET", f"/api/v1/{path}{sign}limit=1")).body)
+            assert (len(cut["data"]), cut["warnings"]) == (1, ["results truncated due to limit"])
+            for limit in ("0", "40000"):
+                whole = json.loads((await stage.ask("GET", f"/api/v1/{path}{sign}limit={limit}")).body)
+                assert (len(whole["data"]) > 1, "warnings" in whole) == (True, False), path
+        found = json.loads((await stage.ask("GET", "/api/v1/metadata?limit=2&limit_per_metric=1")).body)
+        assert len(found["data"]) == 2
         await store.close()
 
     play(story)

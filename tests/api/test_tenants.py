@@ -356,6 +356,7 @@ def test_who_administers_the_installation_reaches_all_of_it(play: Play, app: str
                 "DELETE /v1/namespaces/{namespace}": 409, "DELETE /system/namespace/{namespace}": 400,
                 "POST /rerun": 409, "GET /v1/query/export": 400, "GET /query": 400, "POST /query": 400,
                 "GET /query_range": 400, "POST /query_range": 400, "GET /series": 400, "POST /series": 400,
+                "GET /query_exemplars": 400, "POST /query_exemplars": 400,
             }  # fmt: skip
             ends = [
                 status

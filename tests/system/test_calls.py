@@ -123,9 +123,11 @@ def test_every_call_leaves_a_record_that_outlives_a_kill_and_a_restart(platform:
     assert "Attempt 2 of 2" in platform.ok("call", queued)
 
     before = platform.pids("control")
+    around = [door.called("/function/work/before") for _ in range(5)]
     os.kill(before[0], signal.SIGKILL)
-    meanwhile = [door.called("/function/work/meanwhile") for _ in range(3)]
-    eventually("they are recorded", lambda: {each["id"] for each in door.listed()} >= {*meanwhile, bad})
+    around += [door.called("/function/work/meanwhile") for _ in range(3)]
+    eventually("they are recorded", lambda: {each["id"] for each in door.listed("function=work")} >= {*around, bad})
+    assert sorted(each["id"] for each in door.listed("function=work") if each["id"] in around) == sorted(around)
 
     platform.stop()
     platform.start()

@@ -13,6 +13,9 @@ Done = Literal["created", "updated"]
 class Alerts(Protocol):
     """The use cases of alerts. A namespace that is None stands for all, an empty one for the installation."""
 
+    every_s: float
+    """How long it is from a look at the figures to the next."""
+
     def alerts(self, namespace: str | None) -> list[Alert]:
         """Return the alerts about a namespace, those that fire first."""
         ...

@@ -17,7 +17,20 @@ import msgspec
 from dayfly.control.clock import Clock, Timer
 from dayfly.model.names import DEFAULT_NAMESPACE, FunctionKey, NamespaceName
 from dayfly.model.route_entry import RouteEntry
-from dayfly.model.table import MAX_MESSAGE_BYTES, Delta, Demand, Ended, Entry, Hello, Load, Report, Snapshot, ToControl
+from dayfly.model.table import (
+    MAX_MESSAGE_BYTES,
+    Confirmed,
+    Delta,
+    Demand,
+    Ended,
+    Entry,
+    Hello,
+    Load,
+    Report,
+    Snapshot,
+    ToControl,
+    ToGateway,
+)
 from dayfly.runtimes.private_socket import bind_private
 
 log = logging.getLogger("dayfly.control")
@@ -108,6 +121,12 @@ class LinkServer:
         if self.gateways:
             self._broadcast(Delta(version=self.version, unrouted=(f"{name}.{namespace}",)))
 
+    def confirm(self, gateway: str, boot: str, batch: int) -> None:
+        """Tell the gateway that its records up to this batch are taken care of, if it still lives that life."""
+        connection = self.gateways.get(gateway)
+        if connection is not None and connection.boot == boot:
+            connection.send(Confirmed(batch))
+
     async def refresh(self) -> None:
         """Ask every gateway for a report and return once all were taken in, or REPORT_DEADLINE_S have passed."""
         if not self.gateways:
@@ -131,6 +150,7 @@ class LinkServer:
                 entries=self.entries(),
                 default_namespace=str(DEFAULT_NAMESPACE),
                 routes=self.routes(),
+                confirms=True,
             )
         )
 
@@ -230,7 +250,7 @@ class GatewayConnection(asyncio.Protocol):
                 del self._buffer[:end]
                 self._handle(message)
 
-    def send(self, message: Snapshot | Delta | Report) -> None:
+    def send(self, message: ToGateway) -> None:
         """Write one message."""
         self.write(_frame(message))
 
@@ -270,7 +290,7 @@ class GatewayConnection(asyncio.Protocol):
         self.cut_off()
 
 
-def _frame(message: Snapshot | Delta | Report) -> bytes:
+def _frame(message: ToGateway) -> bytes:
     frame = bytearray(_LENGTH)
     _ENCODER.encode_into(message, frame, _LENGTH)
     frame[:_LENGTH] = (len(frame) - _LENGTH).to_bytes(_LENGTH, "big")

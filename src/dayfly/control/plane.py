@@ -89,7 +89,7 @@ class ControlPlane:
         self._store, self._provider, self._preparer = store, provider, preparer
         self._meter, self._clock = meter, clock
         self._gateway_url, self._sandbox_tier = gateway_url, sandbox_tier
-        self._link = LinkServer(
+        self.link = LinkServer(
             link_socket, clock=clock, entries=self._entries,
             on_demand=lambda function, waiting: self._scaler.demand(function, waiting),
             on_load=lambda gateway, boot, load: self._scaler.load(gateway, boot, load),
@@ -104,16 +104,16 @@ class ControlPlane:
         self.on_rollout = self._rollouts.on_decided
         self.secrets = Secrets(secrets, self._changes, self.namespaces.check_open, clock)
         self._reconciler = Reconciler(
-            provider=provider, preparer=preparer, logs=logs, clock=clock, table=self._link, machines=machines,
+            provider=provider, preparer=preparer, logs=logs, clock=clock, table=self.link, machines=machines,
             record=self._rollouts.record, fill=self.secrets.fill, ceilings=ceilings, quotas=self._quotas,
         )  # fmt: skip
         self.exits = self._reconciler.exits
-        self._apart = ReplicasApart(store, self._reconciler, preparer, self.secrets, self._quotas, self._link, clock)
+        self._apart = ReplicasApart(store, self._reconciler, preparer, self.secrets, self._quotas, self.link, clock)
         self._reconciler.on_word = self._apart.on_word
         self._quotas.on_change = self._reconciler.look_again
         self.namespaces.house(Functions(self._quotas, self.remove))
         self.namespaces.house(self.secrets)
-        self.routes = Routes(routes, secrets, self._link, clock, machines)
+        self.routes = Routes(routes, secrets, self.link, clock, machines)
         self.routes.join(self.namespaces, self.secrets)
         self.namespaces.house(LogLines(logs))
         self._deployments = Deployments(
@@ -122,7 +122,7 @@ class ControlPlane:
         self._processor = Processor(self._reconciler, provider, clock)
         self._spent = Spent(provider, self._reconciler.owners, machines, clock)
         self.budgets = Budgets(budgets, self.namespaces, clock)
-        self.spending = Spending(ledger, meter, self._spent, machines, self.budgets, self._link, clock)
+        self.spending = Spending(ledger, meter, self._spent, machines, self.budgets, self.link, clock)
         self.namespaces.house(self.spending)
         self.namespaces.budgets = self.spending.budgets
         self._scaler = Scaler(self._reconciler, meter, self._processor, self.spending)
@@ -148,7 +148,7 @@ class ControlPlane:
         for event in early:
             self._reconciler.on_event(event)
         await self.spending.start()
-        await self._link.start()
+        await self.link.start()
         self._dismissals = asyncio.get_running_loop().create_task(dismiss(self._reconciler, unwanted))
         log.info("%d functions wanted, %d replicas found running", len(functions), len(found))
 
@@ -163,11 +163,11 @@ class ControlPlane:
         if self._dismissals is not None:
             self._dismissals.cancel()
             await asyncio.wait([self._dismissals])
-        await self._link.refresh()
+        await self.link.refresh()
         await self._apart.close()
         await self._processor.stop()
         await self._reconciler.close()
-        await self._link.stop()
+        await self.link.stop()
         await self._totals.stop()
         await self.spending.stop()
         await self._provider.close()
@@ -260,11 +260,11 @@ class ControlPlane:
 
     def gateways(self) -> int:
         """Return how many gateways are connected."""
-        return len(self._link.gateways)
+        return len(self.link.gateways)
 
     async def refresh_load(self) -> None:
         """Take in what every gateway has counted up to now, waiting half a second at most."""
-        await self._link.refresh()
+        await self.link.refresh()
 
     async def _after(self, change: Awaitable[Lifecycle]) -> FunctionStatus:
         machine = await change

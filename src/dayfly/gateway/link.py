@@ -93,5 +93,6 @@ class Link:
     def _hang_up(self) -> None:
         writer, self._writer = self._writer, None
         self._state.tell = drop
+        self._state.records.end()
         if writer is not None:
             writer.close()

@@ -18,7 +18,7 @@ from dayfly.gateway.table import Table
 from dayfly.http1.pool import Pool
 from dayfly.http1.sieve import Sieve
 from dayfly.model.depth import DEFAULT_MAX_DEPTH
-from dayfly.model.table import Delta, Demand, Report, Snapshot, ToControl, ToGateway
+from dayfly.model.table import Confirmed, Delta, Demand, Report, Snapshot, ToControl, ToGateway
 
 _log = logging.getLogger("dayfly.gateway")
 
@@ -65,10 +65,13 @@ class State:
             if message.routes or message.unrouted:
                 self.rules.change(message.routes, message.unrouted)
                 self._tell_of_rules()
+        elif isinstance(message, Confirmed):
+            self.records.confirmed(message.batch)
         elif isinstance(message, Snapshot):
             self.table.reset(message)
             self.rules.reset(message.routes)
             self._tell_of_rules()
+            self.records.begin(message.confirms)
             self.ready.set()
             _log.info("routing table received version=%d functions=%d", message.version, len(message.entries))
             self.report()

@@ -104,6 +104,8 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     entries: tuple[Entry, ...]
     default_namespace: str
     routes: tuple[RouteEntry, ...] = ()
+    confirms: bool = False
+    """Whether it tells which records are on file (`Confirmed`); one of before does not."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -135,6 +137,12 @@ class Report(msgspec.Struct, frozen=True, tag=True):
     """Control plane to gateway: send a `Load` with this `id` now."""
 
     id: int
+
+
+class Confirmed(msgspec.Struct, frozen=True, tag=True):
+    """Control plane to gateway: records up to this `Load.batch` are on file, or given up for good."""
+
+    batch: int
 
 
 class Demand(msgspec.Struct, frozen=True, tag=True):
@@ -191,10 +199,13 @@ class Load(msgspec.Struct, frozen=True, tag=True):
     dropped: tuple[int, int] = (0, 0)
     """Calls that were not noted as there were too many, and notes that were lost on the way, totals; only where there
     is something new to tell."""
+    batch: int = 0
+    """The number of these records, from 1 on in each life of a gateway. They may come again, under the same number,
+    until they are confirmed. 0: nobody waits for that."""
     again: bool = False
     """Whether it is the first of a connection that is not the gateway's first: all figures, of which another control
     plane may have told Prometheus before."""
 
 
-ToGateway = Snapshot | Delta | Report
+ToGateway = Snapshot | Delta | Report | Confirmed
 ToControl = Hello | Demand | Load

@@ -6,6 +6,7 @@ In sum the namespace that has most records gives way, so that a tenant that call
 import logging
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from dayfly.model.names import NamespaceName
 from dayfly.model.payload import CallPayload
 from dayfly.model.report import ErrorRow
 from dayfly.model.rollup import Rollup
-from dayfly.observe import payload_table, rollups
+from dayfly.observe import batches, payload_table, rollups
 from dayfly.observe.failures import FailureQuery
 from dayfly.observe.log_file import share
 from dayfly.observe.rollup_sums import RollupSums
@@ -49,18 +50,24 @@ class RecordFile(SideFile):
     """The table. `append`, `trim` and `forget` are for the thread that writes."""
 
     what = "file of calls"
-    schema = _SCHEMA + payload_table.SCHEMA + rollups.SCHEMA
+    schema = _SCHEMA + payload_table.SCHEMA + rollups.SCHEMA + batches.SCHEMA
 
     def __init__(self, path: Path, limits: RecordLimits) -> None:
         super().__init__(path)
         self._limits = limits
         self._counts: Counter[str] = Counter()
         self._rollups = rollups.Rollups()
+        self.batches = batches.Batches()
 
     def append(
-        self, calls: list[Invocation], payloads: dict[int, CallPayload] | None = None
+        self,
+        calls: list[Invocation],
+        payloads: Mapping[int, CallPayload] | None = None,
+        written: Mapping[batches.Source, int] | None = None,
+        now_unix_ms: int = 0,
     ) -> StoreUnavailable | None:
-        """Write the calls, with the payloads of some of them, which are known by their place in the list.
+        """Write the calls, with the payloads of some of them, which are known by their place in the list; with them, up
+        to where what gateways handed over is `written`: both or neither.
 
         Return why they could not be written, None when they were.
         """
@@ -78,9 +85,11 @@ class RecordFile(SideFile):
                     payload_table.write(self._writer, number, calls[at].namespace, payload)
                     begun = at + 1
                 self._writer.executemany(sql, rows[begun:])
+                self.batches.write(self._writer, written or {}, now_unix_ms // 1000)
         except sqlite3.Error as error:
             # A full or broken disk must not end the writer: it goes on and tries again with the next calls.
             return self.unwritten(error)
+        self.batches.written(written or {})
         for call in calls:
             self._counts[call.namespace] += 1
         return None
@@ -107,6 +116,7 @@ class RecordFile(SideFile):
             if self._used_bytes() > self._limits.size_bytes:
                 self._make_room()
             self._rollups.trim(self._writer, now_unix_ms // 1000)
+            self.batches.trim(self._writer, now_unix_ms // 1000)
         except sqlite3.Error as error:
             _log.warning("old records of calls stay for now path=%s reason=%s", self._path, error)
 
@@ -153,6 +163,7 @@ class RecordFile(SideFile):
     def opened(self, writer: sqlite3.Connection) -> int:
         """Count what there is, for the bounds."""
         self._rollups.opened(writer)
+        self.batches.opened(writer)
         self._counts = Counter(dict(writer.execute("SELECT namespace, count(*) FROM calls GROUP BY namespace")))
         newest: int | None = writer.execute("SELECT max(number) FROM calls").fetchone()[0]
         return newest or 0

@@ -2,12 +2,14 @@
 
 Notes arrive on the event loop, many in a message, and nothing there may wait for a disk: a message is put on a bounded
 list as it came, and a thread reads it and writes it to a SQLite file (`record_file.py`). When the disk cannot keep up,
-or takes nothing, the oldest go and are counted: losing records is better than slowing calls.
+or takes nothing, the oldest go and are counted: losing records is better than slowing calls. Gateways are told what is
+on file, or gone; until then they keep what they handed over, so that nothing is lost with this process.
 """
 
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +23,7 @@ from dayfly.model.payload import CallPayload
 from dayfly.model.report import ErrorRow
 from dayfly.model.rollup import Rollup
 from dayfly.model.table import Load
+from dayfly.observe.batches import Source
 from dayfly.observe.failures import FailureQuery
 from dayfly.observe.losses import Losses
 from dayfly.observe.record_file import RecordFile
@@ -49,6 +52,14 @@ class Clock(Protocol):
         """Milliseconds since 1970, as the machine believes."""
 
 
+class _Handed(msgspec.Struct, frozen=True):
+    """Records as a gateway handed them over."""
+
+    source: Source
+    batch: int
+    records: bytes
+
+
 class RecordStore:
     """Records in a SQLite file at `path`. They go with their namespace, and keep none from being removed.
 
@@ -58,10 +69,12 @@ class RecordStore:
     kind = "records of calls"
 
     def __init__(self, path: Path, limits: RecordLimits, clock: Clock) -> None:
+        self.confirm: Callable[[str, str, int], None] = lambda _gateway, _boot, _batch: None
+        """Tells a gateway, in its life, up to which batch its records are taken care of; on the event loop."""
         self._file = RecordFile(path, limits)
         self._clock = clock
         self._changed = threading.Condition()
-        self._pending: list[bytes] = []
+        self._pending: list[_Handed] = []
         self._pending_bytes = 0
         self._reports: dict[Life, Totals] = {}
         self._forgetting: list[tuple[NamespaceName, asyncio.Future[None]]] = []
@@ -112,12 +125,13 @@ class RecordStore:
                 self._reports[gateway, boot, each.function] = totals_of(each)
             if not load.records:
                 return
-            self._pending.append(load.records)
+            self._pending.append(_Handed((gateway, boot), load.batch, load.records))
             self._pending_bytes += len(load.records)
             while self._closing or self._pending_bytes > MAX_PENDING_BYTES:
                 oldest = self._pending.pop(0)
-                self._pending_bytes -= len(oldest)
-                self._dropped += _count(oldest)
+                self._pending_bytes -= len(oldest.records)
+                self._dropped += _count(oldest.records)
+                self._confirm(_last_of([oldest]))
                 if not self._pending:
                     return
             if len(self._pending) == 1:
@@ -195,6 +209,7 @@ class RecordStore:
             if batch:
                 failure = self._write(batch)
                 losses.tell(self._dropped, failure)
+                self._soon(self._confirm, _last_of(batch))
             if reports:
                 roll_up_at = self._clock.now() + _ROLL_UP_EVERY_S
                 self._roll_up(reports)
@@ -214,19 +229,21 @@ class RecordStore:
     def _is_urgent(self) -> bool:
         return bool(self._waiters or self._forgetting or self._closing)
 
-    def _write(self, batch: list[bytes]) -> StoreUnavailable | None:
+    def _write(self, batch: list[_Handed]) -> StoreUnavailable | None:
         calls: list[Invocation] = []
         payloads: dict[int, CallPayload] = {}
-        for message in batch:
+        for handed in batch:
+            if self._file.batches.has(handed.source, handed.batch):
+                continue
             try:
-                notes = _NOTES.decode(message)
+                notes = _NOTES.decode(handed.records)
                 payloads |= {
                     len(calls) + at: kept(note.payload) for at, note in enumerate(notes) if note.payload is not None
                 }
                 calls += map(invocation_of, notes)
             except (msgspec.MsgspecError, ValueError) as error:
                 _log.error("records of calls that cannot be read reason=%s", error)
-        failure = self._file.append(calls, payloads)
+        failure = self._file.append(calls, payloads, _last_of(batch), self._clock.unix_ms())
         if failure is not None:
             with self._changed:
                 self._dropped += len(calls)
@@ -237,13 +254,25 @@ class RecordStore:
             with self._changed:  # they are totals: what is not written now is in the next ones
                 self._reports = {**reports, **self._reports}
 
+    def _confirm(self, written: dict[Source, int]) -> None:
+        for (gateway, boot), batch in written.items():
+            self.confirm(gateway, boot, batch)
+
     def _settle(self, done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
+        self._soon(settle, done, failure)
+
+    def _soon(self, tell: Callable[..., None], *what: object) -> None:
         assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(settle, done, failure)
+            self._loop.call_soon_threadsafe(tell, *what)
         except RuntimeError:
             # The loop was closed without close(): nobody is left to be told.
             _log.debug("record writer outlived its event loop")
+
+
+def _last_of(batch: list[_Handed]) -> dict[Source, int]:
+    """How far each gateway is with these: what it handed over later has the higher number."""
+    return {handed.source: handed.batch for handed in batch if handed.batch}
 
 
 def _count(message: bytes) -> int:

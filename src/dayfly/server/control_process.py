@@ -91,6 +91,7 @@ class ControlProcess:
             max_body_bytes=settings.max_body_bytes,
             clock=clock,
         )
+        self._records.confirm = self._plane.link.confirm
         self._builder = make_builder(place, self._plane, ground, clock)
         self._plane.namespaces.on_removed.append(ground.tokens.forget)
         self._flows = FlowParts(ground.flows, place.data("flows") / "flows.db", self._queue, self._plane, clock)

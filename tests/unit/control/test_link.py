@@ -182,7 +182,7 @@ def test_a_gateway_that_does_not_read_is_cut_off(play: Play) -> None:
             stuck.connect(str(rig.link))
             stuck.send(rig.make_gateway("stuck").encoded(Hello(gateway="stuck", boot="b")))
             await rig.until(lambda: rig.plane.gateways() == 1)
-            link = rig.plane._link
+            link = rig.plane.link
             connection = link.gateways["stuck"]
             for _ in range(70):
                 connection.write(b"\0" * (1 << 20))

@@ -210,6 +210,7 @@ class Rig:
         self.heard: list[ToControl] = []
         self.entries: tuple[Entry, ...] = ()
         self.routes: tuple[RouteEntry, ...] = ()
+        self.confirms = False
         self.port = 0
         self.console_port = 0
         self._reports = 0
@@ -254,7 +255,7 @@ class Rig:
                 (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
                 message = decoder.decode(await reader.readexactly(size))
                 if isinstance(message, Hello):
-                    self.tell(Snapshot(1, self.entries, "openfaas-fn", self.routes))
+                    self.tell(Snapshot(1, self.entries, "openfaas-fn", self.routes, self.confirms))
                 async with self._changed:
                     self.heard.append(message)
                     self._changed.notify_all()

@@ -153,5 +153,18 @@ def test_a_note_that_is_handed_over_or_lost_holds_nothing_more(monkeypatch: pyte
         records.notes.append(msgspec.structs.replace(note(), payload=taken))
     records.turn()
     assert records.payloads.held_bytes == 5
+    records.begin(confirms=True)
+    assert records.take() is not None
+    assert records.payloads.held_bytes == 5
+    records.confirmed(1)
+    assert records.payloads.held_bytes == 0
+
+
+def test_a_control_plane_that_confirms_nothing_is_waited_for_by_nothing() -> None:
+    records = Records(100, 20)
+    records.payloads.held_bytes = 5
+    taken = TakenPayload(b"", b"12345", False, 200, b"", b"", False, ())
+    records.notes.append(msgspec.structs.replace(note(), payload=taken))
+    records.begin(confirms=False)
     assert records.take() is not None
     assert records.payloads.held_bytes == 0

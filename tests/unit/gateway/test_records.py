@@ -13,7 +13,7 @@ from dayfly.gateway.records import Records
 from dayfly.gateway.state import State
 from dayfly.model.invocation import Invocation, Note, Origin, invocation_of
 from dayfly.model.route_entry import AuthEntry, KnownKey
-from dayfly.model.table import Load, Report
+from dayfly.model.table import Confirmed, Load, Report
 
 if TYPE_CHECKING:
     from tests.unit.gateway.conftest import Conversation, Play, Rig
@@ -241,6 +241,59 @@ def test_notes_made_while_the_control_plane_is_away_come_when_it_is_back(play: "
     play(scenario, **ON)
 
 
+def test_what_no_control_plane_has_confirmed_comes_again(play: "Play") -> None:
+    async def scenario(rig: "Rig") -> None:
+        rig.confirms = True
+        await rig.serve(rig.entry(await rig.replica(rig.echo)))
+        async with rig.client() as client:
+            await client.ask("/function/f", "X-Call-Id: first")
+            await rig.hear(Load, lambda load: load.batch == 1)
+            rig.tell(Confirmed(1))
+            await client.ask("/function/f", "X-Call-Id: second")
+            await rig.hear(Load, lambda load: load.batch == 2)
+        await rig.close_link()
+        rig.heard.clear()
+        await rig.open_link()
+        again = await rig.hear(Load, lambda load: bool(load.records))
+        assert again.batch == 2
+        (call,) = await recorded(rig, 1)
+        assert call.id == "second"
+
+    play(scenario, **ON)
+
+
+def test_batches_wait_while_too_many_are_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SENT", 1)
+    monkeypatch.setattr(module, "MAX_UNCONFIRMED", 2)
+    records = Records(100)
+    records.begin(confirms=True)
+    records.notes += [note(f"f{number}.openfaas-fn") for number in range(3)]
+
+    def numbers() -> list[int]:
+        return [load.batch for load in iter(records.take, None)]
+
+    assert numbers() == [1, 2]
+    records.confirmed(1)
+    assert numbers() == [3]
+    records.confirmed(2)
+    records.notes.append(note())
+    records.end()
+    assert numbers() == []
+    records.begin(confirms=True)
+    assert numbers() == [3, 4]
+
+
+def test_what_is_dropped_is_told_while_batches_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_UNCONFIRMED", 0)
+    records = Records(100)
+    records.begin(confirms=True)
+    records.notes.append(note())
+    assert records.take() is None
+    records.passed_over = 4
+    assert records.take() == Load((), dropped=(4, 0))
+    assert records.take() is None
+
+
 def test_nothing_is_taken_while_nobody_would_get_it() -> None:
     async def scenario() -> None:
         state = State(asyncio.get_running_loop(), records=Records(100))
@@ -272,6 +325,7 @@ def test_the_oldest_notes_go_when_nobody_takes_them(monkeypatch: pytest.MonkeyPa
     records = Records(100)
     records.notes += [note(f"f{number}.openfaas-fn") for number in range(5)]
     records.turn()
+    records.begin(confirms=False)
     load = records.take()
     assert load is not None
     assert load.dropped == (0, 2)
@@ -284,6 +338,7 @@ def test_a_message_holds_so_many_notes_and_no_more(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "MAX_SENT", 2)
     records = Records(100)
     records.notes += [note()] * 3
+    records.begin(confirms=False)
     sizes = []
     while (load := records.take()) is not None:
         sizes.append(len(msgspec.msgpack.decode(load.records)))

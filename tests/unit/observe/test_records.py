@@ -15,6 +15,7 @@ from dayfly.model.invocation import Note, Origin, RecordLimits, RecordQuery, inv
 from dayfly.model.names import NamespaceName
 from dayfly.model.table import Endpoint, Load
 from dayfly.observe import records as module
+from dayfly.observe.batches import KEEP_S
 from dayfly.observe.record_file import RecordFile
 from dayfly.observe.records import RecordStore
 
@@ -34,8 +35,8 @@ def note(
     )
 
 
-def load(*notes: Note, dropped: tuple[int, int] = (0, 0)) -> Load:
-    return Load((), records=msgspec.msgpack.encode(notes), dropped=dropped)
+def load(*notes: Note, dropped: tuple[int, int] = (0, 0), batch: int = 0) -> Load:
+    return Load((), records=msgspec.msgpack.encode(notes), dropped=dropped, batch=batch)
 
 
 def play(path: Path, story: Story, limits: RecordLimits | None = None, clock: ManualClock | None = None) -> None:
@@ -157,7 +158,7 @@ def test_a_disk_that_takes_nothing_is_said_once_and_counted(
 
     async def story(store: RecordStore) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(RecordFile, "append", lambda _self, _calls, _payloads: full)
+            patch.setattr(RecordFile, "append", lambda *_: full)
             for call_id in "ab":
                 store.take("gw0", "boot", load(note(call_id)))
                 assert await ids(store) == []
@@ -218,6 +219,78 @@ def test_what_waits_for_the_disk_is_bounded_and_the_oldest_go(tmp_path: Path, mo
         assert store.dropped["disk"] == 2
 
     play(tmp_path / "calls.db", story)
+
+
+def test_a_gateway_is_told_what_is_on_file_and_what_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str, int]] = []
+
+    async def story(store: RecordStore) -> None:
+        store.confirm = lambda *what: told.append(what)
+        store.take("gw0", "one", load(note("a"), batch=1))
+        store.take("gw0", "one", load(note("b"), batch=2))
+        store.take("gw1", "x", load(note("c")))
+        await store.flush()
+        assert set(told) <= {("gw0", "one", 1), ("gw0", "one", 2)}
+        assert told[-1] == ("gw0", "one", 2)
+        message = load(note("x"))
+        monkeypatch.setattr(module, "MAX_PENDING_BYTES", len(message.records))
+        told.clear()
+        with store._changed:  # the writer takes nothing meanwhile
+            store.take("gw0", "one", load(note("d"), batch=3))
+            store.take("gw1", "x", load(note("e"), batch=1))
+            assert told == [("gw0", "one", 3)]
+        await store.flush()
+        assert told[1:] == [("gw1", "x", 1)]
+
+    play(tmp_path / "calls.db", story)
+
+
+def test_without_a_file_a_gateway_holds_nothing_back(tmp_path: Path) -> None:
+    (tmp_path / "calls.db").mkdir()
+    told: list[tuple[str, str, int]] = []
+
+    async def story(store: RecordStore) -> None:
+        store.confirm = lambda *what: told.append(what)
+        store.take("gw0", "boot", load(note("a"), batch=7))
+        assert told == [("gw0", "boot", 7)]
+
+    play(tmp_path / "calls.db", story)
+
+
+def test_a_batch_that_comes_again_is_recorded_once_over_a_restart_too(tmp_path: Path) -> None:
+    clock = ManualClock(unix_ms=NOW_MS)
+
+    async def first(store: RecordStore) -> None:
+        store.take("gw0", "one", load(note("a"), batch=1))
+        store.take("gw0", "one", load(note("b"), batch=2))
+        await store.flush()
+        store.take("gw0", "one", load(note("b"), batch=2))
+        assert await ids(store) == ["b", "a"]
+
+    async def later(store: RecordStore) -> None:
+        store.take("gw0", "one", load(note("b"), batch=2))
+        store.take("gw0", "one", load(note("c"), batch=3))
+        store.take("gw0", "two", load(note("d"), batch=1))
+        store.take("gw1", "one", load(note("e"), batch=1))
+        assert await ids(store) == ["e", "d", "c", "b", "a"]
+
+    play(tmp_path / "calls.db", first, clock=clock)
+    play(tmp_path / "calls.db", later, clock=clock)
+
+
+def test_how_far_a_gateway_was_is_forgotten_in_the_end(tmp_path: Path) -> None:
+    file = RecordFile(tmp_path / "calls.db", RecordLimits())
+    file.open()
+    assert file.append([], written={("gw0", "one"): 4, ("gw0", "two"): 1}, now_unix_ms=NOW_MS) is None
+    assert file.append([], written={("gw0", "two"): 2}, now_unix_ms=NOW_MS + 1000) is None
+    file.trim(NOW_MS + KEEP_S * 1000)
+    assert file.batches.has(("gw0", "one"), 4)
+    file.trim(NOW_MS + (KEEP_S + 1) * 1000)
+    assert [file.batches.has(("gw0", boot), 1) for boot in ("one", "two")] == [False, True]
+    assert file.read("SELECT boot FROM batches") == [("two",)]
+    file.close()
 
 
 def test_what_gateways_did_not_note_is_added_up(tmp_path: Path) -> None:

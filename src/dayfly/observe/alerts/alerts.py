@@ -42,7 +42,8 @@ class Alerts:
         self._senders = senders
         self._past = past
         self._clock = clock
-        self._every_s = every_s
+        self.every_s = every_s
+        """How long it is from a look at the figures to the next."""
         self._woken = asyncio.Event()
         self._look_at = 0.0
         book.check_receiver = check_chat
@@ -62,7 +63,7 @@ class Alerts:
             while True:
                 self._woken.clear()
                 if self._clock.now() >= self._look_at:
-                    self._look_at = self._clock.now() + self._every_s
+                    self._look_at = self._clock.now() + self.every_s
                     await self._watch.look()
                 due_ms = await self._telling.look()
                 wait_s = min(self._look_at - self._clock.now(), (due_ms - self._clock.unix_ms()) / 1000)

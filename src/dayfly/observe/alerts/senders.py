@@ -9,7 +9,6 @@ from dayfly.model.notice import Letter, Notice
 from dayfly.model.receiver import AlertmanagerTarget, AppriseTarget, EmailTarget, Receiver, SlackTarget, WebhookTarget
 from dayfly.observe.alerts import text
 from dayfly.observe.alerts.chats import send_chat
-from dayfly.observe.alerts.mail import send_mail
 from dayfly.observe.alerts.ports import Clock
 from dayfly.observe.alerts.way import NotSent, Way
 
@@ -43,6 +42,9 @@ class Senders:
         secret = await self._secret_of(receiver)
         match receiver.target:
             case EmailTarget() as target:
+                # What mail takes in memory (0.8 MiB) is for who sends some.
+                from dayfly.observe.alerts.mail import send_mail
+
                 return await send_mail(self._way, receiver.namespace, target, secret, letter)
             case SlackTarget():
                 body = msgspec.json.encode(text.slack_body(letter))
