@@ -134,7 +134,9 @@ class Kubelet:
 
     def come_back(self) -> None:
         """Have the node be there again: what was deleted meanwhile goes."""
-        for place in [each for each in self._places.values() if each.is_unheard and self._is_deleted(each)]:
+        for place in list(self._places.values()):
+            if not place.is_unheard or not self._is_deleted(place):
+                continue
             _kill(place.process, signal.SIGKILL)
             self._forget(place.name, place.uid)
             del self._places[place.uid]
