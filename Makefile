@@ -42,7 +42,7 @@ bench-cluster: .venv/test.stamp ## a cold start on a real cluster, beside a plai
 check: .venv/test.stamp ## format, lint, types, import direction
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports --no-cache
 
 fix: .venv/test.stamp ## let ruff repair what it can

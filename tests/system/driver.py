@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.system.forks import can_fork, fork
 
 from dayfly.cli.output import plain
 from dayfly.client.blocking import Client
@@ -22,6 +23,7 @@ from dayfly.server.commands import status
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
 DEADLINE_S = 60.0
+_COMMAND_S = 120.0
 
 
 def program(*arguments: str) -> list[str]:
@@ -70,7 +72,10 @@ class Platform:
         """Run a `dayfly` command to its end."""
         data = stdin.encode() if isinstance(stdin, str) else stdin
         command = [*self._prefix, *program(*arguments)]
-        done = subprocess.run(command, input=data, capture_output=True, env=self._environ, cwd=cwd, timeout=120)
+        if not self._prefix and can_fork(arguments[0], self._environ):
+            code, out, err = fork(command, data, self._environ, cwd, _COMMAND_S)
+            return Done(code, out.decode(), err.decode())
+        done = subprocess.run(command, input=data, capture_output=True, env=self._environ, cwd=cwd, timeout=_COMMAND_S)
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def ok(self, *arguments: str, stdin: str | bytes = b"", cwd: Path | None = None) -> str:

@@ -78,6 +78,16 @@ def purls(document: dict[str, Any]) -> list[str]:
     return [each["purl"] for each in document["components"] if "purl" in each]
 
 
+@pytest.mark.parametrize(
+    ("address", "is_one"), [("https://example.com/bücher", True), ("https://example.com/a b<", False)]
+)
+def test_the_schema_is_asked_whether_an_address_is_one(address: str, is_one: bool) -> None:
+    reference = {"type": "website", "url": address}
+    document = {"bomFormat": "CycloneDX", "specVersion": "1.6", "externalReferences": [reference]}
+    found = JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(document))
+    assert (found is None) == is_one
+
+
 def test_all_packages_are_named_with_their_licences(layout: Layout) -> None:
     document = bill(layout, BASE, PACKAGES)
     by_name = {each["name"]: each for each in document["components"]}

@@ -271,6 +271,15 @@ def test_how_the_platform_logs_is_a_value(name: str, form: str) -> None:
         assert {"name": "DAYFLY_LOG_FORMAT", "value": form} in _first(find(made(name), "Deployment", deployment))["env"]
 
 
+@pytest.mark.parametrize("deployment", ["dayfly-control", "dayfly-gateway"])
+def test_further_settings_reach_whom_they_are_for(deployment: str) -> None:
+    env = _first(find(made("much"), "Deployment", deployment))["env"]
+    assert {"name": "DAYFLY_OTLP_ENDPOINT", "value": "http://collector.tracing:4318"} in env
+    told = {each["name"]: each["value"] for each in env if each["name"] in ("DAYFLY_OTLP_ENDPOINT", "DAYFLY_PRICES")}
+    assert Settings.resolve(StartOptions(), told).otlp_endpoint == "http://collector.tracing:4318"
+    assert len({each["name"] for each in env}) == len(env)
+
+
 def test_the_pool_is_made_where_its_pods_are_known() -> None:
     """What runs in it finds its folders, ports and key as the provider gives them to pods that it makes itself."""
     nodes = made("much")
