@@ -15,6 +15,8 @@ from dayfly.server.traces import say
 
 END = signal.SIGUSR1
 """Says that the platform ends: be done within the time for draining. SIGTERM says only that another takes over."""
+CONTROL = 1
+"""The stage of the control plane: of all processes that are started anew, the one that a generation matters to."""
 ZYGOTES = 2
 """The stage of the zygotes."""
 

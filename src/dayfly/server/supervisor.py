@@ -26,7 +26,7 @@ from pathlib import Path
 from dayfly.server import changeover
 from dayfly.server.banner import changed_text, ready_text
 from dayfly.server.changeover import Changeover, Failed
-from dayfly.server.crew import END, ZYGOTES, Crew
+from dayfly.server.crew import CONTROL, END, ZYGOTES, Crew
 from dayfly.server.plan import Handover, Plan
 from dayfly.server.process import Process, become_subreaper, end_with, kill_descendants
 from dayfly.server.traces import clear, say, sign, speak, tell, write, write_private
@@ -121,7 +121,7 @@ class Supervisor:
     def _renew_control(self) -> None:
         """Have the control plane begin anew, so that it finds this generation of zygotes; it leaves all at work."""
         for process in self._crew.members:
-            if process.child.stage < ZYGOTES and process.generation < self._crew.generation:
+            if process.child.stage == CONTROL and process.generation < self._crew.generation:
                 process.signal(signal.SIGTERM)
 
     # -- another version ---------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dayfly.server.crew import CONTROL, ZYGOTES
 from dayfly.server.plan import Child, Plan
 
 INSTANCE = {
@@ -28,9 +29,11 @@ SUPERVISOR = (sys.executable, "-P", "-m", "dayfly.server.supervisor")
 DEADLINE_S = 60.0
 
 
-def child(name: str, script: str, *, reports: bool = True, stage: int = 0, stop_s: float = 5) -> Child:
+def child(
+    name: str, script: str, *, reports: bool = True, stage: int = 0, stop_s: float = 5, overlaps: bool = False
+) -> Child:
     argv = ["/bin/sh", "-c", script, name, *(["{ready}"] if reports else [])]
-    return Child(name, argv, ["PATH", "SEEN"], [], reports=reports, stage=stage, stop_s=stop_s)
+    return Child(name, argv, ["PATH", "SEEN"], [], reports=reports, stage=stage, stop_s=stop_s, overlaps=overlaps)
 
 
 class Running:
@@ -172,6 +175,26 @@ def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> Non
     assert running.said()
     assert running.stop() == 0
     assert (tmp_path / "order").read_text().split() == ["s0", "s1", "s2"]
+
+
+def test_another_zygote_has_the_control_plane_begin_anew_and_nobody_else(
+    run: Callable[..., Running], tmp_path: Path
+) -> None:
+    leaves = """trap 'echo "{\\"leaving\\": \\"\\"}" >&$1; exit 0' TERM; echo "{}" >&$1; while :; do sleep 0.05; done"""
+    running = run(
+        child("gateway", SERVES), child("control", SERVES, stage=CONTROL),
+        child("zygote", f"echo $$ >> {tmp_path}/zygotes; {leaves}", stage=ZYGOTES, overlaps=True),
+    )  # fmt: skip
+    assert running.said()
+    (zygote,) = (tmp_path / "zygotes").read_text().split()
+    before = set(running.children()) - {int(zygote)}
+    os.kill(int(zygote), signal.SIGTERM)
+    eventually(lambda: "control is back" in running.text())
+    text = running.text()
+    assert "zygote finishes its work and goes" in text
+    assert "zygote is back" in text
+    assert "gateway" not in text
+    assert len(before & set(running.children())) == 1
 
 
 def test_one_that_does_not_stop_in_time_is_killed(run: Callable[..., Running]) -> None:
