@@ -57,6 +57,8 @@ class Place:
     runs: list[Run] = field(default_factory=list)
     process: Process | None = None
     task: asyncio.Task[None] | None = None
+    is_unheard: bool = False
+    """Whether its node tells nothing of it any more, and does nothing that the API asks."""
 
 
 class Kubelet:
@@ -70,6 +72,8 @@ class Kubelet:
         """Whether the scheduler finds a node."""
         self.is_away = False
         """Whether the node tells nothing any more, as one that has lost its network."""
+        self.node = NODE
+        """Where pods are put."""
         self.restarts = True
         """Whether a container that ended is started again where its pod wants it."""
         self._double = double
@@ -104,6 +108,40 @@ class Kubelet:
     def pids(self) -> dict[str, int]:
         """Return the pods' first processes, by the pods' names."""
         return {each.name: each.process.pid for each in self._places.values() if each.process is not None}
+
+    def lose(self, *, alive: bool = False) -> None:
+        """Have the node die with all that is on it, or be cut off `alive`; pods to come are on another.
+
+        Kubernetes then says that the pods are not ready, and leaves all else as it was told last.
+        """
+        self.node = "node-2"
+        for place in list(self._places.values()):
+            place.is_unheard = True
+            if not alive:
+                _kill(place.process, signal.SIGKILL)
+            pod = self._get(place)
+            if pod is not None:
+                self._change(pod, _not_ready, "status")
+
+    def evict(self, role: str = "") -> None:
+        """Delete pods on the node that is not heard, all or those of a role, as Kubernetes does in the end."""
+        for pod in self._pods():
+            place = self._places.get(pod["metadata"]["uid"])
+            if (
+                place is not None
+                and place.is_unheard
+                and role in ("", pod["metadata"]["labels"].get("dayfly.dev/role"))
+            ):
+                self._registry.delete(self._double.resource("pods"), self.namespace, place.name, {})
+
+    def come_back(self) -> None:
+        """Have the node be there again: what was deleted meanwhile goes."""
+        for place in list(self._places.values()):
+            if not place.is_unheard or not self._is_deleted(place):
+                continue
+            _kill(place.process, signal.SIGKILL)
+            self._forget(place.name, place.uid)
+            del self._places[place.uid]
 
     def look(self) -> None:
         """Have it look again, after a test has changed what it does."""
@@ -159,7 +197,7 @@ class Kubelet:
 
     def _schedule(self, pod: Object) -> None:
         if self.room and not at(pod, "spec.nodeSelector"):
-            self._change(pod, lambda each: each["spec"].update(nodeName=NODE))
+            self._change(pod, lambda each: each["spec"].update(nodeName=self.node))
         elif not at(pod, "status.conditions"):
             why = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
             condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
@@ -181,6 +219,8 @@ class Kubelet:
                 await self._changed(1)
                 continue
             status = await self._contain(place, pod, container, attempt)
+            if place.is_unheard:
+                return
             if status is None:
                 break
             attempt += 1
@@ -304,6 +344,8 @@ class Kubelet:
 
     async def _end_when_deleted(self, place: Place, process: Process) -> None:
         await self._until_deleted(place)
+        while place.is_unheard:
+            await self._changed(3600)
         _kill(process, signal.SIGTERM)
         began = time.monotonic()
         while (pod := self._get(place)) is not None:
@@ -377,13 +419,14 @@ class Kubelet:
     def _tell_ready(self, place: Place, *, ready: bool) -> None:
         status = dict(at(self._get(place), "status") or {})
         status["conditions"] = [
-            {"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True" if ready else "False"},
-        ]  # fmt: skip
+            {"type": "PodScheduled", "status": "True"},
+            *({"type": kind, "status": "True" if ready else "False"} for kind in ("ContainersReady", "Ready")),
+        ]
         self._set(place, status)
 
     def _set(self, place: Place, status: Object) -> None:
         pod = self._get(place)
-        if pod is not None and not self.is_away:
+        if pod is not None and not self.is_away and not place.is_unheard:
             self._change(pod, lambda each: each.update(status=status), "status")
 
     def _change(self, pod: Object, change: Any, sub: str = "") -> None:
@@ -443,6 +486,12 @@ class Kubelet:
 async def _pieces(lines: list[bytes]) -> Any:
     for line in lines:
         yield line
+
+
+def _not_ready(pod: Object) -> None:
+    for condition in at(pod, "status.conditions") or []:
+        if condition["type"] == "Ready":
+            condition["status"] = "False"
 
 
 def _used_by(pid: int) -> tuple[float, int]:

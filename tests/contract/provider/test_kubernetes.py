@@ -7,18 +7,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tests.cluster.kubelet import Kubelet
+from tests.contract.provider.conftest import eventually
 
 from dayfly.model.errors import InvalidSpec, NotFound, NotSupported
 from dayfly.model.names import new_replica_id
 from dayfly.model.replica import StartOrder
-from dayfly.providers.kubernetes import deployments, marks
-from dayfly.providers.kubernetes.pods import understand
+from dayfly.providers.kubernetes import deployments, life, marks
+from dayfly.providers.kubernetes.code_life import CodeLife
+from dayfly.providers.kubernetes.image_life import ImageLife
+from dayfly.providers.kubernetes.pods import Pod, understand
 from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.providers.pod import archive, wire
 from dayfly.providers.pod.seal import ControlKey, SealBroken
@@ -280,6 +284,116 @@ def test_replicas_serve_while_the_api_is_away_and_are_heard_when_it_is_back(stag
             double.registry.expire()  # what changed meanwhile is not known any more: everything is listed anew
             await audience.ready(late.replica)
             assert (await ended(provider, audience, order)).reason == "stopped"
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def node(stage: Any) -> Iterator[Kubelet]:
+    """The node that is lost; it is there again in the end, without what it had."""
+    kubelet: Kubelet = stage.cluster.kubelet
+    yield kubelet
+    kubelet.evict()
+    kubelet.come_back()
+
+
+async def settled(stage: Any, provider: Any, audience: Any, order: StartOrder) -> str:
+    """Have a replica that its node knows of, too."""
+    address = await served(provider, audience, order)
+    await eventually(lambda: understand(pod_of(stage, order)).is_ready)
+    return address
+
+
+@pytest.mark.parametrize("kind", ["code", "image"])
+def test_replicas_of_a_lost_node_end_and_others_take_their_place(
+    stage: Any, ask: Any, node: Kubelet, kind: str
+) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO) if kind == "code" else image_order(stage)
+            await settled(stage, provider, audience, order)
+            lost = pod_of(stage, order)["metadata"]
+            node.lose()
+            end = await audience.exited(order.replica)
+            assert (end.reason, "its node is not heard of any more" in end.detail) == ("lost", True), end
+            node.evict(marks.POOL)
+            again = stage.again(order)
+            address = await served(provider, audience, again)
+            assert (await ask(address, method="GET")).status == 200
+            assert pod_of(stage, again)["spec"]["nodeName"] == node.node
+            assert "deletionTimestamp" in pod_of(stage, order)["metadata"], "it would serve when its node is back"
+            if kind == "image":
+                assert list(counts(stage).values()) == [1]
+            node.come_back()
+            assert lost["uid"] not in {
+                pod["metadata"]["uid"] for pod in stage.cluster.double.objects("pods", stage.cluster.NAMESPACE)
+            }
+            assert (await ask(address, method="GET")).status == 200
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["code", "image"])
+def test_replicas_whose_node_is_only_cut_off_from_the_cluster_go_on_until_they_answer_no_more(
+    stage: Any, ask: Any, node: Kubelet, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO) if kind == "code" else image_order(stage)
+            address = await settled(stage, provider, audience, order)
+            asked: list[str] = []
+            enough = asyncio.Event()
+            is_there = CodeLife.is_there if kind == "code" else ImageLife.is_there
+
+            async def look(life: Any, pod: Pod) -> bool:
+                found = await is_there(life, pod)
+                asked.append(f"{pod.replica} {found}")
+                if len(asked) == 3:
+                    enough.set()
+                return bool(found)
+
+            monkeypatch.setattr(CodeLife if kind == "code" else ImageLife, "is_there", look)
+            monkeypatch.setattr(life, "UNHEARD_EVERY_S", 0.01)
+            process = node.pids()[pod_of(stage, order)["metadata"]["name"]]
+            node.lose(alive=True)
+            await enough.wait()
+            assert set(asked) == {f"{order.replica} True"}
+            assert (await ask(address, method="GET")).status == 200
+            assert len(audience.events) == 1
+            os.killpg(process, signal.SIGKILL)
+            assert (await audience.exited(order.replica)).reason == "lost"
+
+    asyncio.run(main())
+
+
+def test_a_deployment_whose_pods_were_all_lost_goes_with_them_whoever_works_then(
+    stage: Any, node: Kubelet, eventually: Any
+) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = image_order(stage)
+            await settled(stage, provider, audience, order)
+            node.lose()
+            assert (await audience.exited(order.replica)).reason == "lost"
+        node.evict()
+        assert list(counts(stage)) == [deployments.name_of(order)]
+        async with stage.opened() as (provider, _):
+            assert await provider.recover() == []
+            node.come_back()
+            await eventually(lambda: not counts(stage))
+
+    asyncio.run(main())
+
+
+def test_a_replica_told_to_end_on_a_lost_node_has_ended(stage: Any, node: Kubelet) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = image_order(stage)
+            await settled(stage, provider, audience, order)
+            node.lose(alive=True)
+            await provider.stop(order.replica, grace_s=60)
+            os.killpg(node.pids()[pod_of(stage, order)["metadata"]["name"]], signal.SIGKILL)
+            assert (await audience.exited(order.replica)).reason == "stopped"
 
     asyncio.run(main())
 

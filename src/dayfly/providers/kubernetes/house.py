@@ -53,6 +53,8 @@ class House:
         self.on_event = on_event
         self.on_log = on_log
         self.pods: dict[str, Pod] = {}
+        self.doubted: set[str] = set()
+        """Nodes in whose pods no agent answered when it was last looked for."""
         self._changed = asyncio.Event()
         self._leftovers: dict[tuple[str, str], tuple[Kind, int | None, str]] = {}
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 import msgspec
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import CONFIG_MAP, NODE, POD
+from dayfly.cluster.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, name_of
 from dayfly.cluster.refusals import NotAllowed
 from dayfly.cluster.watch import Event, follow
 from dayfly.model.errors import DayflyError, NotFound, NotSupported, Unavailable
@@ -104,8 +104,12 @@ class KubernetesProvider(Provider):
             self._house = None
 
     async def recover(self) -> list[RecoveredReplica]:
-        """Return the replicas that have pods; pods that are nobody's replica are removed. Raises Unavailable."""
+        """Return the replicas that have pods; what is nobody's replica is removed. Raises Unavailable."""
         house = self._at_home()
+        labels = _selected(self.site)
+        for name in map(name_of, (await house.connection.list(DEPLOYMENT, self.site.namespace, labels=labels)).items):
+            if name != self.site.pool.name:
+                self._crowd(house, name).found()
         self._recovered = True
         await asyncio.gather(*(self._adopt(house, pod) for pod in list(house.pods.values()) if pod.role == marks.OURS))
         for crowd in self._crowds.values():
@@ -190,8 +194,8 @@ class KubernetesProvider(Provider):
         await house.connection.patch(CONFIG_MAP, name, obj, namespace, how="apply", force=True)
 
     async def _watch(self, house: House) -> None:
-        labels = ",".join(f"{name}={value}" for name, value in marks.selector(self.site.pool.installation).items())
-        async with contextlib.aclosing(follow(house.connection, POD, self.site.namespace, labels=labels)) as events:
+        watch = follow(house.connection, POD, self.site.namespace, labels=_selected(self.site))
+        async with contextlib.aclosing(watch) as events:
             async for event in events:
                 self._seen(house, event)
 
@@ -278,3 +282,8 @@ class KubernetesProvider(Provider):
                 _log.warning("what images' replicas on %s use is not known: %s", node, error)
             return {}
         return usage.by_pod(lines, self.site.namespace, CONTAINER)
+
+
+def _selected(site: Site) -> str:
+    """Return what selects all that is this installation's."""
+    return ",".join(f"{name}={value}" for name, value in marks.selector(site.pool.installation).items())

@@ -84,6 +84,16 @@ def test_running() -> None:
     assert standing(pod(container(RUNNING), claimed="c1")).phase == "running"
 
 
+@pytest.mark.parametrize(
+    ("ready", "containers", "unheard"), [("True", "True", False), ("False", "True", True), ("False", "False", False)]
+)
+def test_a_pod_of_which_nothing_is_heard_is_not_ready_and_all_else_is_as_before(
+    ready: str, containers: str, unheard: bool
+) -> None:
+    conditions = [{"type": "Ready", "status": ready}, {"type": "ContainersReady", "status": containers}]
+    assert pod(container(RUNNING) | {"conditions": conditions}).is_unheard is unheard
+
+
 def test_a_pool_pod_that_was_started_again_only_waits_anew() -> None:
     again = container(RUNNING, containerID="c2", restartCount=1, lastState=terminated(1))
     assert standing(pod(again, labels={marks.ROLE: marks.POOL})).phase == "running"

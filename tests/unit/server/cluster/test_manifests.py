@@ -246,10 +246,23 @@ def test_values_reach_the_pods() -> None:
     for template in templates(nodes).values():
         pod = template["spec"]
         assert pod["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]
-        assert (pod["nodeSelector"], pod["tolerations"]) == (wanted.node_selector, [dict(wanted.tolerations[0])])
+        assert (pod["nodeSelector"], pod["tolerations"][0]) == (wanted.node_selector, dict(wanted.tolerations[0]))
         assert pod["containers"][0]["image"] == wanted.image.reference
     assert "limits" in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]
     assert "cpu" not in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]["limits"]
+
+
+@pytest.mark.parametrize("name", ["plain", "much"])
+def test_pods_leave_a_lost_node_but_for_those_that_nobody_may_stand_in_for(name: str) -> None:
+    leave_after = {
+        place: {each["key"]: each["tolerationSeconds"] for each in template["spec"].get("tolerations", ())
+                if each["effect"] == "NoExecute"}
+        for place, template in templates(made(name)).items()
+    }  # fmt: skip
+    lost = {"node.kubernetes.io/not-ready": 30, "node.kubernetes.io/unreachable": 30}
+    assert {place.partition("/")[2]: after for place, after in leave_after.items()} == {
+        "dayfly-control": lost, "dayfly-gateway": lost, "dayfly-pool": lost, "dayfly-queue": {},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "form"), [("plain", "text"), ("much", "json")])

@@ -107,6 +107,7 @@ def _servers(values: Values) -> Node:
     lasting = values.queue.is_persistent
     part = Part(
         component="queue",
+        is_movable=False,
         account=QUEUE,
         command=[
             "python3",
