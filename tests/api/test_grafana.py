@@ -119,6 +119,23 @@ def test_every_panel_of_the_dashboard_is_answered(play: Play, tmp_path: Path) ->
     play(story)
 
 
+def test_a_namespaces_token_has_every_panel_answered_with_its_own(play: Play, tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        store = await past(stage, tmp_path)
+        merge(stage, 3)
+        issued = await stage.tokens.issue(stage.team, TokenRequest(role="query"))
+        grafana, told = BROWSER | {"authorization": f"Bearer {issued.token}"}, ""
+        await answered(stage, "GET", "query", grafana, query="up")
+        for panel in board()["panels"]:
+            for target in panel["targets"]:
+                asked = filled(target["expr"], ".*")
+                told += json.dumps(await answered(stage, "POST", "query_range", grafana, query=asked, **SPAN))
+        assert ("theirs.team" in told, "openfaas-fn" in told) == (True, False)
+        await store.close()
+
+    play(story)
+
+
 def test_the_dashboard_is_written_as_every_grafana_since_7_5_reads_it() -> None:
     """One says of which data source by its name alone until 8.3, and takes no other; later ones turn it into theirs."""
     found = board()

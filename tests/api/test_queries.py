@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, cast
 
@@ -82,14 +83,53 @@ def test_who_only_calls_asks_nothing_and_who_only_asks_does_nothing_else(play: P
 
 def test_basic_credentials_carry_a_token(play: Play) -> None:
     async def story(stage: Stage) -> None:
-        import base64
-
-        bearer = (await token(stage, "query"))["authorization"].removeprefix("Bearer ")
-        basic = {"authorization": "Basic " + base64.b64encode(f"powerbi:{bearer}".encode()).decode()}
+        basic = _password(await token(stage, "query"))
         answer = await stage.ask("GET", "/v1/query/export?sql=SELECT+1&format=json", headers=basic)
         assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
 
     play(story)
+
+
+@pytest.mark.parametrize("path", ["/v1/query/export?sql=SELECT+1&format=csv", "/v1/queries/cold-starts/export"])
+def test_what_reads_by_address_alone_is_asked_for_basic_credentials(play: Play, path: str) -> None:
+    """Power BI and Excel first come without any, and show their form when they are told what is taken."""
+
+    async def story(stage: Stage) -> None:
+        for headers in ({}, {"authorization": "Basic cG93ZXJiaTp3cm9uZw=="}):
+            for method in ("GET", "HEAD"):
+                answer = await stage.ask(method, path, headers=headers)
+                assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Basic realm="Restricted"')
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"accept-encoding": "gzip, deflate"},
+        {"if-none-match": '"x"'},
+        {"if-modified-since": "Mon, 30 Nov 2026 12:00:00 GMT"},
+        {"range": "bytes=0-9"},
+    ],
+)
+def test_a_reader_gets_the_whole_file_whatever_it_would_have_put_up_with(play: Play, sent: dict[str, str]) -> None:
+    async def story(stage: Stage) -> None:
+        basic = _password(await token(stage, "query"))
+        for method in ("HEAD", "GET"):
+            answer = await stage.ask(method, "/v1/queries/cold-starts/export", headers=basic | sent)
+            assert (answer.status, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+            assert {"content-encoding", "etag", "last-modified"} & answer.headers.keys() == set()
+            assert answer.headers["cache-control"] == "no-store"
+            assert int(answer.headers["content-length"]) > 0
+            assert len(answer.body) == (int(answer.headers["content-length"]) if method == "GET" else 0)
+
+    play(story)
+
+
+def _password(bearer: dict[str, str]) -> dict[str, str]:
+    """Return a token as the password of basic credentials."""
+    pair = f"powerbi:{bearer['authorization'].removeprefix('Bearer ')}"
+    return {"authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def asks(route: Route, method: str, token: str) -> Iterator[Ask]:
         path = path.replace("{icon}", "figlet.svg").replace("{call}", "call-of-other")
         path = path.replace("{run}", "run-of-other").replace("{event}", "paid").replace("{step}", "ask")
         path = path.replace("{query}", "counts").replace("{label}", "function_name")
-        path = path.replace("{silence}", SILENCE)
+        path = path.replace("{silence}", SILENCE).replace("{part}", "control")
         query = [f"namespace={OTHER}"] if "query" in names else []
         if "query name" in names:
             query.append(f"name=hello.{OTHER}")
@@ -379,7 +379,7 @@ def test_in_its_own_namespace_a_token_may_what_its_role_may(play: Play, app: str
             path = path.replace("{call}", "call-of-mine").replace("{run}", "run-of-mine")
             path = path.replace("{event}", "paid").replace("{step}", "ask").replace("{query}", "counts")
             path = path.replace("{label}", "function_name")
-            path = path.replace("{silence}", SILENCE)
+            path = path.replace("{silence}", SILENCE).replace("{part}", "control")
             answer = await stage.ask(
                 route.method,
                 f"{path}?name=hello",

@@ -57,6 +57,8 @@ class Place:
     runs: list[Run] = field(default_factory=list)
     process: Process | None = None
     task: asyncio.Task[None] | None = None
+    is_unheard: bool = False
+    """Whether its node tells nothing of it any more, and does nothing that the API asks."""
 
 
 class Kubelet:
@@ -70,6 +72,8 @@ class Kubelet:
         """Whether the scheduler finds a node."""
         self.is_away = False
         """Whether the node tells nothing any more, as one that has lost its network."""
+        self.node = NODE
+        """Where pods are put."""
         self.restarts = True
         """Whether a container that ended is started again where its pod wants it."""
         self._double = double
@@ -77,6 +81,8 @@ class Kubelet:
         self._folder = Path(tempfile.mkdtemp(prefix="dayfly-node-"))
         self._folder.chmod(0o755)
         self._places: dict[str, Place] = {}
+        self.said: dict[tuple[str, str], list[bytes]] = {}
+        """What pods that are no process here have printed, by namespace and name."""
         self._net = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}"  # noqa: S311 - so that two do not meet
         self._count = 1
         self._loop = asyncio.new_event_loop()
@@ -102,6 +108,40 @@ class Kubelet:
     def pids(self) -> dict[str, int]:
         """Return the pods' first processes, by the pods' names."""
         return {each.name: each.process.pid for each in self._places.values() if each.process is not None}
+
+    def lose(self, *, alive: bool = False) -> None:
+        """Have the node die with all that is on it, or be cut off `alive`; pods to come are on another.
+
+        Kubernetes then says that the pods are not ready, and leaves all else as it was told last.
+        """
+        self.node = "node-2"
+        for place in list(self._places.values()):
+            place.is_unheard = True
+            if not alive:
+                _kill(place.process, signal.SIGKILL)
+            pod = self._get(place)
+            if pod is not None:
+                self._change(pod, _not_ready, "status")
+
+    def evict(self, role: str = "") -> None:
+        """Delete pods on the node that is not heard, all or those of a role, as Kubernetes does in the end."""
+        for pod in self._pods():
+            place = self._places.get(pod["metadata"]["uid"])
+            if (
+                place is not None
+                and place.is_unheard
+                and role in ("", pod["metadata"]["labels"].get("dayfly.dev/role"))
+            ):
+                self._registry.delete(self._double.resource("pods"), self.namespace, place.name, {})
+
+    def come_back(self) -> None:
+        """Have the node be there again: what was deleted meanwhile goes."""
+        for place in list(self._places.values()):
+            if not place.is_unheard or not self._is_deleted(place):
+                continue
+            _kill(place.process, signal.SIGKILL)
+            self._forget(place.name, place.uid)
+            del self._places[place.uid]
 
     def look(self) -> None:
         """Have it look again, after a test has changed what it does."""
@@ -157,7 +197,7 @@ class Kubelet:
 
     def _schedule(self, pod: Object) -> None:
         if self.room and not at(pod, "spec.nodeSelector"):
-            self._change(pod, lambda each: each["spec"].update(nodeName=NODE))
+            self._change(pod, lambda each: each["spec"].update(nodeName=self.node))
         elif not at(pod, "status.conditions"):
             why = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
             condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
@@ -179,6 +219,8 @@ class Kubelet:
                 await self._changed(1)
                 continue
             status = await self._contain(place, pod, container, attempt)
+            if place.is_unheard:
+                return
             if status is None:
                 break
             attempt += 1
@@ -302,6 +344,8 @@ class Kubelet:
 
     async def _end_when_deleted(self, place: Place, process: Process) -> None:
         await self._until_deleted(place)
+        while place.is_unheard:
+            await self._changed(3600)
         _kill(process, signal.SIGTERM)
         began = time.monotonic()
         while (pod := self._get(place)) is not None:
@@ -375,13 +419,14 @@ class Kubelet:
     def _tell_ready(self, place: Place, *, ready: bool) -> None:
         status = dict(at(self._get(place), "status") or {})
         status["conditions"] = [
-            {"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True" if ready else "False"},
-        ]  # fmt: skip
+            {"type": "PodScheduled", "status": "True"},
+            *({"type": kind, "status": "True" if ready else "False"} for kind in ("ContainersReady", "Ready")),
+        ]
         self._set(place, status)
 
     def _set(self, place: Place, status: Object) -> None:
         pod = self._get(place)
-        if pod is not None and not self.is_away:
+        if pod is not None and not self.is_away and not place.is_unheard:
             self._change(pod, lambda each: each.update(status=status), "status")
 
     def _change(self, pod: Object, change: Any, sub: str = "") -> None:
@@ -397,6 +442,8 @@ class Kubelet:
         """Return the pieces of an answer to a question that the API server passes on; None when it is no such."""
         parts = path.strip("/").split("/")
         if parts[-1:] == ["log"] and parts[-3] == "pods":
+            if (said := self.said.get((parts[-4], parts[-2]))) is not None:
+                return _pieces(said[-int(params.get("tailLines", len(said))) :])
             return self._log(parts[-2], params)
         if parts[2:3] == ["nodes"] and parts[-2:] == ["metrics", "resource"]:
             return self._metrics()
@@ -408,7 +455,8 @@ class Kubelet:
             raise Refused(404, "NotFound", f'pods "{name}" not found', name=name, kind="pods")
         if not place.runs:
             raise Refused(400, "BadRequest", f'container "function" in pod "{name}" is waiting to start')
-        run, position = place.runs[-1], 0
+        run = place.runs[-1]
+        position = max(0, len(run.lines) - int(params.get("tailLines", len(run.lines))))
         left = int(params.get("limitBytes", 1 << 40))
         since = params.get("sinceTime", "")
         with self._double.waking(f"{name}/log") as woken:
@@ -433,6 +481,17 @@ class Kubelet:
             labels = f'container="function",namespace="{place.namespace}",pod="{place.name}"'
             yield f"container_cpu_usage_seconds_total{{{labels}}} {cpu} 1\n".encode()
             yield f"container_memory_working_set_bytes{{{labels}}} {memory} 1\n".encode()
+
+
+async def _pieces(lines: list[bytes]) -> Any:
+    for line in lines:
+        yield line
+
+
+def _not_ready(pod: Object) -> None:
+    for condition in at(pod, "status.conditions") or []:
+        if condition["type"] == "Ready":
+            condition["status"] = "False"
 
 
 def _used_by(pid: int) -> tuple[float, int]:

@@ -18,6 +18,8 @@ import pytest
 from tests.kubernetes.volumes import CLASS, SIZE, Volumes
 
 NEEDED = ("KUBECONFIG", "DAYFLY_TEST_BASE_IMAGE", "DAYFLY_TEST_IMAGE_LOAD")
+MORTAL = "DAYFLY_TEST_NODE"
+"""Names the variable that names the node that may be killed; what must outlive it is put elsewhere."""
 NAMESPACE, FUNCTIONS, PLACE = "dayfly-test", "dayfly-test-functions", "openfaas-fn"
 IMAGE = "dayfly/dayfly:test"
 PATIENCE_S = 120.0
@@ -30,6 +32,16 @@ def why_none() -> str:
     if missing:
         return f"no cluster to test on: set {', '.join(missing)} (docs/kubernetes.md, Testing)"
     return "" if shutil.which("kubectl") else "no cluster to test on: there is no kubectl on PATH"
+
+
+def away_from_the_mortal() -> dict[str, Any]:
+    """Return what a pod's spec says that must not be on the node that dies in these tests, where one does."""
+    mortal = os.environ.get(MORTAL)
+    if not mortal:
+        return {}
+    term = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [mortal]}
+    wanted = {"nodeSelectorTerms": [{"matchExpressions": [term]}]}
+    return {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": wanted}}}
 
 
 def until(condition: Callable[[], Any], what: str, seen: Callable[[], object] = lambda: "") -> Any:
@@ -50,7 +62,7 @@ class Installation:
         self.url = ""
         self._values: dict[str, str] = {}
         self._forwarding: subprocess.Popen[str] | None = None
-        self._volumes = Volumes(self.kubectl, IMAGE)
+        self._volumes = Volumes(self.kubectl, IMAGE, away_from_the_mortal())
         self._environ = {
             **os.environ,
             "HOME": str(folder),
@@ -125,10 +137,11 @@ class Installation:
             self.dayfly("uninstall", "--namespace", NAMESPACE, "--everything")
         self._volumes.tear_down()
 
-    def reach(self) -> None:
-        """Have the gateways' Service at a port of this machine, by a gateway that is there now, and log in."""
+    def reach(self, pod: str = "") -> None:
+        """Have a gateway, or this one, at a port of this machine, and log in."""
         self.let_go()
-        argv = ["kubectl", "-n", NAMESPACE, "port-forward", "service/dayfly-gateway", ":80"]
+        what = (f"pod/{pod}", ":8080") if pod else ("service/dayfly-gateway", ":80")
+        argv = ["kubectl", "-n", NAMESPACE, "port-forward", *what]
         self._forwarding = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self._forwarding.stdout is not None
         line = self._forwarding.stdout.readline()
@@ -184,6 +197,17 @@ class Installation:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "handler.py").write_text(code)
         self.dayfly("deploy", name, "--handler", str(folder), "--lang", "python", *options)
+
+    def image(self, name: str, code: str, tag: str) -> str:
+        """Have the nodes have an image of this handler, made by our own builder; return what it is called."""
+        image, tar = f"dayfly-test/{name}:{tag}", str(self.folder / f"{name}-{tag}.tar")
+        folder = self.folder / "code" / f"{name}-{tag}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "handler.py").write_text(code)
+        base = os.environ["DAYFLY_TEST_BASE_IMAGE"]
+        self.dayfly("build", name, "--handler", str(folder), "--base", base, "--image", image, "--output", tar)
+        self.load(tar)
+        return image
 
     def apply(self, name: str, code: str, namespace: str = PLACE, *options: str, fails: bool = False) -> str:
         """Apply a Function with inline code by kubectl."""

@@ -1,6 +1,5 @@
 """Functions that are not Python in a pod of the pool: images, programs that serve a port, Node.js."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,7 @@ def _folder(cluster: Installation, name: str, file: str, code: str) -> str:
 
 
 def _image(cluster: Installation, number: int) -> str:
-    """Have the nodes have an image of a function that says its number, made by our own builder."""
-    name, tar = f"dayfly-test/painted:{number}", str(cluster.folder / f"painted-{number}.tar")
-    folder = _folder(cluster, f"painted-{number}", "handler.py", saying(f"image {number}"))
-    base = os.environ["DAYFLY_TEST_BASE_IMAGE"]
-    cluster.dayfly("build", "painted", "--handler", folder, "--base", base, "--image", name, "--output", tar)
-    cluster.load(tar)
-    return name
+    return cluster.image("painted", saying(f"image {number}"), str(number))
 
 
 def test_an_image_of_our_builder_is_scaled_and_rolled_out(cluster: Installation) -> None:

@@ -27,11 +27,15 @@ for number in range({COUNT}):
 
 
 class Volumes:
-    """The volumes, made and removed by kubectl. `image` is one with a Python that the nodes have."""
+    """The volumes, made and removed by kubectl, on a node as `where` says.
 
-    def __init__(self, kubectl: Callable[..., str], image: str) -> None:
+    `image` is one with a Python that the nodes have.
+    """
+
+    def __init__(self, kubectl: Callable[..., str], image: str, where: Mapping[str, Any]) -> None:
         self._kubectl = kubectl
         self._image = image
+        self._where = where
         self._node = ""
 
     def set_up(self) -> None:
@@ -63,7 +67,7 @@ class Volumes:
         pod = {
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": _POD, "namespace": _SPACE},
             "spec": {
-                "restartPolicy": "Never", **({"nodeName": self._node} if self._node else {}),
+                "restartPolicy": "Never", **({"nodeName": self._node} if self._node else self._where),
                 "containers": [{
                     "name": "volumes", "image": self._image, "imagePullPolicy": "Never",
                     "command": ["python3", "-c", code], "securityContext": {"runAsUser": 0},

@@ -4,7 +4,6 @@ What it was seen to ask is asked by tests/api/test_grafana.py as well, which nee
 """
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,8 +19,6 @@ from tests.system.conftest import end
 from tests.system.driver import ROOT, Platform, eventually
 from tests.system.grafana import grafana, home, provision
 
-SHOTS = ROOT / "docs/page" if os.environ.get("DAYFLY_TEST_SHOTS") else None
-"""Where pictures for the documentation go, when they are wanted."""
 BOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/dayfly.json").read_text())
 CODE = """\
 import os
@@ -160,8 +157,6 @@ def test_every_panel_of_the_dashboard_shows_something(seen: str, source: str) ->
         for function in ("hello", "shop"):
             expect(page.get_by_text(f"{function}.openfaas-fn", exact=True).first).to_be_visible()
         page.keyboard.press("Escape")
-        if SHOTS is not None and source == "Dayfly":
-            page.screenshot(path=SHOTS / "grafana.png")
 
 
 def test_one_function_is_chosen(seen: str) -> None:

@@ -1,7 +1,9 @@
 """The page where an installation is looked after: calls, events, flows, settings; a real browser on a real one."""
 
 import json
+import os
 import re
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -468,6 +470,53 @@ def test_the_machine_is_shown_with_all_that_runs_there(page: Page, installed: Pl
     ).first.click()
     log = page.get_by_role("dialog").get_by_role("log")
     expect(log).to_contain_text(f"priced {HOSTILE}")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+
+
+def test_what_the_platform_says_is_followed_held_and_searched(page: Page, installed: Platform, tmp_path: Path) -> None:
+    page.get_by_label("Main").get_by_role("link", name="Machine", exact=True).click()
+    page.get_by_label("Machine", exact=True).get_by_role("link", name=re.compile("^Processes")).click()
+    link = page.get_by_role("button", name=re.compile("^Log of supervisor "))
+    link.wait_for()
+    tab_to(page, link)
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Log of supervisor")
+    log, told = dialog.get_by_role("log", name="Log of supervisor"), dialog.get_by_role("status")
+    killed = log.get_by_text("egress was killed by signal 9; starting it again")
+
+    def kill() -> None:
+        os.kill(installed.pids("egress")[0], signal.SIGKILL)
+
+    kill()
+    expect(killed).to_have_count(1)
+    # Held still, what comes waits; the keyboard is enough for it.
+    pause = dialog.get_by_role("button", name="Pause")
+    tab_to(page, pause)
+    page.keyboard.press("Space")
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    eventually("it is back", lambda: installed.log().count("egress is back") == 1)
+    kill()
+    eventually("it is back again", lambda: installed.log().count("egress is back") == 2)
+    expect(told).to_contain_text(re.compile("Paused; [1-9] new lines wait"))
+    expect(killed).to_have_count(1)
+    page.keyboard.press("Space")
+    expect(killed).to_have_count(2)
+    # Searched, the others are left out.
+    dialog.get_by_label("Search these lines").fill("Egress is BACK")
+    expect(killed).to_have_count(0)
+    expect(log.get_by_text("egress is back")).to_have_count(2)
+    expect(told).to_contain_text(re.compile("^2 of [0-9]+ lines$"))
+    shot(page, "machine-log")
+    page.evaluate(axe(tmp_path))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [one["id"] for one in found["violations"] if one["impact"] in ("serious", "critical")] == []
+    page.keyboard.press("Escape")  # empties the search, as everywhere in this browser
+    expect(dialog.get_by_label("Search these lines")).to_have_value("")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    # The queue's server has its own, which was never shown before.
+    page.get_by_role("button", name=re.compile("^Log of nats-server ")).click()
+    expect(page.get_by_role("log", name="Log of nats-server")).to_contain_text("Server is ready")
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
 
 

@@ -4,6 +4,7 @@ Who may see alerts here sees them there. Other credentials get lists without any
 rules with every credential, since Prometheus keeps recorded queries among them, of which Dayfly has none.
 """
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
@@ -42,13 +43,15 @@ async def rules(services: Services, request: Request) -> Response:
     if kind == "record" or not _sees_alerts(request):
         return success({"groups": []})
     namespace = principal_of(request).namespace
-    alerts = _active(services, namespace)
+    by_name: dict[str, list[Alert]] = defaultdict(list)
+    for each in _active(services, namespace):
+        by_name[each.rule].append(each)
     looked_at = [each for each in services.alerts.rules(namespace) if each.state != "paused"]
     groups = [
         {
             "name": owner or INSTALLATION, "file": "dayfly", "interval": services.alerts.every_s, "limit": 0,
             "evaluationTime": 0, "lastEvaluation": _time(max(each.looked_unix_ms for each in found)),
-            "rules": [_rule(each, alerts) for each in found],
+            "rules": [_rule(each, by_name[each.rule.name]) for each in found],
         }
         for owner, found in (
             (owner, list(each)) for owner, each in groupby(looked_at, lambda status: status.rule.namespace)
@@ -85,9 +88,10 @@ def _chosen(groups: list[dict[str, Any]], asked: Asked) -> list[dict[str, Any]]:
     return [each for each in found if each["rules"]]
 
 
-def _rule(status: RuleStatus, alerts: list[Alert]) -> dict[str, Any]:
+def _rule(status: RuleStatus, called_so: list[Alert]) -> dict[str, Any]:
+    """Return the rule, with those alerts of all rules called so that it found itself."""
     rule = status.rule
-    mine = [each for each in alerts if each.id == fingerprint(rule.namespace, each.labels) and each.rule == rule.name]
+    mine = [each for each in called_so if each.id == fingerprint(rule.namespace, each.labels)]
     states = {each.state for each in mine}
     health = "err" if status.trouble else "ok" if status.looked_unix_ms else "unknown"
     terms = Terms.of(rule)

@@ -6,7 +6,7 @@ and the control plane never learns that HTTP exists.
 
 import dataclasses
 import platform
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
 from typing import Literal, Protocol
@@ -34,7 +34,7 @@ from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
 from dayfly.model.engine import EngineState
 from dayfly.model.function import FunctionSpec, Revision
-from dayfly.model.machine import Machine
+from dayfly.model.machine import Machine, PartLine
 from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.model.namespace import Namespace, NamespaceChange, NamespaceStatus
 from dayfly.model.rollout import Canary, Verdict
@@ -219,6 +219,13 @@ class Machines(Protocol):
 
     async def look(self) -> Machine:
         """Return what it has and uses, and what runs there. Raises OSError where the kernel tells nothing."""
+        ...
+
+    async def log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
+        """Return what a process, container or pod of the platform has said, and says while it is followed.
+
+        `tail` is how many lines of before, all for a negative number. Raises NotFound, Unavailable.
+        """
         ...
 
 

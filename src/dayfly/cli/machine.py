@@ -1,27 +1,30 @@
-"""`dayfly machine`: what the machine or cluster has and uses, and what runs there."""
+"""`dayfly machine`: what the machine or cluster has and uses, what runs there, and what the platform's parts say."""
 
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
+from dayfly.cli.group import Group
 from dayfly.cli.options import gateway_option, output_option
 from dayfly.cli.output import columns, sheet, show
 from dayfly.cli.session import connect
-from dayfly.cli.terminal import Progress
+from dayfly.cli.terminal import Progress, for_stdout, warn
 from dayfly.model.quantities import format_memory
 
 if TYPE_CHECKING:
-    from dayfly.model.machine import Machine, MachineUsage
+    from dayfly.model.machine import Machine, MachineUsage, PartLine
 
 _BETWEEN_S = 0.5
 
 
-@click.command("machine")
+@click.group("machine", cls=Group, invoke_without_command=True)
 @gateway_option
 @output_option
-def command(gateway: str, output: str) -> None:
+@click.pass_context
+def command(context: click.Context, gateway: str, output: str) -> None:
     """Show the machine or cluster and what runs there.
 
     Processors, memory, disk and network of the machine that the control plane runs on; nodes; the platform's processes
@@ -31,7 +34,10 @@ def command(gateway: str, output: str) -> None:
     Examples:
       dayfly machine
       dayfly machine -o json | jq '.processes[] | select(.function != "")'
+      dayfly machine logs control --follow
     """
+    if context.invoked_subcommand is not None:
+        return
     with connect(gateway) as client, Progress("looking"):
         before = client.get_machine()
         if output == "table":
@@ -39,6 +45,43 @@ def command(gateway: str, output: str) -> None:
         found = client.get_machine() if output == "table" else before
     names = [each.name for each in found.nodes]
     show(found, output, table=lambda: _table(before.usage, found), names=lambda: names)
+
+
+@command.command("logs")
+@click.argument("name")
+@click.option("-f", "--follow", is_flag=True, help="Go on as lines are written, until Ctrl-C.")
+@click.option("--tail", default=200, show_default=True, metavar="N", help="The newest N lines; -1 is all that is kept.")
+@click.option(
+    "-o", "--output", type=click.Choice(["plain", "json"]), default="plain", show_default=True,
+    help="How to print it: json is one object a line.",
+)  # fmt: skip
+@gateway_option
+def logs(name: str, follow: bool, tail: int, output: str, gateway: str) -> None:
+    """Print what a process, container or pod of the platform says.
+
+    A process is named as in the column LOG of `dayfly machine` (control, gw0, queue, nats-server, zygote, egress,
+    supervisor), a container or pod by its name. What functions print is in `dayfly logs`. It is for the administrator.
+
+    \b
+    Examples:
+      dayfly machine logs nats-server
+      dayfly machine logs gw0 --follow --tail 20
+      dayfly machine logs dayfly-control-7d9c5b8f6-x2v4k -o json | jq -r 'select(.level == "error") | .text'
+    """
+    has_line = False
+    with connect(gateway) as client:
+        for line in client.machine_log(name, tail=tail, follow=follow):
+            has_line = True
+            click.echo(_shown(line, output), color=True)
+    if not has_line:
+        warn(f"{name} has said nothing.")
+
+
+def _shown(line: "PartLine", output: str) -> str:
+    if output == "json":
+        return msgspec.json.encode(line).decode()
+    at = f"{datetime.fromtimestamp(line.unix_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+    return for_stdout(" ".join(part for part in (at, line.level, line.part, line.text) if part))
 
 
 def _table(before: "MachineUsage", found: "Machine") -> str:
@@ -56,8 +99,8 @@ def _table(before: "MachineUsage", found: "Machine") -> str:
         (each.name, "yes" if each.ready else "no", str(each.pods) if found.kind == "cluster" else "")
         for each in found.nodes
     ]))  # fmt: skip
-    parts.append(_part(("PROCESS", "PART", "FUNCTION", "CPU-SECONDS", "MEMORY", "SINCE"), [
-        (str(each.pid), each.role, each.function, f"{each.cpu_s:.2f}", format_memory(each.memory_bytes),
+    parts.append(_part(("PROCESS", "PART", "LOG", "FUNCTION", "CPU-SECONDS", "MEMORY", "SINCE"), [
+        (str(each.pid), each.role, each.log, each.function, f"{each.cpu_s:.2f}", format_memory(each.memory_bytes),
          _time(each.started_unix_ms))
         for each in found.processes
     ]))  # fmt: skip

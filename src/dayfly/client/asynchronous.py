@@ -191,7 +191,7 @@ class AsyncClient(
         """
         call = calls.logs(self._target.key(name, namespace), since=since, tail=tail, follow=follow, instance=instance)
         silence_s = INVOKE_TIMEOUT_S if follow else self._timeout_s
-        lines = LogLines()
+        lines = LogLines(LogLine)
         async with aclosing(self._stream(call, silence_s)) as pieces:
             async for piece in pieces:
                 for line in lines.feed(piece):

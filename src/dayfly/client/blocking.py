@@ -188,7 +188,7 @@ class Client(Tenancy, Store, Queueing, Recording, Flowing, Querying, Sourcing, F
         """
         call = calls.logs(self._target.key(name, namespace), since=since, tail=tail, follow=follow, instance=instance)
         silence_s = INVOKE_TIMEOUT_S if follow else self._timeout_s
-        lines = LogLines()
+        lines = LogLines(LogLine)
         for piece in self._stream(call, silence_s):
             yield from lines.feed(piece)
         yield from lines.finish()

@@ -1,11 +1,11 @@
 """The API's calls about history without their transport; see `calls`. They are Prometheus' own."""
 
 from typing import Literal, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-from dayfly.client.calls import Call, Reply
+from dayfly.client.calls import Call, Reply, nothing
 from dayfly.model.errors import DayflyError, InvalidRequest, LimitExceeded, NotSupported, Unavailable
 from dayfly.model.machine import Machine
 from dayfly.model.metric import Metric, MetricAnswer, MetricSeries, Pair
@@ -79,3 +79,9 @@ def _data(reply: Reply, kind: type[T]) -> T:
 def _refusal(status: int, why: str) -> DayflyError:
     kinds: dict[int, type[DayflyError]] = {429: LimitExceeded, 501: NotSupported, 503: Unavailable, 504: Unavailable}
     return kinds.get(status, InvalidRequest)(why)
+
+
+def machine_log(name: str, *, tail: int, follow: bool) -> Call[None]:
+    """What a part of the platform has said as a stream of lines; `client.log_lines` reads them."""
+    query = (("tail", str(tail)), *((("follow", "true"),) if follow else ()))
+    return Call("GET", f"/v1/machine/logs/{quote(name, safe='')}", nothing, query=query, expected=(200,))

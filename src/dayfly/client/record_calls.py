@@ -64,7 +64,7 @@ def get_call_log(call_id: str) -> Call[list[LogLine]]:
     """What was printed while a call was worked on."""
 
     def read(body: bytes) -> list[LogLine]:
-        lines = LogLines()
+        lines = LogLines(LogLine)
         return [*lines.feed(body), *lines.finish()]
 
     return Call("GET", call_path(call_id) + "/logs", lambda reply: read(reply.body))

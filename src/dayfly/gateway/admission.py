@@ -6,7 +6,8 @@ seat only names the pool that a call is sent through.
 
 An endpoint that does not answer is left out until the control plane says something new about its function, or for
 `SUSPECT_S`, whichever is first: the control plane may believe the replica well, and then nothing else would bring the
-endpoint back.
+endpoint back. One whose machine is silent is left out until a connection of ours is answered there, whatever the
+control plane says: a call would wait as long as that takes, and the loss of a machine is known here first.
 
 While a canary runs, its seats stand apart, and its `Split` says which calls are theirs. `Lane.seats` are then those of
 the other endpoints, which is what a call waits for and what the control plane is told of when there is none.
@@ -129,7 +130,8 @@ class Lane:
                 if seat is not None:
                     seat.pool.close()
                 seat = Seat(endpoint, self._make_pool(endpoint.address))
-            seat.suspect_until = 0.0
+            if not seat.pool.silent:
+                seat.suspect_until = 0.0
             self._seat_by_address[endpoint.address] = seat
         for seat in known.values():
             seat.pool.close()
@@ -227,11 +229,15 @@ class Lane:
 
     def reconsider(self, now: float) -> None:
         """Use suspects again whose time is over."""
-        back = [seat for seat in self._seat_by_address.values() if 0 < seat.suspect_until <= now]
-        for seat in back:
+        for seat in [each for each in self._seat_by_address.values() if 0 < each.suspect_until <= now]:
+            if not seat.pool.silent:
+                self.trust(seat)
+
+    def trust(self, seat: Seat) -> None:
+        """Use a suspect again, if it is one still."""
+        if seat.suspect_until and self._seat_by_address.get(seat.endpoint.address) is seat:
             seat.suspect_until = 0.0
             self._side(seat).append(seat)
-        if back:
             self.serve()
 
     def trim(self) -> None:
@@ -255,7 +261,7 @@ class Lane:
                 self.meter.end_tallies()
                 for seat in self._seat_by_address.values():
                     seat.tally = None
-            self.seats = list(self._seat_by_address.values())
+            self.seats = [seat for seat in self._seat_by_address.values() if not seat.suspect_until]
             return
         if split is None or split.revision != canary:
             self.meter.end_tallies()
@@ -264,7 +270,8 @@ class Lane:
         self.seats, split.seats = [], []
         for seat in self._seat_by_address.values():
             seat.tally = self.meter.tally(seat.endpoint.revision)
-            self._side(seat).append(seat)
+            if not seat.suspect_until:
+                self._side(seat).append(seat)
 
     def _side(self, seat: Seat) -> list[Seat]:
         split = self._split

@@ -153,8 +153,13 @@ class FunctionCall(WarmCall):
         """Try another replica if nothing was sent to this one, else say why it is gone."""
         lane = self._lane
         assert lane is not None
-        if self.written and left and self._seat is not None:
-            self._gateway.ask_why(self, self._seat)
+        seat = self._seat
+        if self.written and left and seat is not None:
+            if seat.pool.silent:
+                self._gateway.suspect(lane, seat)
+                self._refuse(refusals.lost(lane, "nothing is heard of its machine any more"))
+            else:
+                self._gateway.ask_why(self, seat)
             return
         if self.written:
             self._refuse(refusals.lost(lane, why))

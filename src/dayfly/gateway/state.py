@@ -104,11 +104,26 @@ class State:
 
     def suspect(self, lane: Lane, seat: Seat) -> None:
         """Leave an endpoint out that does not answer."""
+        if seat.suspect_until and seat.pool.silent:
+            return  # it is being tried already
         lane.suspect(seat, time.monotonic())
         _log.warning("endpoint does not answer function=%s address=%s", lane.name, seat.endpoint.address)
-        self._loop.call_later(SUSPECT_S + 0.01, lambda: lane.reconsider(time.monotonic()))
+        self._loop.call_later(SUSPECT_S + 0.01, lambda: self._reconsider(lane, seat))
         if lane.starving:
             self.demand(lane)
+
+    def _reconsider(self, lane: Lane, seat: Seat) -> None:
+        """Use a suspect again, once its machine is heard."""
+        if not seat.pool.silent:
+            lane.reconsider(time.monotonic())
+        elif not seat.pool.closed:
+            seat.pool.try_out(lambda heard: self._tried(lane, seat, heard=heard))
+
+    def _tried(self, lane: Lane, seat: Seat, *, heard: bool) -> None:
+        if heard:
+            lane.trust(seat)
+        else:
+            self._loop.call_later(SUSPECT_S, lambda: self._reconsider(lane, seat))
 
     def ask_why(self, call: Bereft, seat: Seat) -> None:
         """Have the call told why the replica of its seat is gone: soon, or at once when nobody could say."""

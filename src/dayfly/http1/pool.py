@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
+from collections.abc import Callable
 
 from dayfly.http1 import handed
 from dayfly.http1.roles import Caller
 from dayfly.http1.sieve import Sieve
-from dayfly.http1.upstream import UpstreamConnection
+from dayfly.http1.silence import is_silence, notice_silence
+from dayfly.http1.upstream import SILENCE_S, UpstreamConnection
 
 CONNECT_TIMEOUT_S = 5.0
 _BACKLOG_PAUSE_S = 0.005
@@ -15,7 +17,7 @@ _BACKLOG_PAUSE_S = 0.005
 class Pool:
     """Connections to `address`. The one used last is used next, so that what is not needed stays idle and is closed."""
 
-    __slots__ = ("_connecting", "_least", "address", "closed", "idle", "sieve")
+    __slots__ = ("_connecting", "_least", "_trying", "address", "closed", "idle", "sieve", "silent")
 
     def __init__(self, address: str, sieve: Sieve) -> None:
         self.address = address
@@ -24,8 +26,11 @@ class Pool:
         self.closed = False
         self.idle: list[UpstreamConnection] = []
         """Where `take` takes from, to where a connection comes back unless this is `closed`."""
+        self.silent = False
+        """Whether the machine at the address was not heard when it was last spoken to."""
         self._least = 0
         self._connecting: dict[Caller, asyncio.Task[None]] = {}
+        self._trying: asyncio.Task[None] | None = None
 
     def take(self) -> UpstreamConnection | None:
         """Return an idle connection, or None; then `connect` makes one."""
@@ -53,6 +58,18 @@ class Pool:
         """Make a connection and tell `caller`: `connected` or `unreachable`, never before this returns."""
         self._connecting[caller] = asyncio.get_running_loop().create_task(self._connect(caller))
 
+    def try_out(self, then: Callable[[bool], None]) -> None:
+        """Make a connection for nobody yet, and tell whether the address answers; nothing is told once it is closed."""
+        self._trying = asyncio.get_running_loop().create_task(self._try_out(then))
+
+    def mute(self) -> None:
+        """Note that the machine is not heard, and let go of what is idle: all of it leads there."""
+        self.silent = True
+        for upstream in self.idle:
+            upstream.abort()
+        self.idle.clear()
+        self._least = 0
+
     def cancel(self, caller: Caller) -> None:
         """Forget that `caller` wants a connection; what is made anyway is kept for the next."""
         self._connecting.pop(caller, None)
@@ -67,14 +84,24 @@ class Pool:
     def close(self) -> None:
         """Close what is idle now and the rest as it comes back."""
         self.closed = True
+        if self._trying is not None:
+            self._trying.cancel()
         for upstream in self.idle:
             upstream.close()
         self.idle.clear()
 
+    async def _try_out(self, then: Callable[[bool], None]) -> None:
+        try:
+            upstream = await self._reach()
+        except OSError as fault:
+            then(not is_silence(fault))
+            return
+        self.put(upstream)
+        then(True)
+
     async def _connect(self, caller: Caller) -> None:
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                upstream = await self._dial()
+            upstream = await self._reach()
         except OSError as fault:
             if self._connecting.pop(caller, None) is not None:
                 caller.unreachable(fault)
@@ -83,6 +110,18 @@ class Pool:
             caller.connected(upstream)
         else:
             self.put(upstream)
+
+    async def _reach(self) -> UpstreamConnection:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                upstream = await self._dial()
+        except OSError as fault:
+            self.silent = is_silence(fault)
+            if self.silent:
+                self.mute()
+            raise
+        self.silent = False
+        return upstream
 
     async def _dial(self) -> UpstreamConnection:
         while True:
@@ -104,5 +143,6 @@ class Pool:
             _, passed = await loop.create_connection(lambda: UpstreamConnection(self), sock=sock)
             return passed
         host, _, port = self.address.rpartition(":")
-        _, tcp = await loop.create_connection(lambda: UpstreamConnection(self), host.strip("[]"), int(port))
+        transport, tcp = await loop.create_connection(lambda: UpstreamConnection(self), host.strip("[]"), int(port))
+        notice_silence(transport.get_extra_info("socket"), SILENCE_S)
         return tcp

@@ -3,6 +3,7 @@
 The body of a response whose length is known is counted and handed on unread; the rest is `answer`'s.
 """
 
+import socket
 from typing import TYPE_CHECKING
 
 from dayfly.http1.answer import MAX_ANSWER_HEAD, UNTIL_CLOSE, Answer, BadAnswer, Switched
@@ -10,16 +11,20 @@ from dayfly.http1.flood import FLOOD_BYTES
 from dayfly.http1.head import CHUNKED
 from dayfly.http1.parser import HEAD_END
 from dayfly.http1.roles import Caller
+from dayfly.http1.silence import bear_with, is_silence
 from dayfly.http1.wire import JOINED_BYTES, Data, Wire
 
 if TYPE_CHECKING:
     from dayfly.http1.pool import Pool
 
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
 _FRESH = -5
 """`left` before the first byte of an answer."""
 _PARSED = -4
 """`left` while the answer is parsed: in the head, or in a chunked body."""
 _RAW = -3
+SILENCE_S = 10.0
+"""After so long without an acknowledgement a connection is broken: a function may take its time, its machine not."""
 _PARSED_BYTES = 4_096
 """What is read at once beyond this is mostly body."""
 
@@ -27,7 +32,7 @@ _PARSED_BYTES = 4_096
 class UpstreamConnection(Wire):
     """A connection to one upstream address, owned by a pool."""
 
-    __slots__ = ("_method", "_passing", "_pool", "_read", "answer", "caller", "left", "reused")
+    __slots__ = ("_method", "_passing", "_pool", "_read", "answer", "caller", "is_borne_with", "left", "reused")
 
     def __init__(self, pool: "Pool") -> None:
         super().__init__()
@@ -37,6 +42,8 @@ class UpstreamConnection(Wire):
         self.reused = False
         """Whether it has carried a response before."""
         self.left = _PARSED
+        self.is_borne_with = False
+        """Whether the upstream may take what it is sent as slowly as it likes: that is more than the kernels hold."""
         self._method = b""
         self._passing = False
         self._read = 0
@@ -54,6 +61,8 @@ class UpstreamConnection(Wire):
             self.close()
             return
         self.reused = True
+        if self.is_borne_with:
+            self._bear_with(slow=False)
         if not self.reading:
             self.resume()
         pool = self._pool
@@ -61,6 +70,23 @@ class UpstreamConnection(Wire):
             self.close()
         else:
             pool.idle.append(self)
+
+    def write_parts(self, head: bytes, body: Data) -> bool:
+        """Send `head` and `body`; a large one as slowly as it is taken."""
+        if len(body) >= JOINED_BYTES:
+            self._bear_with(slow=True)
+        return super().write_parts(head, body)
+
+    def spill(self, data: Data) -> None:
+        """Send more of a body, or of a tunnel, as slowly as it is taken."""
+        if not self.is_borne_with:
+            self._bear_with(slow=True)
+        super().spill(data)
+
+    def _bear_with(self, *, slow: bool) -> None:
+        self.is_borne_with = slow
+        if self.transport is not None and (sock := self.transport.get_extra_info("socket")).family in _INTERNET:
+            bear_with(sock, slow=slow, after_s=SILENCE_S)
 
     def drop(self) -> None:
         """Close without a word to the caller."""
@@ -81,6 +107,8 @@ class UpstreamConnection(Wire):
         self.answer.spoiled = True
         self.answer.leave()
         self._pool.forget(self)
+        if exc is not None and is_silence(exc):
+            self._pool.mute()
         caller, self.caller = self.caller, None
         if caller is None:
             return

@@ -81,6 +81,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     cpu_s: float
     memory_bytes: int
     started_unix_ms: int
+    log: str = ""
+    """Under which name what it says is found, among the logs of the platform's parts; empty where it is not."""
 
 
 class MachineReplica(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +112,20 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     """Whose it is; empty for one that waits for work, or works beside a replica."""
     node: str = ""
     created_unix_ms: int = 0
+
+
+class PartLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that a process, container or pod of the platform has written."""
+
+    unix_ns: int
+    part: str
+    """Who wrote it; in a container's log the process within it, where it says so."""
+    level: str = ""
+    """debug, info, warning, error or critical; of a line that says nothing of it, its stream or nothing."""
+    logger: str = ""
+    text: str
+    call_id: str = ""
+    """The call that it is about."""
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,11 @@ control plane was away. It decides nothing: which replica, how many and when is 
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
+from dayfly.model.errors import NotFound
 from dayfly.model.log import LogLine
-from dayfly.model.machine import Surroundings
+from dayfly.model.machine import PartLine, Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats, StartOrder
 
@@ -55,3 +56,11 @@ class Provider(abc.ABC):
     async def survey(self) -> Surroundings:
         """Return what is known of where replicas run, for people to look at. Raises Unavailable."""
         return Surroundings()
+
+    async def container_log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
+        """Return what one of the containers or pods of `survey` has printed, and prints until it ends if followed.
+
+        `tail` is how many lines of before, all for a negative number. Raises NotFound, Unavailable.
+        """
+        del tail, follow
+        raise NotFound(f"there is no container {name[:80]}")

@@ -6,11 +6,11 @@ what they cannot tell is left out, and only what needs them fails.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
-from dayfly.model.errors import NotSupported, Unavailable
+from dayfly.model.errors import NotFound, NotSupported, Unavailable
 from dayfly.model.log import LogLine
-from dayfly.model.machine import Surroundings
+from dayfly.model.machine import PartLine, Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaExited, ReplicaStats, StartOrder
 from dayfly.model.runtime import Runtime
@@ -104,6 +104,18 @@ class SeveralProviders(Provider):
                 notes=found.notes + told.notes,
             )
         return found
+
+    async def container_log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
+        """Return what the container prints, wherever it is. Raises NotFound, and Unavailable where one cannot tell."""
+        away: Unavailable | None = None
+        for provider in self._all:
+            try:
+                return await provider.container_log(name, tail=tail, follow=follow)
+            except NotFound:
+                continue
+            except Unavailable as error:
+                away = error
+        raise away or NotFound(f"there is no container {name[:80]}")
 
     def _heard(self, event: ReplicaEvent) -> None:
         if isinstance(event, ReplicaExited):

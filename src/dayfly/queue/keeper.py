@@ -6,7 +6,7 @@ Kubernetes replaces the files of a Secret in each pod at a time of its own, with
 another, the server is told to take both for a while (on SIGHUP it reads its configuration anew, without a break): the
 new one for the users of always, the one before for users of the same names with `-previous`. Whoever has only one of
 both gets in, whichever came first. What is signalled to this program is signalled to the server, and it ends as that
-does.
+does. Where the log is to be JSON (DAYFLY_LOG_FORMAT), what the server logs is made that on its way.
 
 Only the standard library is imported, and what imports no more: this stands beside the server for as long as that runs.
 """
@@ -25,6 +25,9 @@ from pathlib import Path
 from types import FrameType
 
 from dayfly.queue.private_file import write_private
+from dayfly.runtimes.log_event import NATS
+from dayfly.runtimes.log_format import log_settings, log_to_stderr
+from dayfly.runtimes.scribe import Scribe
 
 USERS, CONFIG = "users.conf", "nats.conf"
 PREVIOUS = "-previous"
@@ -79,12 +82,15 @@ class Passwords:
 class Keeper:
     """Runs the server with the configuration of a file, in which `include "users.conf"` stands for the accounts."""
 
-    def __init__(self, program: str, config: Path, credentials: Path, run_dir: Path, poll_s: float) -> None:
+    def __init__(
+        self, program: str, config: Path, credentials: Path, run_dir: Path, poll_s: float, scribe: Scribe | None
+    ) -> None:
         self._argv = [program, "-c", str(run_dir / CONFIG)]
         self._config = config
         self._run_dir = run_dir
         self._poll_s = poll_s
         self._passwords = Passwords(credentials)
+        self._scribe = scribe
 
     def run(self, environ: Mapping[str, str]) -> int:
         """Run the server to its end; return its code, as a shell would tell it."""
@@ -92,7 +98,10 @@ class Keeper:
         write_private(self._run_dir / USERS, self._passwords.text)
         # Whatever comes before the server is there is held back, and comes then.
         signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
-        server = subprocess.Popen(self._argv, env=dict(environ), preexec_fn=_unblocked)
+        log_fd = self._scribe.listen(NATS)[1] if self._scribe else 2
+        server = subprocess.Popen(self._argv, env=dict(environ), stderr=log_fd, preexec_fn=_unblocked)
+        if self._scribe:
+            os.close(log_fd)
 
         def forward(number: int, _frame: FrameType | None) -> None:
             server.send_signal(number)
@@ -101,15 +110,31 @@ class Keeper:
             signal.signal(number, forward)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         ended = os.pidfd_open(server.pid)
-        while not select.select([ended], [], [], self._poll_s)[0]:
+        while not self._wait(ended):
             self._look(server)
         code = server.wait()
+        if self._scribe:
+            self._scribe.flush()
         return code if code >= 0 else 128 - code
+
+    def _wait(self, ended: int) -> bool:
+        """Pass on what the server says until it is time to look again; return whether it has ended."""
+        until = time.monotonic() + self._poll_s
+        while (left_s := until - time.monotonic()) > 0:
+            reads, writes = (self._scribe.reads, self._scribe.writes) if self._scribe else ([], [])
+            woken, writable, _ = select.select([ended, *reads], writes, [], left_s)
+            if ended in woken:
+                return True
+            if self._scribe:
+                self._scribe.turn(woken + writable)
+        return False
 
     def _look(self, server: "subprocess.Popen[bytes]") -> None:
         if self._passwords.look(time.monotonic()):
             write_private(self._run_dir / USERS, self._passwords.text)
             server.send_signal(signal.SIGHUP)
+            if self._scribe:
+                self._scribe.flush()  # no line of ours is to be within one of its
             _log.info("changed passwords are taken over")
 
 
@@ -126,7 +151,8 @@ def _word(path: Path) -> str:
 
 def main(argv: list[str]) -> int:
     """Run the server; return how it ended."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    level, form = log_settings(os.environ)
+    log_to_stderr("keeper", level, form)
     parser = argparse.ArgumentParser(prog="dayfly.queue.keeper")
     parser.add_argument("program")
     for name in ("config", "credentials", "run"):
@@ -138,7 +164,8 @@ def main(argv: list[str]) -> int:
         _log.error("%s of %s is missing, empty or no text: the Secret is damaged", lacking[0], given.credentials)
         return 78
     given.run.mkdir(mode=0o700, exist_ok=True)
-    return Keeper(given.program, given.config, given.credentials, given.run, given.poll).run(os.environ)
+    scribe = Scribe("keeper", form) if form == "json" else None
+    return Keeper(given.program, given.config, given.credentials, given.run, given.poll, scribe).run(os.environ)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """nats-server as a child of the supervisor: its configuration is written, then this program becomes it.
 
-    python -P -m dayfly.queue.server NATS_SERVER --store DIR --run DIR --log FILE --max-store BYTES
+    python -P -m dayfly.queue.server NATS_SERVER --store DIR --run DIR --max-store BYTES
 
 It listens on loopback alone, on whatever port is free, for two users with passwords made for this one life; the port
 and the passwords are in a file that only this account can read. Its memory is bounded softly: it collects its garbage
-sooner when it nears the bound.
+sooner when it nears the bound. What it logs goes to standard error, for the supervisor to read.
 """
 
 import argparse
@@ -25,9 +25,6 @@ server_name: dayfly
 listen: "127.0.0.1:{port}"
 max_payload: {max_payload}
 max_connections: 64
-log_file: {log}
-logfile_size_limit: 1048576
-logfile_max_num: 2
 jetstream {{
   store_dir: {store}
   sync_interval: always
@@ -42,7 +39,7 @@ system_account: SYSTEM
 """
 
 
-def configure(run_dir: Path, store: Path, log: Path, max_store_bytes: int) -> Path:
+def configure(run_dir: Path, store: Path, max_store_bytes: int) -> Path:
     """Write configuration and access file for a server that is about to start; return where the first is."""
     port = _free_port()
     words = {"password": secrets.token_urlsafe(32), "system_password": secrets.token_urlsafe(32)}
@@ -51,7 +48,6 @@ def configure(run_dir: Path, store: Path, log: Path, max_store_bytes: int) -> Pa
         port=port,
         max_payload=_MAX_PAYLOAD_BYTES,
         store=json.dumps(str(store)),
-        log=json.dumps(str(log)),
         max_store=max_store_bytes,
         **{name: json.dumps(word) for name, word in words.items()},
     )
@@ -71,11 +67,11 @@ def main(argv: list[str]) -> int:
     """Become the server; does not return."""
     parser = argparse.ArgumentParser(prog="dayfly.queue.server")
     parser.add_argument("program")
-    for name in ("store", "run", "log"):
+    for name in ("store", "run"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--max-store", type=int, required=True)
     given = parser.parse_args(argv)
-    config = configure(given.run, given.store, given.log, given.max_store)
+    config = configure(given.run, given.store, given.max_store)
     os.environ |= {"GOMEMLIMIT": _MEMORY, "GOMAXPROCS": "2"}
     os.execv(given.program, [given.program, "-c", str(config)])  # noqa: S606 - a program we looked for, no shell
 

@@ -1,23 +1,10 @@
-"""How a process of the platform writes its log: lines for people, or JSON for programs, one event a line.
+"""How a process of the platform writes its log: lines for people, or JSON for programs, one event a line."""
 
-Events are said as `words name=value …`. In JSON the values are fields of their own, and the id of the call that an
-event is about is `call_id`, whatever the event says it as, so that one search finds what every process said of a call.
-"""
-
-import datetime
-import json
 import logging
-import re
 import sys
 from collections.abc import Mapping
-from typing import Literal
 
-LogFormat = Literal["text", "json"]
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_CALL = re.compile(rf"\b(?:call_id|call|id)='?({_UUID})\b")
-_FIELD = re.compile(r"(?:^|\s)([a-z_]{1,40})=('[^']*'|\"[^\"]*\"|[^\s'\"][^\s]*)")
-_LAST = re.compile(r"\sreason=(.*)$", re.DOTALL)
-_OWN = frozenset(("at", "level", "process", "logger", "message", "call_id", "traceback"))
+from dayfly.runtimes.log_event import LogFormat, event, json_line
 
 
 class JsonLines(logging.Formatter):
@@ -29,35 +16,11 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the event as one line."""
-        message = record.getMessage()
-        told: dict[str, object] = {
-            "at": json_time(record.created),
-            "level": record.levelname.lower(),
-            "process": self._process,
-            "logger": record.name,
-            "message": message,
-        }
-        call = _CALL.search(message)
-        if call is not None:
-            told["call_id"] = call[1]
-        told |= {name: value for name, value in fields_of(message).items() if name not in _OWN}
+        at_unix_ms, level = int(record.created * 1000), record.levelname.lower()
+        told = event(at_unix_ms, level, self._process, record.name, record.getMessage())
         if record.exc_info:
             told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False)
-
-
-def fields_of(message: str) -> dict[str, str]:
-    """Return the values that an event names, as text; a reason is the last of them, and may have blanks."""
-    reason = _LAST.search(message)
-    head = message[: reason.start()] if reason is not None else message
-    found = {match[1]: match[2].strip("'\"") for match in _FIELD.finditer(head)}
-    return {**found, "reason": reason[1]} if reason is not None else found
-
-
-def json_time(unix_s: float) -> str:
-    """Return a moment as RFC 3339 has it, in UTC and milliseconds."""
-    moment = datetime.datetime.fromtimestamp(unix_s, datetime.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return json_line(told)
 
 
 def log_settings(environ: Mapping[str, str]) -> tuple[str, LogFormat]:

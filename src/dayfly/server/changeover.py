@@ -178,7 +178,7 @@ def become(plan_path: str, program: list[str], handover: Handover, run_dir: Path
     # A signal that comes between the two lives waits for the second, which would otherwise die of it.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        for number in fds.values():
+        for number in (*fds.values(), *(each.log_fd for each in handover.processes if each.log_fd >= 0)):
             os.set_inheritable(number, True)
         os.execv(program[0], [*program, plan_path, *flags, "--handover", str(path)])  # noqa: S606 - ours, no shell
     finally:

@@ -47,6 +47,7 @@ from dayfly.server.history import HistoryParts
 from dayfly.server.images import make_builder, make_images
 from dayfly.server.local_ground import local_ground
 from dayfly.server.machine import MachineView
+from dayfly.server.parts_reading import PartsReader
 from dayfly.server.platform_acts import tell_of_platform
 from dayfly.server.queries import QueryParts
 from dayfly.server.reporting import Reporter
@@ -193,6 +194,7 @@ class ControlProcess:
         await asyncio.gather(*(each.close() for each in kept))
 
     def _make_services(self) -> Services:
+        logs = PartsReader(self._place.data("log"))
         info = InstanceInfo(
             provider=self._ground.provider.name,
             gateway_url=self._place.gateway_url,
@@ -229,7 +231,9 @@ class ControlProcess:
             saved_queries=self._queries.saved,
             audit=self._audit,
             history=self._history.past,
-            machine=MachineView(self._history.machine, self._ground.provider, self._plane, self._plane.namespaces),
+            machine=MachineView(
+                self._history.machine, self._ground.provider, self._plane, self._plane.namespaces, logs
+            ),
             build_log=self._ground.prepare.build_log,
             direct=self._calls,
         )

@@ -9,12 +9,16 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 
+from dayfly.runtimes.log_event import NATS
+from dayfly.runtimes.scribe import Scribe
 from dayfly.server.plan import Child, Handed
 from dayfly.server.process import Process
 from dayfly.server.traces import say
 
 END = signal.SIGUSR1
 """Says that the platform ends: be done within the time for draining. SIGTERM says only that another takes over."""
+CONTROL = 1
+"""The stage of the control plane: of all processes that are started anew, the one that a generation matters to."""
 ZYGOTES = 2
 """The stage of the zygotes."""
 
@@ -22,12 +26,13 @@ ZYGOTES = 2
 class Crew:
     """All processes of an installation."""
 
-    def __init__(self, sockets: Mapping[str, int], generation: int) -> None:
+    def __init__(self, sockets: Mapping[str, int], generation: int, scribe: Scribe) -> None:
         self.members: list[Process] = []
         self.leaving: list[Process] = []
         self.generation = generation
         """The newest generation of zygotes: the one that replicas are started from."""
         self._sockets = sockets
+        self._scribe = scribe
 
     def hire(self, child: Child) -> Process:
         """Start a process and keep it running from now on."""
@@ -44,11 +49,16 @@ class Crew:
             process.generation = self.generation
         taken = {each.slot for each in self._all() if each.pid and each.child.name == process.child.name}
         process.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+        writer = -1
         try:
-            process.start()
+            process.log, writer = self._scribe.listen(logged_as(process.child.name))
+            process.start(writer)
         except OSError as error:
             process.ended()
             say(f"{process.child.name} cannot be started: {error}")
+        finally:
+            if writer >= 0:
+                os.close(writer)
 
     def succeed(self, process: Process) -> Process:
         """Let a member go, which has work to finish, and start another in its place; return that."""
@@ -58,15 +68,20 @@ class Crew:
 
     def take_over(self, handed: list[Handed]) -> None:
         """Take in what an earlier life of the supervisor started."""
-        self.leaving += [Process.handed_on(each) for each in handed]
+        for each in handed:
+            process = Process.handed_on(each)
+            if each.log_fd >= 0:
+                process.log = self._scribe.adopt(logged_as(each.name), each.log_fd)
+            self.leaving.append(process)
 
     def hand_on(self) -> list[Handed]:
         """Return what the next life of the supervisor has to know of the processes that run."""
-        return [
-            Handed(each.child.name, each.pid, each.slot, each.child.stage, each.child.stop_s, each.child.ends_by)
-            for each in self._all()
-            if each.pid
-        ]
+        handed = []
+        for each in self._all():
+            if each.pid:
+                child, log_fd = each.child, each.log.fd if each.log else -1
+                handed.append(Handed(child.name, each.pid, each.slot, child.stage, child.stop_s, child.ends_by, log_fd))
+        return handed
 
     def stage(self, number: int) -> list[Process]:
         """Return the processes that end in this stage of a stop."""
@@ -98,7 +113,14 @@ class Crew:
                 return
             for process in self._all():
                 if process.pid == pid:
+                    if process.log is not None:
+                        self._scribe.flush(process.log)
                     yield process, os.waitstatus_to_exitcode(status)
 
     def _all(self) -> list[Process]:
         return [*self.members, *self.leaving]
+
+
+def logged_as(name: str) -> str:
+    """Return the name that a process has in the log."""
+    return NATS if name == "nats" else name

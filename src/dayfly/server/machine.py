@@ -2,16 +2,21 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
-from dayfly.model.errors import Unavailable
-from dayfly.model.machine import Image, Machine, MachineReplica, Node, Process, Surroundings
+import msgspec
+
+from dayfly.model.errors import NotFound, Unavailable
+from dayfly.model.machine import Image, Machine, MachineReplica, Node, PartLine, Process, Surroundings
 from dayfly.model.names import NamespaceName
 from dayfly.model.status import FunctionStatus
 from dayfly.observe.machine import MachineFigures
 from dayfly.providers.port import Provider
+from dayfly.server.parts_reading import PartsReader
 from dayfly.server.tree import ProcessStatus, processes_of
+
+_HINT = "`dayfly machine` tells what there is: processes by their LOG, containers and pods by their names"
 
 
 class Functions(Protocol):
@@ -34,12 +39,18 @@ class MachineView:
     """Looks at all of it whenever it is asked. In a cluster the processes are those of the control plane's own pod."""
 
     def __init__(
-        self, figures: MachineFigures, provider: Provider, functions: Functions, namespaces: Namespaces
+        self,
+        figures: MachineFigures,
+        provider: Provider,
+        functions: Functions,
+        namespaces: Namespaces,
+        logs: PartsReader,
     ) -> None:
         self._figures = figures
         self._provider = provider
         self._functions = functions
         self._namespaces = namespaces
+        self._logs = logs
         self._is_cluster = provider.name == "kubernetes"
 
     async def look(self) -> Machine:
@@ -52,8 +63,7 @@ class MachineView:
             around = await self._provider.survey()
         except Unavailable as error:
             around = Surroundings(notes=(f"{self._provider.name}: {error.message}",))
-        root = os.getpid() if self._is_cluster else os.getppid()
-        processes = named(await asyncio.to_thread(processes_of, root), around.pids, statuses)
+        processes = named(await asyncio.to_thread(self._processes), around.pids, statuses)
         memory = usage.memory.total
         nodes = around.nodes or (Node(name=os.uname().nodename, cores=float(usage.cpu.cores), memory_bytes=memory),)
         return Machine(
@@ -66,6 +76,29 @@ class MachineView:
             images=images(statuses, around.images),
             notes=around.notes,
         )
+
+    async def log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
+        """Return what a process, a container or a pod of the platform has said, and says while it is followed.
+
+        Processes are meant by the names that the log has for them. Raises NotFound, Unavailable.
+        """
+        if not self._is_cluster:  # there it is the pod's
+            running = {each.log for each in await asyncio.to_thread(self._processes)} - {""}
+            if name in running or await asyncio.to_thread(self._logs.has, name):
+                return self._logs.lines(name, tail=tail, follow=follow)
+        try:
+            return await self._provider.container_log(name, tail=tail, follow=follow)
+        except NotFound:
+            raise NotFound(f"nothing of the platform is called {name[:80]}", hint=_HINT) from None
+        except Unavailable as error:
+            if self._is_cluster:
+                raise
+            why = f"no process is called {name[:80]}, and whether a container is cannot be told: {error.message}"
+            raise NotFound(why, hint=_HINT) from error
+
+    def _processes(self) -> Sequence[ProcessStatus]:
+        found = processes_of(os.getpid() if self._is_cluster else os.getppid())
+        return [msgspec.structs.replace(each, log="") for each in found] if self._is_cluster else found
 
 
 def named(
@@ -95,6 +128,7 @@ def named(
                 cpu_s=each.cpu_s,
                 memory_bytes=each.memory_bytes,
                 started_unix_ms=each.started_unix_ms,
+                log="" if replica else each.log,
             )
         )
     return tuple(processes)

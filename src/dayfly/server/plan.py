@@ -72,6 +72,8 @@ class Handed(NamedTuple):
     stage: int
     stop_s: float
     ends_by: int = 0
+    log_fd: int = -1
+    """Where its log is read, -1 for one that writes it to our own standard error."""
 
 
 class Handover(NamedTuple):

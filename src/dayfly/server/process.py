@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from dayfly.runtimes.scribe import Feed
 from dayfly.server.plan import Child, Handed
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -37,6 +38,8 @@ class Process:
         self.is_ready = False
         self.stands_by = False
         """Whether it has begun, and waits for the one before it to end."""
+        self.log: Feed | None = None
+        """What it writes to standard output and error."""
         self._sockets = {name: sockets[name] for name in child.sockets}
         self._started_at = 0.0
 
@@ -50,8 +53,10 @@ class Process:
         process.pid, process.slot, process.is_ready = handed.pid, handed.slot, True
         return process
 
-    def start(self) -> None:
-        """Start the process; its first failure is answered at once, further ones after a wait that doubles.
+    def start(self, log_fd: int) -> None:
+        """Start the process, which writes to that descriptor.
+
+        Its first failure is answered at once, further ones after a wait that doubles.
 
         Raises OSError when the machine has no room for one.
         """
@@ -69,6 +74,8 @@ class Process:
                 [_filled_in(part, words) for part in self.child.argv],
                 env={name: os.environ[name] for name in self.child.inherits if name in os.environ},
                 stdin=subprocess.DEVNULL,
+                stdout=log_fd,
+                stderr=log_fd,
                 pass_fds=inherited,
                 start_new_session=True,
                 preexec_fn=_before_exec(os.getpid()),

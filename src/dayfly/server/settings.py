@@ -67,7 +67,7 @@ from dayfly.model.reach import Reach
 from dayfly.model.replica import Ceilings
 from dayfly.providers.docker.endpoint import candidates
 from dayfly.queue.limits import QueueLimits
-from dayfly.runtimes.log_format import LogFormat
+from dayfly.runtimes.log_event import LogFormat
 from dayfly.server.environment import Environment, Port
 from dayfly.server.given_address import address, web_address
 from dayfly.server.given_paths import key_file, readable_file, readable_folder

@@ -1,7 +1,8 @@
 """The process behind `dayfly start`: it starts the others, starts again what dies, and leaves nothing behind.
 
 Nothing else, so that nothing can bring it down, and by the standard library's lighter half alone, for a few megabytes.
-It is one thread around one `poll`: a byte on the wake-up pipe is a signal, a line on a child's that the child serves.
+It is one thread around one `poll`: a byte on the wake-up pipe is a signal, a line on a child's that the child serves,
+and what children write for the log passes through here, for standard error and for whoever asks for it later.
 
 Nothing outlives it. Children are killed by the kernel when it dies (PR_SET_PDEATHSIG), grandchildren whose parent died
 become its own (PR_SET_CHILD_SUBREAPER), and the last act of a stop is to kill whatever is still its descendant.
@@ -16,17 +17,19 @@ A running one can become another version's, which is given what the earlier life
 import contextlib
 import json
 import os
-import select
 import signal
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from dayfly.runtimes.scribe import Scribe
 from dayfly.server import changeover
 from dayfly.server.banner import changed_text, ready_text
 from dayfly.server.changeover import Changeover, Failed
-from dayfly.server.crew import END, ZYGOTES, Crew
+from dayfly.server.crew import CONTROL, END, ZYGOTES, Crew
+from dayfly.server.lookout import Lookout
+from dayfly.server.parts_log import PartsLog
 from dayfly.server.plan import Handover, Plan
 from dayfly.server.process import Process, become_subreaper, end_with, kill_descendants
 from dayfly.server.traces import clear, say, sign, speak, tell, write, write_private
@@ -40,13 +43,17 @@ _LOOK_AGAIN_MS = 50
 class Supervisor:
     """One installation's processes, from start to stop."""
 
-    def __init__(self, plan_path: str, fds: Mapping[str, int], before: Handover | None = None) -> None:
+    def __init__(
+        self, plan_path: str, plan: Plan, fds: Mapping[str, int], scribe: Scribe, before: Handover | None
+    ) -> None:
         self._plan_path = plan_path
-        self._plan = Plan.from_json(Path(plan_path).read_bytes())
+        self._plan = plan
+        self._scribe = scribe
+        self._lookout = Lookout(scribe)
         self._run_dir = Path(self._plan.run_dir)
         self._fds = {name: fd for name, fd in fds.items() if name != "report"}
         self._report_fd = fds.get("report")
-        self._crew = Crew(self._fds, before.generation if before else 0)
+        self._crew = Crew(self._fds, before.generation if before else 0, scribe)
         self._change = Changeover(self._plan, self._crew, before) if before else None
         self._password = ""
         self._announced = before is not None
@@ -56,39 +63,29 @@ class Supervisor:
 
     def run(self) -> int:
         """Start everything and stay until a signal ends it; return the exit code."""
-        wakeup = self._listen_for_signals()
+        self._listen_for_signals()
         try:
             if self._change is None:
                 for child in self._plan.children:
                     self._crew.hire(child)
             while not self._signals and not self._exit_code:
                 self._change_over()
-                self._turn(wakeup)
+                self._turn()
         finally:
-            self._stop(wakeup)
+            self._stop()
         return self._exit_code
 
-    def _listen_for_signals(self) -> int:
-        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    def _listen_for_signals(self) -> None:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda received, _: self._signals.append(received))
         signal.signal(changeover.ASK, lambda *_: setattr(self, "_asked", True))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, changeover.SIGNALS)
-        return reader
 
-    def _turn(self, wakeup: int) -> None:
+    def _turn(self) -> None:
         """Wait for something to happen, or for the next restart that is due, and deal with it."""
-        poll = select.poll()
-        poll.register(wakeup, select.POLLIN)
-        for process in self._crew.members:
-            if process.ready_fd is not None:
-                poll.register(process.ready_fd, select.POLLIN)
-        woken = {fd for fd, _ in poll.poll(self._patience_ms())}
-        if wakeup in woken:
-            with contextlib.suppress(BlockingIOError):
-                os.read(wakeup, 4096)
+        ready = [process.ready_fd for process in self._crew.members if process.ready_fd is not None]
+        woken = self._lookout.wait(ready, self._patience_ms())
         for process in list(self._crew.members):
             if process.ready_fd in woken:
                 self._heard(process, process.read_report())
@@ -121,7 +118,7 @@ class Supervisor:
     def _renew_control(self) -> None:
         """Have the control plane begin anew, so that it finds this generation of zygotes; it leaves all at work."""
         for process in self._crew.members:
-            if process.child.stage < ZYGOTES and process.generation < self._crew.generation:
+            if process.child.stage == CONTROL and process.generation < self._crew.generation:
                 process.signal(signal.SIGTERM)
 
     # -- another version ---------------------------------------------------------------------------------------------
@@ -180,6 +177,7 @@ class Supervisor:
 
     def _become(self, path: str, program: list[str], failure: str) -> str:
         """Become that program; returns only with the reason why not."""
+        self._scribe.flush()
         ours = self._plan
         handover = Handover(
             self._plan_path, ours.program, ours.instance["version"], ours.layout, self._crew.generation,
@@ -199,7 +197,7 @@ class Supervisor:
         text = ready_text(self._plan.instance, password=self._password, notices=self._plan.notices)
         self._password = ""
         if self._report_fd is None:
-            write(1, text + "\n")
+            write(1, self._scribe.aside(text) + "\n")
         self._report({"text": text})
 
     def _write_instance(self) -> None:
@@ -243,7 +241,7 @@ class Supervisor:
             wait_s = max(0.0, process.restart_at - time.monotonic())
             say(f"{process.child.name} {how}; starting it again" + (f" in {wait_s:.1f} s" if wait_s else ""))
 
-    def _stop(self, wakeup: int) -> None:
+    def _stop(self) -> None:
         """End the processes stage by stage, kill what stays, and remove what lay in the run folder."""
         with contextlib.suppress(OSError):  # on a disk that became read-only it stays, and calls in flight matter more
             (self._run_dir / "instance.json").unlink()
@@ -257,7 +255,7 @@ class Supervisor:
                 process.signal(signal.Signals(process.child.ends_by or END))
             deadline = time.monotonic() + max(process.child.stop_s for process in members)
             while any(process.pid for process in members) and len(self._signals) == before:
-                if not self._wait(wakeup, deadline):
+                if not self._wait(deadline):
                     break
             for process in members:
                 if process.pid:
@@ -268,14 +266,13 @@ class Supervisor:
             clear(self._run_dir)
         except OSError as failed:
             say(f"{self._run_dir} could not be cleared ({failed.strerror}); the next start does it")
+        self._scribe.flush()
 
-    def _wait(self, wakeup: int, deadline: float) -> bool:
+    def _wait(self, deadline: float) -> bool:
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             return False
-        select.select([wakeup], [], [], left_s)
-        with contextlib.suppress(BlockingIOError):
-            os.read(wakeup, 4096)
+        self._lookout.wait((), int(left_s * 1000) + 1)
         self._reap()
         return True
 
@@ -292,8 +289,11 @@ def main(argv: list[str]) -> int:
     become_subreaper()
     if not end_with(parent):
         return 0
-    speak(plan.log_format)
-    return Supervisor(plan_path, fds, Handover.from_json(Path(handover).read_bytes()) if handover else None).run()
+    scribe = Scribe("supervisor", plan.log_format, PartsLog(Path(plan.data_dir, "log")).keep)
+    speak(scribe.say)
+    sys.excepthook = scribe.last_words
+    before = Handover.from_json(Path(handover).read_bytes()) if handover else None
+    return Supervisor(plan_path, plan, fds, scribe, before).run()
 
 
 if __name__ == "__main__":

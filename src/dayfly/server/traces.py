@@ -7,27 +7,25 @@ import contextlib
 import json
 import os
 import shutil
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-_said_as = {"form": "text"}
+
+def _to_people(text: str) -> None:
+    write(2, f"dayfly: {text}\n")
 
 
-def speak(form: str) -> None:
-    """Have `say` write lines of text, or of JSON as the other processes write them, from now on."""
-    _said_as["form"] = form
+_speaker: list[Callable[[str], None]] = [_to_people]
+
+
+def speak(by: Callable[[str], None]) -> None:
+    """Have `by` write down what is said from now on."""
+    _speaker[0] = by
 
 
 def say(text: str) -> None:
-    """Write a line to standard error."""
-    if _said_as["form"] != "json":
-        write(2, f"dayfly: {text}\n")
-        return
-    seconds, part = divmod(time.time_ns() // 1_000_000, 1000)
-    at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{part:03}Z"
-    told = {"at": at, "level": "info", "process": "supervisor", "logger": "dayfly.server", "message": text}
-    write(2, json.dumps(told) + "\n")
+    """Write a line to standard error, or wherever the log is written."""
+    _speaker[0](text)
 
 
 def write(fd: int, text: str) -> None:

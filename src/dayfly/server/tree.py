@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from dayfly.runtimes.log_event import NATS
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PARTS = {
@@ -18,6 +20,9 @@ _PARTS = {
 }
 _NAMED = {"dayfly-jail": "jail", "dayfly-lookout": "lookout"}
 """Processes that the zygote makes for itself, by the names they give themselves."""
+_LOGGED = {"nats": NATS, "jail": "zygote", "lookout": "zygote", "function": "zygote"}
+"""Of processes that are logged as another part: what is forked from a zygote has its standard error until it is told
+what it is to be."""
 _BORN_OF = {"zygote": "function", "function": "function"}
 
 
@@ -35,6 +40,8 @@ class ProcessStatus(msgspec.Struct, frozen=True):
     started_unix_ms: int = 0
     function: str = ""
     """`name.namespace`, where whoever asks was told."""
+    log: str = ""
+    """The name under which the log has what it says; empty where it is not in the log."""
 
 
 def processes_of(pid: int) -> tuple[ProcessStatus, ...]:
@@ -57,9 +64,16 @@ def processes_of(pid: int) -> tuple[ProcessStatus, ...]:
         role = role or next((role for part, role in _PARTS.items() if part in command), "other")
         cpu_s, started_s = (int(numbers[11]) + int(numbers[12])) / _TICKS, int(numbers[19]) / _TICKS
         started_unix_ms = round((booted_s + started_s) * 1000)
-        found.append(ProcessStatus(each, role, pages * _PAGE_BYTES, parent, name, cpu_s, started_unix_ms))
+        log = _logged_as(role, command.split("\0"))
+        found.append(ProcessStatus(each, role, pages * _PAGE_BYTES, parent, name, cpu_s, started_unix_ms, log=log))
         waiting += [(int(child), each, role) for child in children]
     return tuple(found)
+
+
+def _logged_as(role: str, argv: list[str]) -> str:
+    if role == "gateway" and "--name" in argv:
+        return argv[argv.index("--name") + 1].partition(".")[0]
+    return "" if role == "other" else _LOGGED.get(role, role)
 
 
 def _booted_unix_s() -> int:

@@ -18,6 +18,7 @@ from dayfly.model.sandbox import TIERS, Sandbox
 from dayfly.queue.binary import Server
 from dayfly.runtimes.jail.layers import Layers
 from dayfly.runtimes.python.command import zygote_argv
+from dayfly.server.crew import CONTROL, ZYGOTES
 from dayfly.server.plan import Child, Plan
 from dayfly.server.ports import Listeners
 from dayfly.server.sandbox import why_stopped
@@ -155,7 +156,9 @@ def _zygote(place: Place) -> Child:
         workers=place.settings.workers,
     )
     argv += ["--ready-fd", "{ready}"]
-    return Child("zygote", argv, list(_EVERYBODY), [], reports=True, stage=2, stop_s=_STOP_MARGIN_S, overlaps=True)
+    return Child(
+        "zygote", argv, list(_EVERYBODY), [], reports=True, stage=ZYGOTES, stop_s=_STOP_MARGIN_S, overlaps=True
+    )
 
 
 def _egress(place: Place) -> Child:
@@ -186,7 +189,7 @@ def _control(place: Place) -> Child:
     ]
     inherits += _prefixed(os.environ, (*_INSTALLERS, *_EXPORTERS))
     stop_s = place.settings.drain_s + _STOP_MARGIN_S
-    return Child("control", argv, inherits, [], reports=True, stage=1, stop_s=stop_s)
+    return Child("control", argv, inherits, [], reports=True, stage=CONTROL, stop_s=stop_s)
 
 
 def _gateway(place: Place, number: int) -> Child:
@@ -203,7 +206,7 @@ def _gateway(place: Place, number: int) -> Child:
 def _nats(place: Place) -> Child:
     argv = [
         sys.executable, "-P", "-m", "dayfly.queue.server", place.nats.path, "--run", place.run_dir,
-        "--store", str(place.data("queue")), "--log", str(place.data("log") / "nats.log"),
+        "--store", str(place.data("queue")),
         "--max-store", str(2 * place.settings.queue.store_bytes + _STORE_MARGIN_BYTES),
     ]  # fmt: skip
     return Child(

@@ -7,18 +7,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tests.cluster.kubelet import Kubelet
+from tests.contract.provider.conftest import eventually
 
-from dayfly.model.errors import InvalidSpec, NotSupported
+from dayfly.model.errors import InvalidSpec, NotFound, NotSupported
 from dayfly.model.names import new_replica_id
 from dayfly.model.replica import StartOrder
-from dayfly.providers.kubernetes import deployments, marks
-from dayfly.providers.kubernetes.pods import understand
+from dayfly.providers.kubernetes import deployments, life, marks
+from dayfly.providers.kubernetes.code_life import CodeLife
+from dayfly.providers.kubernetes.image_life import ImageLife
+from dayfly.providers.kubernetes.pods import Pod, understand
 from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.providers.pod import archive, wire
 from dayfly.providers.pod.seal import ControlKey, SealBroken
@@ -109,6 +113,75 @@ def test_nodes_are_told_as_far_as_they_may_be_read(stage: Any) -> None:
             assert [node.name for node in (await provider.survey()).nodes] == [on]
 
     asyncio.run(main())
+
+
+def test_the_platforms_own_pods_are_told_of_and_read_in_their_namespace_alone(stage: Any) -> None:
+    own = {"app.kubernetes.io/name": "dayfly", "app.kubernetes.io/instance": "platform"}
+    double, said = stage.cluster.double, stage.cluster.kubelet.said
+    double.namespaces("platform")
+    spec = {"containers": [{"name": "control", "image": "dayfly:1"}], "nodeName": "n9"}
+    for name, labels in (("dayfly-control-1", own), ("somebodys", {})):
+        double.create("pods", "platform", {"metadata": {"name": name, "labels": labels}, "spec": spec})
+    said["platform", "somebodys"] = [b"none of ours\n"]
+    said["platform", "dayfly-control-1"] = [
+        b"2026-11-30T10:00:00.5Z 2026-11-30 10:00:00,123 WARNING control dayfly.x trouble\n",
+        b'2026-11-30T10:00:01Z {"at":"2026-11-30T10:00:01.000Z","level":"info","process":"queue","logger":"dayfly.q",'
+        b'"message":"m","call_id":"c"}\n',
+        b"2026-11-30T10:00:02Z Fatal Python error: Aborted\n",
+    ]
+
+    async def main() -> None:
+        async with opened(stage, own_namespace="platform") as (provider, _):
+            found = await provider.survey()
+            assert [(each.name, each.state, each.image) for each in found.containers if each.node == "n9"] == [
+                ("dayfly-control-1", "starting", "dayfly:1")
+            ]
+            lines = [line async for line in await provider.container_log("dayfly-control-1", tail=-1, follow=False)]
+            assert [(line.part, line.level, line.text, line.call_id) for line in lines] == [
+                ("control", "warning", "trouble", ""), ("queue", "info", "m", "c"),
+                ("dayfly-control-1", "", "Fatal Python error: Aborted", ""),
+            ]  # fmt: skip
+            assert lines[0].unix_ns == 1_796_032_800_500_000_000
+            tail = [line.text async for line in await provider.container_log("dayfly-control-1", tail=1, follow=False)]
+            assert tail == ["Fatal Python error: Aborted"]
+            with pytest.raises(NotFound):
+                await provider.container_log("somebodys", tail=-1, follow=False)
+            double.fail(403, method="GET", path="/pods/dayfly-control-1/log")
+            (refused,) = [line async for line in await provider.container_log("dayfly-control-1", tail=1, follow=False)]
+            assert refused.text.startswith("its log cannot be read")
+            double.fail(403, method="GET", path="/namespaces/platform/pods$")
+            assert all(each.node != "n9" for each in (await provider.survey()).containers)
+
+    asyncio.run(main())
+
+
+def test_where_the_log_is_json_every_line_of_a_pod_is(stage: Any) -> None:
+    pool = msgspec.structs.replace(stage.cluster.site.pool, log_format="json")
+
+    async def main() -> list[bytes]:
+        async with opened(stage, pool=pool) as (provider, audience), stage.cluster.connect() as api:
+            order = stage.order(HELLO, memory_bytes=1 << 30)
+            await served(provider, audience, order)
+            name = pod_of(stage, order)["metadata"]["name"]
+            agent = stage.cluster.kubelet.pids()[name]
+            path = f"/api/v1/namespaces/{stage.cluster.NAMESPACE}/pods/{name}/log"
+            said: list[bytes] = []
+            async with asyncio.timeout(60), contextlib.aclosing(api.stream(path, {"follow": "true"})) as lines:
+                async for line in lines:
+                    if not said:  # the agent's greeting: it follows from here on
+                        os.kill(zygote_of(agent), signal.SIGABRT)
+                    said.append(line)
+            return said
+
+    found = [json.loads(line) for line in asyncio.run(main())]
+    assert all(line.keys() >= {"kind"} or line.keys() >= {"at", "level", "process", "message"} for line in found)
+    words = {(line.get("process"), line.get("logger"), line.get("message")) for line in found}
+    assert ("zygote", "stderr", "Fatal Python error: Aborted") in words
+
+
+def zygote_of(agent: int) -> int:
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    return next(int(pid) for pid in children if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 def test_several_orders_at_once_get_a_pod_each(stage: Any, ask: Any) -> None:
@@ -211,6 +284,116 @@ def test_replicas_serve_while_the_api_is_away_and_are_heard_when_it_is_back(stag
             double.registry.expire()  # what changed meanwhile is not known any more: everything is listed anew
             await audience.ready(late.replica)
             assert (await ended(provider, audience, order)).reason == "stopped"
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def node(stage: Any) -> Iterator[Kubelet]:
+    """The node that is lost; it is there again in the end, without what it had."""
+    kubelet: Kubelet = stage.cluster.kubelet
+    yield kubelet
+    kubelet.evict()
+    kubelet.come_back()
+
+
+async def settled(stage: Any, provider: Any, audience: Any, order: StartOrder) -> str:
+    """Have a replica that its node knows of, too."""
+    address = await served(provider, audience, order)
+    await eventually(lambda: understand(pod_of(stage, order)).is_ready)
+    return address
+
+
+@pytest.mark.parametrize("kind", ["code", "image"])
+def test_replicas_of_a_lost_node_end_and_others_take_their_place(
+    stage: Any, ask: Any, node: Kubelet, kind: str
+) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO) if kind == "code" else image_order(stage)
+            await settled(stage, provider, audience, order)
+            lost = pod_of(stage, order)["metadata"]
+            node.lose()
+            end = await audience.exited(order.replica)
+            assert (end.reason, "its node is not heard of any more" in end.detail) == ("lost", True), end
+            node.evict(marks.POOL)
+            again = stage.again(order)
+            address = await served(provider, audience, again)
+            assert (await ask(address, method="GET")).status == 200
+            assert pod_of(stage, again)["spec"]["nodeName"] == node.node
+            assert "deletionTimestamp" in pod_of(stage, order)["metadata"], "it would serve when its node is back"
+            if kind == "image":
+                assert list(counts(stage).values()) == [1]
+            node.come_back()
+            assert lost["uid"] not in {
+                pod["metadata"]["uid"] for pod in stage.cluster.double.objects("pods", stage.cluster.NAMESPACE)
+            }
+            assert (await ask(address, method="GET")).status == 200
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["code", "image"])
+def test_replicas_whose_node_is_only_cut_off_from_the_cluster_go_on_until_they_answer_no_more(
+    stage: Any, ask: Any, node: Kubelet, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(HELLO) if kind == "code" else image_order(stage)
+            address = await settled(stage, provider, audience, order)
+            asked: list[str] = []
+            enough = asyncio.Event()
+            is_there = CodeLife.is_there if kind == "code" else ImageLife.is_there
+
+            async def look(life: Any, pod: Pod) -> bool:
+                found = await is_there(life, pod)
+                asked.append(f"{pod.replica} {found}")
+                if len(asked) == 3:
+                    enough.set()
+                return bool(found)
+
+            monkeypatch.setattr(CodeLife if kind == "code" else ImageLife, "is_there", look)
+            monkeypatch.setattr(life, "UNHEARD_EVERY_S", 0.01)
+            process = node.pids()[pod_of(stage, order)["metadata"]["name"]]
+            node.lose(alive=True)
+            await enough.wait()
+            assert set(asked) == {f"{order.replica} True"}
+            assert (await ask(address, method="GET")).status == 200
+            assert len(audience.events) == 1
+            os.killpg(process, signal.SIGKILL)
+            assert (await audience.exited(order.replica)).reason == "lost"
+
+    asyncio.run(main())
+
+
+def test_a_deployment_whose_pods_were_all_lost_goes_with_them_whoever_works_then(
+    stage: Any, node: Kubelet, eventually: Any
+) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = image_order(stage)
+            await settled(stage, provider, audience, order)
+            node.lose()
+            assert (await audience.exited(order.replica)).reason == "lost"
+        node.evict()
+        assert list(counts(stage)) == [deployments.name_of(order)]
+        async with stage.opened() as (provider, _):
+            assert await provider.recover() == []
+            node.come_back()
+            await eventually(lambda: not counts(stage))
+
+    asyncio.run(main())
+
+
+def test_a_replica_told_to_end_on_a_lost_node_has_ended(stage: Any, node: Kubelet) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = image_order(stage)
+            await settled(stage, provider, audience, order)
+            node.lose(alive=True)
+            await provider.stop(order.replica, grace_s=60)
+            os.killpg(node.pids()[pod_of(stage, order)["metadata"]["name"]], signal.SIGKILL)
+            assert (await audience.exited(order.replica)).reason == "stopped"
 
     asyncio.run(main())
 

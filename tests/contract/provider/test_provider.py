@@ -1,12 +1,13 @@
 """The contract of the Provider port, held by every provider: real replicas, real calls, real ends."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
 import pytest
 
-from dayfly.model.errors import NotSupported
+from dayfly.model.errors import NotFound, NotSupported
 from dayfly.model.names import new_replica_id
 from dayfly.model.replica import ReplicaExited, ReplicaReady
 
@@ -351,5 +352,40 @@ def test_closing_twice_is_no_error_and_ends_nobody(stage: Any, ask: Any) -> None
             ready = await audience.ready(order.replica)
             await provider.close()
         assert (await ask(ready.address, b"you")).body == b"hello you"
+
+    asyncio.run(main())
+
+
+def test_what_a_container_prints_is_read_and_followed(stage: Any, ask: Any) -> None:
+    source = "def handle(event, context):\n    print('said ' + event.text, flush=True)\n    return 'x'\n"
+
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = stage.order(source)
+            await provider.start(order)
+            address = (await audience.ready(order.replica)).address
+            assert (await ask(address, b"one")).body == b"x"
+            await audience.line("said one")
+            names = [each.name for each in (await provider.survey()).containers if each.replica == order.replica]
+            for name in names:
+                kept = [line async for line in await provider.container_log(name, tail=-1, follow=False)]
+                if not any(line.text == "said one" for line in kept):
+                    continue  # a porter prints nothing of the function's
+                assert all(line.part == name and line.unix_ns > 0 for line in kept)
+                newest = [line.text async for line in await provider.container_log(name, tail=1, follow=False)]
+                assert newest == ["said one"]
+                async with (
+                    asyncio.timeout(60),
+                    contextlib.aclosing(await provider.container_log(name, tail=0, follow=True)) as lines,
+                ):
+                    coming = asyncio.ensure_future(anext(lines))
+                    while not coming.done():
+                        assert (await ask(address, b"two")).body == b"x"
+                    assert (await coming).text == "said two"
+                break
+            else:
+                assert not names, "where there are containers, one has said it"
+            with pytest.raises(NotFound):
+                await provider.container_log("nobody", tail=-1, follow=False)
 
     asyncio.run(main())

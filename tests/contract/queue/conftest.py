@@ -37,8 +37,7 @@ class NatsServer:
         self._process = subprocess.Popen(
             [
                 sys.executable, "-P", "-m", "dayfly.queue.server", find_server({}).path, "--run", str(self.folder),
-                "--store", str(self.folder / "queue"), "--log", str(self.folder / "nats.log"),
-                "--max-store", str(2**30),
+                "--store", str(self.folder / "queue"), "--max-store", str(2**30),
             ]
         )  # fmt: skip
 

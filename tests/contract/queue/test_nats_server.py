@@ -105,7 +105,7 @@ def test_a_server_that_does_not_flush_is_not_used(
     own_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "PATIENCE_S", 0.2)
-    config = server.configure(tmp_path, tmp_path / "queue", tmp_path / "nats.log", 2**30)
+    config = server.configure(tmp_path, tmp_path / "queue", 2**30)
     config.write_text(config.read_text().replace("sync_interval: always", "sync_interval: 2m"))
     process = subprocess.Popen([find_server({}).path, "-c", str(config)])
 
@@ -138,7 +138,7 @@ def test_only_one_that_says_it_flushes_is_fit() -> None:
 def test_port_and_passwords_are_new_each_time_and_nobody_elses(tmp_path: Path) -> None:
     texts = []
     for _ in range(2):
-        config = server.configure(tmp_path, tmp_path / "queue", tmp_path / "nats.log", 2**30)
+        config = server.configure(tmp_path, tmp_path / "queue", 2**30)
         assert stat.S_IMODE(config.stat().st_mode) == 0o600
         assert stat.S_IMODE((tmp_path / server.ACCESS).stat().st_mode) == 0o600
         texts.append(config.read_text())

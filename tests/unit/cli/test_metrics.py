@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from dayfly.cli.main import cli
 from dayfly.cli.metrics import bars
 from dayfly.cli.session import Session
-from dayfly.model.machine import CpuUsage, Machine, MachineUsage, MemoryUsage, NetworkUsage, Node, Process
+from dayfly.model.machine import CpuUsage, Machine, MachineUsage, MemoryUsage, NetworkUsage, Node, PartLine, Process
 
 Run = Callable[..., Result]
 LABELS = {"__name__": "calls", "code": "200"}
@@ -107,11 +107,21 @@ def test_the_machine_is_shown_with_whose_processes_there_are(run: Callable[[int,
     )  # fmt: skip
     process = Process(
         pid=7, parent=1, role="function", name="python3", function="hello.openfaas-fn", cpu_s=1.5, memory_bytes=2**20,
-        started_unix_ms=0,
+        started_unix_ms=0, log="x",
     )  # fmt: skip
     found = Machine(kind="machine", usage=usage, nodes=(Node(name="here"),), processes=(process,), notes=("no engine",))
     outcome = run(200, msgspec.to_builtins(found))("machine")
     assert "512Mi of 1Gi" in outcome.stdout
     assert "no engine" in outcome.stdout
     line = next(line for line in outcome.stdout.splitlines() if "hello" in line)
-    assert line.split()[:5] == ["7", "function", "hello.openfaas-fn", "1.50", "1Mi"]
+    assert line.split()[:5] == ["7", "function", "x", "hello.openfaas-fn", "1.50"]
+
+
+def test_what_a_part_says_is_printed(run: Callable[[int, object], Run]) -> None:
+    said = PartLine(unix_ns=1_700_000_000_250_000_000, part="gw0", level="warning", text="full", call_id="c")
+    told = msgspec.to_builtins(said)
+    assert run(200, told)("machine", "logs", "gw0", "--tail", "5").stdout == (
+        "2023-11-14T22:13:20.250Z warning gw0 full\n"
+    )
+    assert json.loads(run(200, told)("machine", "logs", "gw0", "-o", "json").stdout) == told
+    assert run(404, {"type": "x", "title": "x", "status": 404, "detail": "no gw9"})("machine", "logs", "gw9").exit_code

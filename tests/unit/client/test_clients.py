@@ -22,6 +22,7 @@ from dayfly.model.flow import FlowSpec
 from dayfly.model.function import FunctionSpec
 from dayfly.model.glance import Glance, GlanceNews
 from dayfly.model.log import LogLine
+from dayfly.model.machine import PartLine
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, ReplicaId
 from dayfly.model.namespace import NamespaceChange, NamespaceStatus, Quota, Usage
 from dayfly.model.queued import CallState, CallStatus
@@ -40,7 +41,7 @@ STATUS = FunctionStatus(
 TARGET = Target("http://127.0.0.1:1", Credential.bearer("token"))
 
 
-STREAMS = ("logs", "follow_functions", "follow_call")
+STREAMS = ("logs", "machine_log", "follow_functions", "follow_call")
 
 
 class Driver:
@@ -376,6 +377,15 @@ def test_a_queued_call_is_followed_to_its_end(driver: Driver) -> None:
     driver.answer = lambda _: httpx2.Response(200, content=b"".join(parts))
     assert driver.call("follow_call", "c1") == states
     assert driver.last.url.path == "/v1/calls/c1/events"
+
+
+def test_what_a_part_of_the_platform_says_is_read_and_followed(driver: Driver) -> None:
+    said = [PartLine(unix_ns=1, part="gw0", text="one"), PartLine(unix_ns=2, part="gw0", text="two")]
+    driver.answer = lambda _: httpx2.Response(200, content=b"\n".join(map(msgspec.json.encode, said)))
+    assert driver.call("machine_log", "gw/0") == said
+    assert driver.last.url.raw_path == b"/v1/machine/logs/gw%2F0?tail=200"
+    assert driver.call("machine_log", "gw0", tail=-1, follow=True) == said
+    assert driver.last.url.raw_path == b"/v1/machine/logs/gw0?tail=-1&follow=true"
 
 
 def test_a_stream_that_is_refused_or_none_is_told(driver: Driver) -> None:

@@ -1,5 +1,7 @@
 """Seats and waiting, without a socket or a clock."""
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -152,6 +154,29 @@ def test_a_suspect_is_left_out_until_its_time_or_an_update() -> None:
     assert suspect in of.seats
     of.reconsider(300)
     assert len(of.seats) == 2
+
+
+@pytest.mark.parametrize("canary", [0, 1])
+def test_a_suspect_whose_machine_is_silent_is_left_out_until_it_is_heard(canary: int) -> None:
+    said = msgspec.structs.replace(entry("r1", "r2", "r3"), canary=canary, canary_percent=100)
+    of = lane(said)
+    taken = [of.pick() for _ in range(3)]
+    suspect = next(seat for seat in taken if seat is not None and seat.endpoint.replica == "r1")
+    suspect.pool.silent = True
+    of.suspect(suspect, 100)
+    of.reconsider(1000)
+    of.update(said)
+    assert "r1" not in {picked(of) for _ in range(6)}
+    suspect.pool.silent = False
+    of.trust(suspect)
+    of.trust(suspect)
+    suspect.outstanding = -10
+    assert [picked(of) for _ in range(6)] == ["r1"] * 6
+    suspect.pool.silent = True
+    of.suspect(suspect, 2000)
+    of.update(msgspec.structs.replace(entry("r2"), canary=canary, canary_percent=100))
+    of.trust(suspect)
+    assert "r1" not in {picked(of) for _ in range(6)}, "it is of the function no more"
 
 
 def test_a_suspect_that_comes_back_releases_what_waits() -> None:

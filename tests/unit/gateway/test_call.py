@@ -1,6 +1,7 @@
 """Calls of functions through a real gateway: what passes, what is added, what is held, what fails and how."""
 
 import asyncio
+import errno
 import re
 import socket
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ import pytest
 
 from dayfly.gateway import endings
 from dayfly.http1.limits import Limits
+from dayfly.http1.pool import Pool
+from dayfly.http1.roles import Caller
+from dayfly.http1.upstream import UpstreamConnection
 from dayfly.model.table import Delta, Demand, Load
 
 if TYPE_CHECKING:
@@ -749,6 +753,42 @@ def test_a_call_of_which_nothing_was_sent_goes_to_another_replica(play: "Play") 
             for _ in range(4):
                 assert (await client.ask("/function/f", method="POST", body=b"x")).body == b"x"
 
+    play(scenario)
+
+
+def test_a_machine_that_is_gone_costs_the_calls_under_way_there_and_no_others(
+    play: "Play", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[UpstreamConnection] = []
+    begin, dial = UpstreamConnection.begin, Pool._dial
+
+    def begun(upstream: UpstreamConnection, caller: Caller, method: bytes) -> None:
+        under_way.append(upstream)
+        begin(upstream, caller, method)
+
+    async def scenario(rig: "Rig") -> None:
+        async def dies(conversation: "Conversation") -> None:
+            await conversation.request()
+            under_way[-1].connection_lost(OSError(errno.ETIMEDOUT, "Connection timed out"))
+
+        victim, heir = await rig.replica(dies), await rig.replica(rig.echo, "r2")
+
+        async def none(pool: Pool) -> UpstreamConnection:
+            if pool.address == victim.address and victim.connections:
+                raise OSError(errno.EHOSTUNREACH, "No route to host")
+            return await dial(pool)
+
+        monkeypatch.setattr(Pool, "_dial", none)
+        await rig.serve(rig.entry(victim))
+        async with rig.client() as client:
+            lost = await client.ask("/function/f")
+            assert (lost.status, b"nothing is heard of its machine" in lost.body) == (502, True)
+            rig.tell(rig.delta(rig.entry(victim, heir)))
+            await rig.heard_all()
+            assert [(await client.ask("/function/f")).status for _ in range(4)] == [200] * 4
+            assert victim.connections == 1
+
+    monkeypatch.setattr(UpstreamConnection, "begin", begun)
     play(scenario)
 
 

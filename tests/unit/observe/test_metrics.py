@@ -113,6 +113,7 @@ def test_our_metrics_beside_them() -> None:
     assert samples["dayfly_function_cold_starts_total", label()] == 1
     assert samples["dayfly_function_replicas_ready", label()] == 2
     assert samples["dayfly_function_replica_exits_total", label(reason="oom")] == 2
+    assert samples["dayfly_function_replica_exits_total", label(reason="crashed")] == 0, "so that the first one rises"
     assert samples["dayfly_replica_cpu_seconds_total", replica] == 1.25
     assert samples["dayfly_replica_memory_bytes", replica] == 2048
     assert samples["dayfly_function_cpu_seconds_total", label()] == 7.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -105,3 +106,29 @@ def test_a_server_that_is_killed_ends_the_keeper_as_a_shell_would(tmp_path: Path
     argv = [sys.executable, "-P", "-m", "dayfly.queue.keeper", str(program), "--config", str(tmp_path / "nats.conf")]
     argv += ["--credentials", str(tmp_path), "--run", str(tmp_path / "run")]
     assert subprocess.run(argv, timeout=DEADLINE_S, env=dict(os.environ)).returncode == 128 + signal.SIGKILL
+
+
+_TALKS = """\
+import sys
+sys.stderr.write("[7] 2026/11/30 12:31:46.844385 [WRN] Slow Consumer\\n")
+sys.stderr.write("panic: no end")
+"""
+
+
+def test_what_the_server_says_is_json_where_the_log_is(tmp_path: Path) -> None:
+    program = tmp_path / "server"
+    program.write_text(f"#!{sys.executable}\n{_TALKS}")
+    program.chmod(0o755)
+    (tmp_path / "nats.conf").write_text("x")
+    given(tmp_path, "one")
+    argv = [sys.executable, "-P", "-m", "dayfly.queue.keeper", str(program), "--config", str(tmp_path / "nats.conf")]
+    argv += ["--credentials", str(tmp_path), "--run", str(tmp_path / "run")]
+    environ = {**os.environ, "DAYFLY_LOG_FORMAT": "json"}
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    said = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["process"], line["level"], line["message"]) for line in said] == [
+        ("nats-server", "warning", "Slow Consumer"), ("nats-server", "error", "panic: no end"),
+    ]  # fmt: skip
+    environ["DAYFLY_LOG_FORMAT"] = "text"
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=DEADLINE_S, check=True)
+    assert done.stderr.startswith("[7] 2026/11/30"), "as text it is the server's own"

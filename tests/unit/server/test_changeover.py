@@ -16,7 +16,7 @@ from dayfly.server.plan import Child, Handover, Plan
 from dayfly.server.reporting import Reporter
 
 NOTE = 'note() { echo "$life $1 $2" >> "$notes"; }; '
-WORKS = NOTE + 'trap "note $0 told; exit 0" TERM; note $0 up; echo "{}" >&$1; while :; do sleep 0.02; done'
+WORKS = NOTE + 'trap "note $0 told; exit 0" TERM; note $0 up; echo "{}" >/dev/fd/$1; while :; do sleep 0.02; done'
 STAGES = {"gateway": 0, "control": 1, "zygote": 2}
 
 
@@ -36,6 +36,7 @@ class Lives:
     def __init__(self, folder: Path, **scripts: str) -> None:
         self.folder, self.run_dir, self.life = folder, folder / "run", 0
         (self.run_dir / "r").mkdir(parents=True)
+        (folder / "log").mkdir()
         self.lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         reader, writer = os.pipe()
         with (folder / "output").open("w") as output:
@@ -133,7 +134,7 @@ def test_what_does_not_come_up_gives_way_to_what_was_before(start: Callable[...,
 
 
 def test_a_control_plane_that_stands_by_is_waited_for_and_the_old_one_told_then(start: Callable[..., Lives]) -> None:
-    waits = NOTE + 'note $0 begun; echo "{\\"standby\\": \\"yes\\"}" >&$1; '
+    waits = NOTE + 'note $0 begun; echo "{\\"standby\\": \\"yes\\"}" >/dev/fd/$1; '
     waits += 'until grep -q "1 control told" "$notes"; do sleep 0.02; done; ' + WORKS.removeprefix(NOTE)
     lives = start()
     assert "text" in lives.ask(lives.plan({"control": waits}))
@@ -160,8 +161,8 @@ def test_a_request_that_makes_no_sense_is_logged(start: Callable[..., Lives]) ->
 
 def test_one_that_leaves_gets_a_successor_at_once_and_is_not_started_again(start: Callable[..., Lives]) -> None:
     leaves = NOTE + 'trap "note $0 gone; exit 0" USR2; '
-    leaves += 'trap "echo \\"{\\\\\\"leaving\\\\\\": \\\\\\"yes\\\\\\"}\\" >&$1" TERM; '
-    leaves += 'note $0 up; echo "{}" >&$1; while :; do sleep 0.02; done'
+    leaves += 'trap "echo \\"{\\\\\\"leaving\\\\\\": \\\\\\"yes\\\\\\"}\\" >/dev/fd/$1" TERM; '
+    leaves += 'note $0 up; echo "{}" >/dev/fd/$1; while :; do sleep 0.02; done'
     lives = start(gateway=leaves)
     children_of = Path(f"/proc/{lives.process.pid}/task/{lives.process.pid}/children")
     before = set(children_of.read_text().split())
@@ -192,3 +193,15 @@ def test_a_report_to_nobody_is_no_error() -> None:
     reporter.leaving()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(writer)
+
+
+def test_what_the_old_ones_say_is_still_read_after_the_change(start: Callable[..., Lives], tmp_path: Path) -> None:
+    lingers = WORKS.replace(
+        "note $0 told; exit 0", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done; echo last; exit 0"
+    )
+    lives = start(gateway=lingers)
+    lives.ask(lives.plan({}))
+    (tmp_path / "go").touch()
+    eventually(lambda: "last\n" in lives.text())
+    kept = [json.loads(line) for line in (tmp_path / "log" / "parts.jsonl").read_text().splitlines()]
+    assert ("gateway", "last") in {(line["process"], line["message"]) for line in kept}

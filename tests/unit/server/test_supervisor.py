@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dayfly.server.crew import CONTROL, ZYGOTES
 from dayfly.server.plan import Child, Plan
 
 INSTANCE = {
@@ -23,14 +24,16 @@ INSTANCE = {
     "data_dir": "/data",
     "sandbox": "tier A",
 }
-SERVES = 'echo "{}" >&$1; exec sleep 60'
+SERVES = 'echo "{}" >/dev/fd/$1; exec sleep 60'
 SUPERVISOR = (sys.executable, "-P", "-m", "dayfly.server.supervisor")
 DEADLINE_S = 60.0
 
 
-def child(name: str, script: str, *, reports: bool = True, stage: int = 0, stop_s: float = 5) -> Child:
+def child(
+    name: str, script: str, *, reports: bool = True, stage: int = 0, stop_s: float = 5, overlaps: bool = False
+) -> Child:
     argv = ["/bin/sh", "-c", script, name, *(["{ready}"] if reports else [])]
-    return Child(name, argv, ["PATH", "SEEN"], [], reports=reports, stage=stage, stop_s=stop_s)
+    return Child(name, argv, ["PATH", "SEEN"], [], reports=reports, stage=stage, stop_s=stop_s, overlaps=overlaps)
 
 
 class Running:
@@ -117,7 +120,7 @@ def test_it_reports_when_all_serve_and_leaves_nothing_when_it_stops(run: Callabl
 
 
 def test_a_password_is_shown_and_kept_nowhere(run: Callable[..., Running]) -> None:
-    running = run(child("one", """echo '{"password": "s3cret-word"}' >&$1; exec sleep 60"""))
+    running = run(child("one", """echo '{"password": "s3cret-word"}' >/dev/fd/$1; exec sleep 60"""))
     assert "admin / s3cret-word" in str(running.said()["text"])
     assert "s3cret-word" not in running.text()
     assert "s3cret-word" not in (running.run_dir / "instance.json").read_text()
@@ -150,7 +153,9 @@ def test_one_that_dies_is_started_again_at_once_then_with_patience(run: Callable
 
 
 def test_one_that_refuses_its_settings_ends_the_start_with_78(run: Callable[..., Running]) -> None:
-    running = run(child("one", """echo '{"error": "no good", "exit_code": 78}' >&$1; exit 78"""), child("two", SERVES))
+    running = run(
+        child("one", """echo '{"error": "no good", "exit_code": 78}' >/dev/fd/$1; exit 78"""), child("two", SERVES)
+    )
     assert running.said() == {"error": "no good", "exit_code": 78}
     assert running.process.wait(DEADLINE_S) == 78
     assert not running.run_dir.exists()
@@ -166,7 +171,7 @@ def test_one_that_never_starts_ends_the_start_with_70(run: Callable[..., Running
 def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> None:
     def noting(name: str) -> str:
         at_end = f'trap "sleep 0.1; echo {name} >> {tmp_path}/order; exit 0" USR1'
-        return at_end + '; echo "{}" >&$1; while :; do sleep 0.05; done'
+        return at_end + '; echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done'
 
     running = run(*(child(f"s{stage}", noting(f"s{stage}"), stage=stage) for stage in (2, 0, 1)))
     assert running.said()
@@ -174,8 +179,29 @@ def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> Non
     assert (tmp_path / "order").read_text().split() == ["s0", "s1", "s2"]
 
 
+def test_another_zygote_has_the_control_plane_begin_anew_and_nobody_else(
+    run: Callable[..., Running], tmp_path: Path
+) -> None:
+    leaves = """trap 'echo "{\\"leaving\\": \\"\\"}" >/dev/fd/$1; exit 0' TERM; """
+    leaves += 'echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done'
+    running = run(
+        child("gateway", SERVES), child("control", SERVES, stage=CONTROL),
+        child("zygote", f"echo $$ >> {tmp_path}/zygotes; {leaves}", stage=ZYGOTES, overlaps=True),
+    )  # fmt: skip
+    assert running.said()
+    (zygote,) = (tmp_path / "zygotes").read_text().split()
+    before = set(running.children()) - {int(zygote)}
+    os.kill(int(zygote), signal.SIGTERM)
+    eventually(lambda: "control is back" in running.text())
+    text = running.text()
+    assert "zygote finishes its work and goes" in text
+    assert "zygote is back" in text
+    assert "gateway" not in text
+    assert len(before & set(running.children())) == 1
+
+
 def test_one_that_does_not_stop_in_time_is_killed(run: Callable[..., Running]) -> None:
-    stubborn = 'trap "" USR1; echo "{}" >&$1; while :; do sleep 0.05; done'
+    stubborn = 'trap "" USR1; echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done'
     running = run(child("one", stubborn, stop_s=0.3))
     assert running.said()
     assert running.stop() == 0
@@ -183,7 +209,7 @@ def test_one_that_does_not_stop_in_time_is_killed(run: Callable[..., Running]) -
 
 
 def test_a_second_signal_waits_for_nobody(run: Callable[..., Running]) -> None:
-    stubborn = 'trap "echo asked >&2" USR1; echo "{}" >&$1; while :; do sleep 0.05; done'
+    stubborn = 'trap "echo asked >&2" USR1; echo "{}" >/dev/fd/$1; while :; do sleep 0.05; done'
     running = run(child("one", stubborn, stop_s=600))
     assert running.said()
     running.process.send_signal(signal.SIGINT)
@@ -198,6 +224,27 @@ def test_what_children_left_running_is_killed_too(run: Callable[..., Running], t
     orphan = int((tmp_path / "pid").read_text())
     assert running.stop() == 0
     assert not Path(f"/proc/{orphan}").exists()
+
+
+def test_the_last_words_of_one_that_dies_are_not_lost(run: Callable[..., Running], tmp_path: Path) -> None:
+    """They have no line end, and another process still holds the pipe."""
+    served = f'echo "{{}}" >/dev/fd/$1; [ -e {tmp_path}/again ] && exec sleep 60; touch {tmp_path}/again; '
+    running = run(child("one", served + "setsid sleep 60 & printf 'last words' >&2; exit 3"))
+    assert running.said()
+    eventually(lambda: is_back(running, 1))
+    assert "last words\n" in running.text()
+
+
+def test_a_supervisor_that_breaks_says_so_in_the_form_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    plan = Plan(str(tmp_path), str(tmp_path / "run"), [child("one", SERVES)], {}, [], log_format="json")
+    (tmp_path / "plan.json").write_bytes(plan.to_json())
+    with (tmp_path / "lock").open("w") as lock:
+        argv = [*SUPERVISOR, str(tmp_path / "plan.json"), "--lock", str(lock.fileno())]
+        done = subprocess.run(argv, pass_fds=[lock.fileno()], stderr=subprocess.PIPE, text=True, timeout=DEADLINE_S)
+    (*_, last) = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (last["process"], last["level"]) == ("supervisor", "critical")
+    assert "KeyError" in last["message"], "an instance without a version cannot be announced"
 
 
 def test_children_die_with_a_killed_supervisor(run: Callable[..., Running]) -> None:

@@ -16,7 +16,12 @@ export async function readLogs(key: Key, asked: LogsAsked, take: (lines: LogLine
   const query = new URLSearchParams({ follow: String(asked.follow), tail: String(asked.tail) });
   if (asked.since) query.set("since", asked.since);
   if (asked.replica) query.set("instance", asked.replica);
-  const answer = await request(`${pathOf(key)}/logs?${query}`, { signal });
+  await readLines(`${pathOf(key)}/logs?${query}`, take, signal);
+}
+
+/** Hand over the JSON lines of an answer as they come, until they or the signal end. */
+export async function readLines<T>(path: string, take: (lines: T[]) => void, signal: AbortSignal): Promise<void> {
+  const answer = await request(path, { signal });
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   while (reader) {
@@ -24,7 +29,7 @@ export async function readLogs(key: Key, asked: LogsAsked, take: (lines: LogLine
     if (done) return;
     const lines = (rest + value).split("\n");
     rest = lines.pop() ?? "";
-    if (lines.length > 0) take(lines.map((line) => JSON.parse(line) as LogLine));
+    if (lines.length > 0) take(lines.map((line) => JSON.parse(line) as T));
   }
 }
 

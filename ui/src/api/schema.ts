@@ -967,6 +967,16 @@ export interface Parallel {
   concurrency?: number;
 }
 
+/** A line that a process, container or pod of the platform has written. */
+export interface PartLine {
+  unix_ns: number;
+  part: string;
+  level?: string;
+  logger?: string;
+  text: string;
+  call_id?: string;
+}
+
 /** An alert from when it began to fire until it was resolved, as it was when it began. */
 export interface PastAlert {
   number: number;
@@ -1051,6 +1061,7 @@ export interface Process {
   cpu_s: number;
   memory_bytes: number;
   started_unix_ms: number;
+  log?: string;
 }
 
 /** What became of posted events. */

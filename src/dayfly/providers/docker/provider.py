@@ -9,7 +9,7 @@ our label are never looked at.
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from dayfly.model.engine import ContainerEngine, EngineState
 from dayfly.model.errors import NotSupported, Unavailable
 from dayfly.model.log import LogLine
-from dayfly.model.machine import Surroundings
+from dayfly.model.machine import PartLine, Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats, StartOrder
 from dayfly.providers.docker import calls, container, porter_image
@@ -27,6 +27,7 @@ from dayfly.providers.docker.images import Pins
 from dayfly.providers.docker.life import Life
 from dayfly.providers.docker.output import Output
 from dayfly.providers.docker.presence import Event, Presence
+from dayfly.providers.docker.printed import printed
 from dayfly.providers.docker.survey import survey
 from dayfly.providers.docker.ways import Ways
 from dayfly.providers.port import Provider
@@ -141,6 +142,10 @@ class DockerProvider(Provider):
             return await survey(self.engine(), self._installation)
         except Refusal as error:
             raise Unavailable(f"the container engine does not tell what it has: {error}") from error
+
+    async def container_log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
+        """Return what a container of the installation prints. Raises NotFound, Unavailable."""
+        return await printed(self.engine(), self._installation, name, tail=tail, follow=follow)
 
     # -- what others ask ---------------------------------------------------------------------------------------------
 

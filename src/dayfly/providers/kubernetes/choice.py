@@ -1,7 +1,7 @@
 """Which pod of the pool is claimed for an order, and which of an image's pods gets which replica's id. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -42,8 +42,10 @@ def free(pods: Iterable[Pod], tried: Mapping[str, str]) -> list[Pod]:
     ]
 
 
-def to_claim(order: StartOrder, pods: Iterable[Pod], tried: Mapping[str, str]) -> Pod | None:
-    """Return the pod to claim: on a node with few replicas of this function, then the one that waits longest."""
+def to_claim(
+    order: StartOrder, pods: Iterable[Pod], tried: Mapping[str, str], doubted: Collection[str] = ()
+) -> Pod | None:
+    """Return the pod to claim: on a node that is not doubted, with few replicas of this function, then the oldest."""
     pods = list(pods)
     beside = Counter(
         pod.spec.node_name
@@ -54,7 +56,12 @@ def to_claim(order: StartOrder, pods: Iterable[Pod], tried: Mapping[str, str]) -
     )
     return min(
         free(pods, tried),
-        key=lambda pod: (beside[pod.spec.node_name], pod.metadata.creation_timestamp, pod.name),
+        key=lambda pod: (
+            pod.spec.node_name in doubted,
+            beside[pod.spec.node_name],
+            pod.metadata.creation_timestamp,
+            pod.name,
+        ),
         default=None,
     )
 

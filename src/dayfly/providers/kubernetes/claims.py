@@ -41,7 +41,7 @@ class Claims:
         try:
             async with asyncio.timeout(self._house.site.start_s):
                 while True:
-                    pod = choice.to_claim(order, self._house.pods.values(), self._tried)
+                    pod = choice.to_claim(order, self._house.pods.values(), self._tried, self._house.doubted)
                     if pod is None:
                         await self._house.changed()
                     elif (claimed := await self._take(pod, labels, annotations)) is not None:

@@ -16,7 +16,7 @@ import msgspec
 from dayfly.cluster.kinds import POD
 from dayfly.model.errors import DayflyError, Unavailable
 from dayfly.model.replica import ReplicaStats, StartOrder
-from dayfly.providers.kubernetes import choice, marks, pool
+from dayfly.providers.kubernetes import choice, marks, pool, probe
 from dayfly.providers.kubernetes.claims import Claims
 from dayfly.providers.kubernetes.house import RETRY_S, House
 from dayfly.providers.kubernetes.life import Life, whole_seconds
@@ -112,6 +112,10 @@ class CodeLife(Life):
         if self._name:
             await self.house.remove(POD, self._name, grace_s=1, uid=self._uid)
 
+    async def is_there(self, pod: Pod) -> bool:
+        """Whether its agent takes connections."""
+        return await probe.is_there(pod.status.pod_ip, self.house.site.pool.agent_port)
+
     async def last_reason(self) -> None:
         """Give the agent a moment: it knows more than a status."""
         if self._agent is not None:
@@ -164,7 +168,14 @@ class CodeLife(Life):
 
     async def _connect(self, pod: Pod) -> wire.Conversation:
         key = pod.metadata.annotations.get(marks.AGENT) or await self._claims.key_of(pod)
-        return await wire.Conversation.begin(pod.status.pod_ip, self.house.site.pool.agent_port, self.house.key, key)
+        port, doubted = self.house.site.pool.agent_port, self.house.doubted
+        try:
+            agent = await wire.Conversation.begin(pod.status.pod_ip, port, self.house.key, key)
+        except Unavailable:
+            doubted.add(pod.spec.node_name)
+            raise
+        doubted.discard(pod.spec.node_name)
+        return agent
 
     async def _give(self, agent: wire.Conversation, order: StartOrder) -> None:
         """Send the order and the code. Raises DayflyError, OSError."""

@@ -29,6 +29,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
     """The one namespace that all pods of functions are in; which Dayfly namespace they are of, their labels say."""
     pool: PoolValues
+    own_namespace: str = ""
+    """The one that the platform itself is in; empty where it is in none."""
     room: Room
     """What a function in a pod of the pool may use."""
     start_s: float = START_S
@@ -51,6 +53,8 @@ class House:
         self.on_event = on_event
         self.on_log = on_log
         self.pods: dict[str, Pod] = {}
+        self.doubted: set[str] = set()
+        """Nodes in whose pods no agent answered when it was last looked for."""
         self._changed = asyncio.Event()
         self._leftovers: dict[tuple[str, str], tuple[Kind, int | None, str]] = {}
 

@@ -75,6 +75,10 @@ class ImageLife(Life):
             await self.crowd.settle()
             await self.house.remove(POD, self.pod.name, grace_s=1, uid=self.pod.metadata.uid)
 
+    async def is_there(self, pod: Pod) -> bool:
+        """Whether the program takes connections."""
+        return await probe.is_there(pod.status.pod_ip, self._port)
+
     async def close(self) -> None:
         """Keep with the pod how far its output was read."""
         if self.pod is not None and not self.over and self.output.read_ns:
@@ -127,6 +131,10 @@ class Crowd:
         self._order = order
         self._lives[order.replica] = life
         self.wake()
+
+    def found(self) -> None:
+        """Its Deployment is there already: it is to count our replicas, and to go with the last of them."""
+        self._made = True
 
     def adopt(self, life: ImageLife) -> None:
         """One more is there already."""
@@ -183,7 +191,7 @@ class Crowd:
     async def _count(self) -> None:
         """Make the Deployment, or set its count. Raises DayflyError."""
         async with self._lock:
-            wanted = sum(not life.stopping for life in self._lives.values())
+            wanted = sum(not (life.stopping or life.over) for life in self._lives.values())
             namespace = self._house.site.namespace
             if self._made:
                 try:

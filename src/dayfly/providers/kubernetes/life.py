@@ -17,6 +17,8 @@ from dayfly.providers.kubernetes.output import Output
 from dayfly.providers.kubernetes.pods import End, Pod, gone, standing
 from dayfly.runtimes.python.limits import limits_of
 
+UNHEARD_EVERY_S = 5.0
+"""How often a replica is asked whether it is there while the cluster hears nothing of its node."""
 REMOVE_S = 10.0
 """How long whoever closes the provider waits for the cluster to remove a pod."""
 
@@ -44,6 +46,7 @@ class Life:
         self._tasks: set[asyncio.Task[None]] = set()
         self._finding: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._doubting: asyncio.Task[None] | None = None
 
     # -- what the kinds do -------------------------------------------------------------------------------------------
 
@@ -59,6 +62,10 @@ class Life:
         """Leave nothing of it in the cluster."""
         raise NotImplementedError
 
+    async def is_there(self, pod: Pod) -> bool:
+        """Whether connections are taken in its pod."""
+        raise NotImplementedError
+
     async def last_reason(self) -> None:
         """Wait a moment for a better account of its end than the pod's status gives, where there may be one."""
 
@@ -72,6 +79,8 @@ class Life:
         found = standing(pod, memory_bytes=limits_of(self.order).memory_bytes)
         if found.end is not None:
             self.ends(found.end)
+        elif pod.is_unheard and self._doubting is None:
+            self._doubting = self.spawn(self._doubt())
         elif pod.is_leaving and self.ready and not self.stopping:
             self._taken_away(gone(pod))
 
@@ -108,6 +117,16 @@ class Life:
         self.over = True
         self.house.on_event(ReplicaExited(self.order.replica, reason, detail))
         self._depart()
+
+    async def _doubt(self) -> None:
+        """While the cluster does not hear its node, see whether that is lost, or is only cut off from the cluster."""
+        while self.pod is not None and self.pod.is_unheard and not self.over:
+            if not await self.is_there(self.pod):
+                end = End("stopped" if self.stopping else "lost", "its node is not heard of any more, and nor is it")
+                self.finish(end.reason, end.detail)
+                return
+            await asyncio.sleep(UNHEARD_EVERY_S)
+        self._doubting = None
 
     def _taken_away(self, end: End) -> None:
         """Tell its end now, but let it end by itself: nobody asked us, and it finishes its calls; no more may come."""

@@ -156,6 +156,11 @@ class Pod(_Part, frozen=True):
         """Whether its probe was answered."""
         return self.condition("Ready").status == "True"
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the cluster hears nothing of its node: then it says `Ready` no more, and nothing else it was told."""
+        return self.condition("Ready").status == "False" and self.condition("ContainersReady").status == "True"
+
     def condition(self, kind: str) -> Condition:
         """Return what is said of it in this respect."""
         return next((each for each in self.status.conditions if each.type == kind), Condition(kind, "Unknown"))

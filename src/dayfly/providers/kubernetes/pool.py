@@ -22,6 +22,7 @@ CONTROL_KEY = "control-key"
 """The entry of the ConfigMap, called as the pool is, that holds the control plane's public key."""
 CONTAINER = "function"
 USER = 10_001
+_LOG_FORMAT = "DAYFLY_LOG_FORMAT"
 FOLDER, LAST_WORD = "/run/dayfly", "/dev/termination-log"
 OVERHEAD_BYTES = 96 << 20
 """What the agent, the zygote and the egress proxy take beside the function."""
@@ -56,6 +57,8 @@ class PoolValues(msgspec.Struct, frozen=True, kw_only=True):
     agent_port: int = AGENT_PORT
     function_port: int = FUNCTION_PORT
     command: tuple[str, ...] = ("python", "-P", "-m", "dayfly.providers.pod")
+    log_format: str = "text"
+    """How the pod's own processes log: text or json."""
 
 
 def pod_template(values: PoolValues) -> Object:
@@ -118,6 +121,7 @@ def installed(made: Object, installation: str, image: str) -> PoolValues:
         node_selector=spec.get("nodeSelector", {}), tolerations=tuple(spec.get("tolerations", ())),
         priority_class=spec.get("priorityClassName", ""), account=spec.get("serviceAccountName", ""),
         agent_port=ports["agent"], function_port=ports["http"], command=tuple(container["command"]),
+        log_format=next((each["value"] for each in container["env"] if each["name"] == _LOG_FORMAT), "text"),
     )  # fmt: skip
 
 
@@ -187,6 +191,7 @@ def _container(values: PoolValues) -> Object:
             {"name": secret_files.OWN, "value": secret_files.FOLDER},
             {"name": "DAYFLY_AGENT_PORT", "value": str(values.agent_port)},
             {"name": "DAYFLY_FUNCTION_PORT", "value": str(values.function_port)},
+            {"name": _LOG_FORMAT, "value": values.log_format},
         ],
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
         "readinessProbe": {"httpGet": probe | {"path": "/ready"}, "periodSeconds": 1, "timeoutSeconds": 5},

@@ -21,6 +21,17 @@ async def until_ready(host: str, port: int, health_path: str) -> None:
         attempt += 1
 
 
+async def is_there(host: str, port: int) -> bool:
+    """Whether connections are taken there, however busy the program is."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 async def _is_ready(host: str, port: int, health_path: str) -> bool:
     try:
         async with asyncio.timeout(ANSWER_S):

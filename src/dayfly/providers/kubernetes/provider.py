@@ -8,17 +8,17 @@ differs. Pods without our label are never looked at.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import CONFIG_MAP, NODE, POD
+from dayfly.cluster.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, name_of
 from dayfly.cluster.refusals import NotAllowed
 from dayfly.cluster.watch import Event, follow
-from dayfly.model.errors import DayflyError, NotSupported, Unavailable
+from dayfly.model.errors import DayflyError, NotFound, NotSupported, Unavailable
 from dayfly.model.log import LogLine
-from dayfly.model.machine import Surroundings
+from dayfly.model.machine import PartLine, Surroundings
 from dayfly.model.names import ReplicaId
 from dayfly.model.replica import RecoveredReplica, ReplicaEvent, ReplicaStats, StartOrder
 from dayfly.model.runtime import Runtime
@@ -29,6 +29,7 @@ from dayfly.providers.kubernetes.house import House, Site
 from dayfly.providers.kubernetes.image_life import Crowd, ImageLife
 from dayfly.providers.kubernetes.life import Life
 from dayfly.providers.kubernetes.output import AgentOutput
+from dayfly.providers.kubernetes.parts import own_pods, printed
 from dayfly.providers.kubernetes.pods import Pod, standing, understand
 from dayfly.providers.kubernetes.pool import CONTAINER, CONTROL_KEY
 from dayfly.providers.kubernetes.survey import survey
@@ -103,8 +104,12 @@ class KubernetesProvider(Provider):
             self._house = None
 
     async def recover(self) -> list[RecoveredReplica]:
-        """Return the replicas that have pods; pods that are nobody's replica are removed. Raises Unavailable."""
+        """Return the replicas that have pods; what is nobody's replica is removed. Raises Unavailable."""
         house = self._at_home()
+        labels = _selected(self.site)
+        for name in map(name_of, (await house.connection.list(DEPLOYMENT, self.site.namespace, labels=labels)).items):
+            if name != self.site.pool.name:
+                self._crowd(house, name).found()
         self._recovered = True
         await asyncio.gather(*(self._adopt(house, pod) for pod in list(house.pods.values()) if pod.role == marks.OURS))
         for crowd in self._crowds.values():
@@ -163,7 +168,16 @@ class KubernetesProvider(Provider):
             nodes = (await house.connection.list(NODE)).items
         except NotAllowed:
             nodes = []
-        return survey(house.pods.values(), nodes)
+        return survey(house.pods.values(), nodes, await own_pods(house.connection, self.site.own_namespace))
+
+    async def container_log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
+        """Return what a pod of a function, or of the platform, prints. Raises NotFound, Unavailable."""
+        house, own = self._at_home(), self.site.own_namespace
+        if name in house.pods:
+            return printed(house.connection, self.site.namespace, name, tail=tail, follow=follow)
+        if name not in {each.name for each in await own_pods(house.connection, own)}:
+            raise NotFound(f"there is no pod {name[:80]}")
+        return printed(house.connection, own, name, tail=tail, follow=follow)
 
     # -- within ------------------------------------------------------------------------------------------------------
 
@@ -180,8 +194,8 @@ class KubernetesProvider(Provider):
         await house.connection.patch(CONFIG_MAP, name, obj, namespace, how="apply", force=True)
 
     async def _watch(self, house: House) -> None:
-        labels = ",".join(f"{name}={value}" for name, value in marks.selector(self.site.pool.installation).items())
-        async with contextlib.aclosing(follow(house.connection, POD, self.site.namespace, labels=labels)) as events:
+        watch = follow(house.connection, POD, self.site.namespace, labels=_selected(self.site))
+        async with contextlib.aclosing(watch) as events:
             async for event in events:
                 self._seen(house, event)
 
@@ -268,3 +282,8 @@ class KubernetesProvider(Provider):
                 _log.warning("what images' replicas on %s use is not known: %s", node, error)
             return {}
         return usage.by_pod(lines, self.site.namespace, CONTAINER)
+
+
+def _selected(site: Site) -> str:
+    """Return what selects all that is this installation's."""
+    return ",".join(f"{name}={value}" for name, value in marks.selector(site.pool.installation).items())

@@ -12,14 +12,21 @@ from dayfly.providers.kubernetes import marks
 from dayfly.providers.kubernetes.pods import Pod
 
 
-def survey(pods: Iterable[Pod], nodes: Iterable[Object]) -> Surroundings:
-    """Return what is known of pods and nodes; of a node that is none of `nodes`, how many pods are on it."""
+def survey(pods: Iterable[Pod], nodes: Iterable[Object], own: tuple[Container, ...] = ()) -> Surroundings:
+    """Return what is known of pods and nodes; of a node that is none of `nodes`, how many pods are on it.
+
+    `pods` are those of functions, `own` those that the platform consists of.
+    """
     found = sorted(pods, key=lambda pod: pod.name)
-    on = Counter(pod.spec.node_name for pod in found if pod.spec.node_name)
+    names = {pod.name for pod in found}
+    others = tuple(each for each in own if each.name not in names)
+    on = Counter([*(pod.spec.node_name for pod in found), *(each.node for each in others)])
+    del on[""]
     known = {name: Node(name=name, pods=count) for name, count in on.items()}
     known |= {name_of(node): _node(node, on[name_of(node)]) for node in nodes}
     return Surroundings(
-        nodes=tuple(known[name] for name in sorted(known)), containers=tuple(_container(pod) for pod in found)
+        nodes=tuple(known[name] for name in sorted(known)),
+        containers=(*others, *(_container(pod) for pod in found)),
     )
 
 
@@ -52,11 +59,12 @@ def _container(pod: Pod) -> Container:
         state="leaving" if pod.is_leaving else "running" if pod.is_ready and pod.replica else waits,
         replica=pod.replica,
         node=pod.spec.node_name,
-        created_unix_ms=_unix_ms(pod.metadata.creation_timestamp),
+        created_unix_ms=created_unix_ms(pod.metadata.creation_timestamp),
     )
 
 
-def _unix_ms(text: str) -> int:
+def created_unix_ms(text: str) -> int:
+    """Return when an object was made by its stamp, 0 where it has none."""
     try:
         return round(datetime.fromisoformat(text).timestamp() * 1000)
     except ValueError:

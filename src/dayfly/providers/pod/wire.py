@@ -22,6 +22,7 @@ from typing import Self
 
 import msgspec
 
+from dayfly.http1.silence import notice_silence
 from dayfly.model.errors import Unavailable
 from dayfly.model.replica import ExitReason, StartOrder
 from dayfly.providers.pod.seal import CHALLENGE_BYTES, AgentKey, ControlKey, Frames, SealBroken
@@ -33,6 +34,8 @@ MAX_FRAME_BYTES = 8 << 20
 CODE_FRAME_BYTES = 256 << 10
 CONNECT_S = 5.0
 """How long an agent may take to answer a connection."""
+SILENCE_S = 30.0
+"""After so long without an acknowledgement the agent's machine is taken for gone."""
 _LENGTH = struct.Struct("!I")
 
 
@@ -128,6 +131,7 @@ class Conversation:
         try:
             async with asyncio.timeout(CONNECT_S):
                 reader, writer = await asyncio.open_connection(host, port)
+                notice_silence(writer.get_extra_info("socket"), SILENCE_S)
                 try:
                     writer.write(MAGIC)
                     challenge = await reader.readexactly(CHALLENGE_BYTES)

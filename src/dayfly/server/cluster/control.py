@@ -20,7 +20,7 @@ from pathlib import Path
 import uvloop
 
 from dayfly.cluster.connection import Connection, from_service_account
-from dayfly.cluster.kinds import FUNCTION, POD
+from dayfly.cluster.kinds import FUNCTION
 from dayfly.control.clock import SystemClock
 from dayfly.model.errors import DayflyError
 from dayfly.queue.objects import Objects
@@ -31,6 +31,7 @@ from dayfly.server.cluster import names
 from dayfly.server.cluster.archives import Archives
 from dayfly.server.cluster.ground import cluster_ground, stores_of
 from dayfly.server.cluster.health import Health
+from dayfly.server.cluster.leading import lead, resign
 from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.passage.control_end import ControlEnd
 from dayfly.server.cluster.place import Pod
@@ -114,14 +115,13 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         background = Background(*jobs, *(each.run for each in renewals))
         async with _queue(place, told):
             await passage.start(_ANYWHERE, names.PASSAGE_PORT)
-            await _mark(api, pod, "true")
+            await lead(api, pod.namespace, pod.name)
             health.ready = True
             background.start()
             _log.info("control plane serves")
             await told.wait()
             health.ready = False
-            with contextlib.suppress(DayflyError):  # the Service forgets a pod that ends, too
-                await _mark(api, pod, None)
+            await resign(api, pod.namespace, pod.name)
         await background.stop()
         await passage.stop()
         await process.leave()
@@ -150,11 +150,6 @@ async def _followers(
         budgets=plane.budgets, spending=plane.spending,
     )  # fmt: skip
     return wishing.run, wishing.tell, *jobs(api, stores, parts, opening, process.audit, home)
-
-
-async def _mark(api: Connection, pod: Pod, value: str | None) -> None:
-    """Have the Service find us, or no more. Raises StoreUnavailable."""
-    await api.patch(POD, pod.name, {"metadata": {"labels": {names.LEADER_LABEL: value}}}, pod.namespace)
 
 
 @contextlib.asynccontextmanager

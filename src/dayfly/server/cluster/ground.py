@@ -112,4 +112,5 @@ async def _site(pod: Pod, api: Connection) -> Site:
             f"the pool in the namespace {namespace} is not there, or not one of ours: {error}",
             hint="run dayfly install",
         ) from error
-    return Site(namespace=namespace, pool=values, room=Room(memory_bytes=memory - pool.OVERHEAD_BYTES))
+    room = Room(memory_bytes=memory - pool.OVERHEAD_BYTES)
+    return Site(namespace=namespace, pool=values, own_namespace=pod.namespace, room=room)

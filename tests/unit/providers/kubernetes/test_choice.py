@@ -72,6 +72,10 @@ def test_replicas_of_a_function_are_spread_and_the_oldest_pod_is_taken() -> None
     assert first is not None
     assert second is not None
     assert (first.name, second.name) == ("a-old", "b-old")
+    elsewhere = choice.to_claim(wanted, [*free, pod("x", "b", 1, **taken)], {}, {"a"})
+    assert elsewhere is not None
+    assert elsewhere.name == "b-old", "no agent answered on the other node"
+    assert choice.to_claim(wanted, free[:1], {}, {"a"}) is free[0], "it is better than none"
 
 
 @given(pods(), st.lists(st.sampled_from([f"r{n}" for n in range(12)]), unique=True))

@@ -6,6 +6,7 @@ import pytest
 
 from dayfly.model.machine import Node
 from dayfly.providers.kubernetes import marks
+from dayfly.providers.kubernetes.parts import platform_pod
 from dayfly.providers.kubernetes.pods import End, gone, standing, understand
 from dayfly.providers.kubernetes.survey import survey
 
@@ -83,6 +84,16 @@ def test_running() -> None:
     assert standing(pod(container(RUNNING), claimed="c1")).phase == "running"
 
 
+@pytest.mark.parametrize(
+    ("ready", "containers", "unheard"), [("True", "True", False), ("False", "True", True), ("False", "False", False)]
+)
+def test_a_pod_of_which_nothing_is_heard_is_not_ready_and_all_else_is_as_before(
+    ready: str, containers: str, unheard: bool
+) -> None:
+    conditions = [{"type": "Ready", "status": ready}, {"type": "ContainersReady", "status": containers}]
+    assert pod(container(RUNNING) | {"conditions": conditions}).is_unheard is unheard
+
+
 def test_a_pool_pod_that_was_started_again_only_waits_anew() -> None:
     again = container(RUNNING, containerID="c2", restartCount=1, lastState=terminated(1))
     assert standing(pod(again, labels={marks.ROLE: marks.POOL})).phase == "running"
@@ -130,3 +141,19 @@ def test_pods_are_told_with_what_they_do_and_nodes_with_how_many_they_have() -> 
         ("a", "pool", "", "i:1"), ("b", "running", "r1", "i:1"), ("c", "leaving", "r1", "i:1"),
     ]  # fmt: skip
     assert found.containers[1].created_unix_ms == 1_795_946_400_000
+
+
+@pytest.mark.parametrize(("status", "meta", "state"), [
+    ({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}, {}, "running"),
+    ({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}, {}, "starting"),
+    ({"phase": "Running"}, {"deletionTimestamp": "x"}, "leaving"),
+    ({"phase": "Failed"}, {}, "failed"),
+    ({}, {}, "starting"),
+])  # fmt: skip
+def test_a_pod_of_the_platform_is_told_with_what_it_does(
+    status: dict[str, Any], meta: dict[str, Any], state: str
+) -> None:
+    spec = {"containers": [{"image": "i:1"}], "nodeName": "n1"}
+    told = platform_pod({"metadata": {"name": "a", "uid": "u", **meta}, "spec": spec, "status": status})
+    assert (told.id, told.name, told.image, told.node, told.state) == ("u", "a", "i:1", "n1", state)
+    assert survey([], [], (told,)).nodes == (Node(name="n1", pods=1),)

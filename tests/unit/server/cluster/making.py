@@ -22,6 +22,10 @@ SETS: dict[str, dict[str, Any]] = {
             "pullSecrets": ["one", "two"],
         },
         "logs": {"format": "json"},
+        "settings": [
+            {"name": "DAYFLY_OTLP_ENDPOINT", "value": "http://collector.tracing:4318"},
+            {"name": "DAYFLY_PRICES", "value": "call=0.0000002,currency=EUR"},
+        ],
         "control": {"replicas": 3, "resources": {"cpuLimit": ""}},
         "gateway": {"replicas": 4},
         "queue": {"nodes": 3, "storage": "20Gi", "storageClass": "fast"},

@@ -246,16 +246,41 @@ def test_values_reach_the_pods() -> None:
     for template in templates(nodes).values():
         pod = template["spec"]
         assert pod["imagePullSecrets"] == [{"name": "one"}, {"name": "two"}]
-        assert (pod["nodeSelector"], pod["tolerations"]) == (wanted.node_selector, [dict(wanted.tolerations[0])])
+        assert (pod["nodeSelector"], pod["tolerations"][0]) == (wanted.node_selector, dict(wanted.tolerations[0]))
         assert pod["containers"][0]["image"] == wanted.image.reference
     assert "limits" in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]
     assert "cpu" not in _first(find(nodes, "Deployment", "dayfly-control"))["resources"]["limits"]
 
 
+@pytest.mark.parametrize("name", ["plain", "much"])
+def test_pods_leave_a_lost_node_but_for_those_that_nobody_may_stand_in_for(name: str) -> None:
+    leave_after = {
+        place: {each["key"]: each["tolerationSeconds"] for each in template["spec"].get("tolerations", ())
+                if each["effect"] == "NoExecute"}
+        for place, template in templates(made(name)).items()
+    }  # fmt: skip
+    lost = {"node.kubernetes.io/not-ready": 30, "node.kubernetes.io/unreachable": 30}
+    assert {place.partition("/")[2]: after for place, after in leave_after.items()} == {
+        "dayfly-control": lost, "dayfly-gateway": lost, "dayfly-pool": lost, "dayfly-queue": {},
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("name", "form"), [("plain", "text"), ("much", "json")])
 def test_how_the_platform_logs_is_a_value(name: str, form: str) -> None:
-    for deployment in ("dayfly-control", "dayfly-gateway"):
-        assert {"name": "DAYFLY_LOG_FORMAT", "value": form} in _first(find(made(name), "Deployment", deployment))["env"]
+    for kind, part in (
+        ("Deployment", "dayfly-control"), ("Deployment", "dayfly-gateway"), ("StatefulSet", "dayfly-queue"),
+        ("Deployment", pool.NAME),
+    ):  # fmt: skip
+        assert {"name": "DAYFLY_LOG_FORMAT", "value": form} in _first(find(made(name), kind, part))["env"], part
+
+
+@pytest.mark.parametrize("deployment", ["dayfly-control", "dayfly-gateway"])
+def test_further_settings_reach_whom_they_are_for(deployment: str) -> None:
+    env = _first(find(made("much"), "Deployment", deployment))["env"]
+    assert {"name": "DAYFLY_OTLP_ENDPOINT", "value": "http://collector.tracing:4318"} in env
+    told = {each["name"]: each["value"] for each in env if each["name"] in ("DAYFLY_OTLP_ENDPOINT", "DAYFLY_PRICES")}
+    assert Settings.resolve(StartOptions(), told).otlp_endpoint == "http://collector.tracing:4318"
+    assert len({each["name"] for each in env}) == len(env)
 
 
 def test_the_pool_is_made_where_its_pods_are_known() -> None:

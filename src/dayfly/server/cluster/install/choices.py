@@ -8,13 +8,14 @@ made of one side of a choice.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
 OPEN, CLOSE = "\ue000", "\ue001"
 """Around an expression, inside of any text."""
 
+T = TypeVar("T")
 Node: TypeAlias = Any
 """Dicts, lists, scalars, and below them what is defined here."""
 
@@ -81,7 +82,7 @@ def when(condition: object, then: Node, otherwise: Node = ABSENT) -> Node:
     return then if condition else otherwise
 
 
-def each(items: Iterable[str], make: Callable[[str], Node], variable: str = "$each") -> Node:
+def each(items: Iterable[T], make: Callable[[T | Expression], Node], variable: str = "$each") -> Node:
     """Return what `make` gives for each item, to be in a list in place of this."""
     if isinstance(items, Expression):
         return Each(items.go, variable, make(Expression.of(variable)))

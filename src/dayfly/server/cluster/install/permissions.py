@@ -149,6 +149,12 @@ def in_our_namespace() -> tuple[Rule, ...]:
         ),
         Rule(
             group="",
+            resources=("pods/log",),
+            verbs=("get",),
+            why="`dayfly machine logs` and the page show what the platform's own pods say, to its administrators",
+        ),
+        Rule(
+            group="",
             resources=("configmaps",),
             verbs=(*_READ, "create", "update", "patch", "delete", "deletecollection"),
             why="what belongs to no object of a kind of ours is kept in them: versions given out, hosts claimed",

@@ -29,6 +29,9 @@ POD_SECURITY = {
     "fsGroupChangePolicy": "OnRootMismatch",
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+LOST_S = 30
+"""How long a pod waits for a node that is not heard to be there again, before another takes its place. Kubernetes calls
+a node lost after 50 seconds, and by itself would wait for five minutes more."""
 TMP = "/tmp"  # noqa: S108 - the pod's own
 
 
@@ -58,6 +61,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """How long it goes on as before once it is to go, which is a part of `grace_s`."""
     asks_the_api: bool = False
     is_spread: bool = True
+    is_movable: bool = True
+    """Whether another pod may take its place while nobody can say whether it has ended."""
 
 
 def labels_of(values: Values, component: str = "") -> dict[str, str]:
@@ -88,18 +93,24 @@ def template(values: Values, part: Part) -> Node:
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": part.grace_s,
         **({"topologySpreadConstraints": spread} if part.is_spread else {}),
-        **placing(values),
+        **placing(values, is_movable=part.is_movable),
         "containers": [_container(values, part)],
         "volumes": _volumes(part),
     }
     return {"metadata": {"labels": {**labels_of(values, part.component), **part.labels}}, "spec": spec}
 
 
-def placing(values: Values) -> dict[str, Node]:
+def placing(values: Values, *, is_movable: bool = True) -> dict[str, Node]:
     """Return what every pod of the installation says of nodes, and of where images come from."""
+    lost = [
+        {"key": f"node.kubernetes.io/{how}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": LOST_S}
+        for how in ("not-ready", "unreachable")
+    ]
     return {
         "nodeSelector": when(is_set(values.node_selector), values.node_selector),
-        "tolerations": when(is_set(values.tolerations), values.tolerations),
+        "tolerations": [each(values.tolerations, lambda one: one), *lost]
+        if is_movable
+        else when(is_set(values.tolerations), values.tolerations),
         "imagePullSecrets": when(
             is_set(values.image.pull_secrets), [each(values.image.pull_secrets, lambda name: {"name": name})]
         ),

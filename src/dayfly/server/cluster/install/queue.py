@@ -107,6 +107,7 @@ def _servers(values: Values) -> Node:
     lasting = values.queue.is_persistent
     part = Part(
         component="queue",
+        is_movable=False,
         account=QUEUE,
         command=[
             "python3",
@@ -126,6 +127,7 @@ def _servers(values: Values) -> Node:
             of_the_pod("POD_NAME", "metadata.name"),
             when(is_not(is_equal(values.queue.nodes, 1)), _secret("QUEUE_ROUTE_PASSWORD", QUEUE_ROUTE_PASSWORD)),
             variable("GOMEMLIMIT", _SOFT_LIMIT),
+            variable("DAYFLY_LOG_FORMAT", values.logs.format),
             *(when(is_not(is_equal(values.queue.nodes, 1)), _route(values, number)) for number in range(_NODES)),
         ],
         ports={"client": NATS_PORT, "cluster": NATS_CLUSTER_PORT, "monitor": NATS_MONITOR_PORT},

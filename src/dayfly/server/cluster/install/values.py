@@ -14,6 +14,7 @@ from dayfly.model.errors import ConfigError
 from dayfly.model.names import DEFAULT_NAMESPACE
 from dayfly.server.cluster.install.given import merged
 from dayfly.server.cluster.names import FUNCTIONS_NAMESPACE, SYSTEM_NAMESPACE
+from dayfly.server.settings import Settings, StartOptions
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Host = Annotated[str, Meta(pattern=r"^([a-z0-9*]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
@@ -163,6 +164,18 @@ class Logs(_Part, frozen=True, kw_only=True):
     """Lines for people, or an object a line for what collects them."""
 
 
+class Setting(_Part, frozen=True, kw_only=True):
+    """A setting that the control plane and the gateways are started with, as on one machine; no place for secrets."""
+
+    name: Literal[
+        "DAYFLY_ALERT_ALLOW", "DAYFLY_ALERT_INTERVAL", "DAYFLY_AUDIT", "DAYFLY_CALLBACK_ALLOW", "DAYFLY_HISTORY",
+        "DAYFLY_LIMITS", "DAYFLY_LOGS", "DAYFLY_LOG_LEVEL", "DAYFLY_MAX_BODY", "DAYFLY_MAX_DEPTH",
+        "DAYFLY_OTLP_ENDPOINT", "DAYFLY_PRICES", "DAYFLY_PROMETHEUS_URL", "DAYFLY_QUEUE_LIMITS",
+        "DAYFLY_QUEUE_UNKNOWN", "DAYFLY_RECORDS", "DAYFLY_TRIGGER_ALLOW",
+    ]  # fmt: skip
+    value: Annotated[str, Meta(max_length=4096)]
+
+
 class Values(_Part, frozen=True, kw_only=True):
     """All that may be said of an installation."""
 
@@ -184,6 +197,8 @@ class Values(_Part, frozen=True, kw_only=True):
     auth: Auth = Auth()
     network: Network = Network()
     logs: Logs = Logs()
+    settings: tuple[Setting, ...] = ()
+    """What else the platform is told, by the names of `dayfly start`."""
     node_selector: dict[str, str] = {}
     tolerations: tuple[dict[str, Any], ...] = ()
 
@@ -192,6 +207,8 @@ class Values(_Part, frozen=True, kw_only=True):
         for wrong, what, hint in self._rules():
             if wrong:
                 raise ConfigError(what, hint=hint)
+        # What a pod would refuse when it starts is refused here.
+        Settings.resolve(StartOptions(), {each.name: each.value for each in self.settings})
         return self
 
     def _rules(self) -> list[tuple[bool, str, str]]:
@@ -215,6 +232,11 @@ class Values(_Part, frozen=True, kw_only=True):
                 bool(self.observer.storage) and self.control.replicas > 1,
                 "observer.storage: the volume is held by one control plane, and control.replicas says several",
                 "set control.replicas: 1, or leave observer.storage empty",
+            ),
+            (
+                len({each.name for each in self.settings}) < len(self.settings),
+                "settings: one of them is there twice",
+                "say each once",
             ),
             (
                 self.ingress.enabled and not self.ingress.host,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dayfly.providers.kubernetes import pool as pods_of_functions
 from dayfly.providers.kubernetes.pool import PoolValues
-from dayfly.server.cluster.install.choices import Node, as_text, is_set, when
+from dayfly.server.cluster.install.choices import Expression, Node, as_text, each, is_set, when
 from dayfly.server.cluster.install.network import CONTROL_PORTS
 from dayfly.server.cluster.install.pods import (
     Part,
@@ -21,7 +21,7 @@ from dayfly.server.cluster.install.pods import (
     template,
     variable,
 )
-from dayfly.server.cluster.install.values import Values
+from dayfly.server.cluster.install.values import Setting, Values
 from dayfly.server.cluster.names import (
     ADMIN_PASSWORD,
     ADMIN_SECRET,
@@ -88,6 +88,7 @@ def control(values: Values) -> Part:
             variable("DAYFLY_QUEUE_NODES", as_text(values.queue.nodes)),
             variable("DAYFLY_DATA_DIR", DATA),
             variable("DAYFLY_LOG_FORMAT", values.logs.format),
+            each(values.settings, _as_variable),
         ],
         ports={**CONTROL_PORTS, "health": HEALTH_PORT},
         probes={
@@ -119,6 +120,7 @@ def gateway(values: Values) -> Part:
             variable("DAYFLY_CONTROL_HOST", f"{CONTROL}.{values.namespace}.svc"),
             variable("DAYFLY_DATA_DIR", DATA),
             variable("DAYFLY_LOG_FORMAT", values.logs.format),
+            each(values.settings, _as_variable),
             variable("DAYFLY_DRAIN_TIMEOUT", f"{_DRAIN_S}s"),
             when(is_set(values.tls.secret), variable("DAYFLY_TLS_CERT", f"{CERTIFICATE}/tls.crt")),
             when(is_set(values.tls.secret), variable("DAYFLY_TLS_KEY", f"{CERTIFICATE}/tls.key")),
@@ -148,6 +150,7 @@ def pool(values: Values) -> Node:
             pull_policy=values.image.pull_policy,
             account=pods_of_functions.NAME,
             command=(*_PYTHON, "dayfly.providers.pod"),
+            log_format=values.logs.format,
         )
     )
     waiting = made["spec"]["selector"]["matchLabels"]
@@ -172,6 +175,10 @@ def _claim(values: Values) -> Node:
             "resources": {"requests": {"storage": observer.storage}},
         },
     }
+
+
+def _as_variable(setting: Setting | Expression) -> Node:
+    return setting if isinstance(setting, Expression) else variable(setting.name, setting.value)
 
 
 def _itself() -> list[Node]:

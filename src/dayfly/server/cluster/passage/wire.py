@@ -12,8 +12,8 @@ need, the control plane says GO on one when it calls the gateway, and then it is
 import asyncio
 import hashlib
 import re
-import socket
 
+from dayfly.http1.silence import notice_silence
 from dayfly.model.errors import InvalidRequest
 
 CHANNELS = ("link", "api", "console", "metrics", "queue")
@@ -86,12 +86,7 @@ async def pulse(end: End, pulse_s: float = PULSE_S, silence_s: float = SILENCE_S
 
 def keep_alive(writer: asyncio.StreamWriter) -> None:
     """Have the kernel notice a peer whose machine is gone, also where nothing is sent."""
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, int(SILENCE_S))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, int(PULSE_S))
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(2 * SILENCE_S * 1000))
+    notice_silence(writer.get_extra_info("socket"), 2 * SILENCE_S)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
