@@ -1,11 +1,12 @@
 """Budgets and prices as people write them."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dayfly.model.allowance import MEASURES, PERIODS, PREFIX, Allowance, Allowances, Used
-from dayfly.model.budget import MAX_AMOUNT, Amounts, BudgetSpec, Counts
+from dayfly.model.budget import MAX_AMOUNT, Amounts, BudgetSpec, BudgetStatus, Counts
 from dayfly.model.cost import Prices
 from dayfly.model.errors import DayflyError, InvalidSpec
 from dayfly.model.function import FunctionSpec
@@ -77,12 +78,29 @@ def test_a_budget_states_what_it_was_made_of(given_: list[Allowance]) -> None:
         (BudgetSpec(name="b", cpu_seconds=Amounts(day=-1)), r"cpu_seconds\.day: -1"),
         (BudgetSpec(name="b", calls=Counts(month=MAX_AMOUNT + 1)), "must be from 0"),
         (BudgetSpec(name="B", calls=Counts(day=1)), "budget name"),
+        (BudgetSpec(name="b", namespace="Team", calls=Counts(day=1)), "namespace"),
         (BudgetSpec(name="b", function="Hello", calls=Counts(day=1)), "function name"),
     ],
 )
 def test_a_budget_that_cannot_be_kept_is_refused(spec: BudgetSpec, said: str) -> None:
     with pytest.raises(DayflyError, match=said):
         spec.check()
+
+
+@pytest.mark.parametrize(
+    ("amount", "used", "left", "share"), [(10.0, 4.0, 6.0, 0.4), (10.0, 12.0, 0.0, 1.2), (0.0, 0.0, 0.0, 1.0)]
+)
+def test_what_is_left_is_never_less_than_nothing(amount: float, used: float, left: float, share: float) -> None:
+    status = BudgetStatus(
+        namespace="n", measure="calls", period="day", amount=amount, used=used, state="within", ends_unix_ms=0
+    )
+    assert (status.left, status.share) == (left, share)
+
+
+@pytest.mark.parametrize("unknown", [{"cals": {"day": 1}}, {"calls": {"day": 1, "moth": 2}}])
+def test_a_word_that_means_nothing_is_refused(unknown: dict[str, object]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        msgspec.convert({"name": "b", **unknown}, BudgetSpec)
 
 
 def test_prices_make_money_of_use() -> None:
