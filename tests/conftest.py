@@ -34,6 +34,7 @@ else:
 
 
 LONGEST = (
+    "unit/web/test_build.py", "unit/server/cluster/test_installing.py",
     "escape/test_attacks.py", "system/test_neighbours.py",
     *(f"system/test_{name}.py" for name in ("upgrade", "page", "start", "page_operations")),
     "contract/images/test_running.py", "contract/provider/test_provider.py",

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -113,6 +114,39 @@ def test_what_belongs_to_others_is_left_alone(stage: Any) -> None:
             assert daemon.containers() == ["anothers", "strangers"]
         finally:
             daemon.run("rm", "--force", "strangers", "anothers", "left-behind", check=False)
+
+    asyncio.run(main())
+
+
+def test_what_the_engine_has_is_told_but_for_what_is_anothers(stage: Any) -> None:
+    async def main() -> None:
+        daemon = stage.daemon
+        another = ("--label", "dayfly.installation=another", "--label", "dayfly.replica=x")
+        ours = ("--label", f"dayfly.installation={stage.installation}", "--label", "dayfly.replica=y")
+        nameless = ""
+        try:
+            async with stage.opened() as (provider, audience):
+                order = stage.order(HELLO)
+                await provider.start(order)
+                await audience.ready(order.replica)
+                daemon.run("create", "--name", "anothers", *another, stage.image)
+                daemon.run("create", "--name", "waits", *ours, stage.image)
+                nameless = daemon.run("commit", "waits")
+                found = await provider.survey()
+            containers = {each.replica: each for each in found.containers}
+            assert sorted(containers) == sorted(["y", order.replica])
+            assert {name: each.state for name, each in containers.items()} == {"y": "created", order.replica: "running"}
+            assert containers["y"].name == "waits"
+            for each in found.containers:
+                known = daemon.inspect(each.name)
+                assert (known["Id"][:12], known["Config"]["Image"]) == (each.id, each.image)
+                assert datetime.fromisoformat(known["Created"]).timestamp() // 1 == each.created_unix_ms / 1000
+            sizes = daemon.run("image", "inspect", "--format", "{{.Size}}", stage.image, nameless).split()
+            assert found.images[stage.image] == int(sizes[0])
+            assert not [name for name in found.images if "<none>" in name or nameless in name]
+        finally:
+            daemon.run("rm", "--force", "anothers", "waits", check=False)
+            daemon.run("rmi", "--force", nameless, check=False)
 
     asyncio.run(main())
 
