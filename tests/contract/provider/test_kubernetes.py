@@ -385,6 +385,22 @@ def test_a_deployment_whose_pods_were_all_lost_goes_with_them_whoever_works_then
     asyncio.run(main())
 
 
+def test_a_pod_taken_away_from_a_node_that_cannot_be_told_is_not_counted(stage: Any, ask: Any, node: Kubelet) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            order = image_order(stage)
+            address = await settled(stage, provider, audience, order)
+            node.lose(alive=True)
+            node.evict(marks.OURS)
+            assert (await audience.exited(order.replica)).reason == "lost"
+            again = stage.again(order)
+            await served(provider, audience, again)
+            assert list(counts(stage).values()) == [1], "one more than is wanted would be nobody's"
+            assert (await ask(address, method="GET")).status == 200, "it finishes its calls"
+
+    asyncio.run(main())
+
+
 def test_a_replica_told_to_end_on_a_lost_node_has_ended(stage: Any, node: Kubelet) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
