@@ -66,7 +66,7 @@ class Objects:
         except Unavailable as error:
             raise StoreUnavailable(f"functions' code cannot be reached: {error}") from error
         except _GONE as error:
-            why = error or type(error).__name__
+            why = str(error) or type(error).__name__
             raise StoreUnavailable(f"functions' code cannot be reached in the queue: {why}") from error
 
 
