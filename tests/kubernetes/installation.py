@@ -76,10 +76,14 @@ class Installation:
 
     def run(self, *argv: str, stdin: str = "", fails: bool = False) -> str:
         """Return what a command printed; it must succeed or, with `fails`, not."""
-        environ = self._environ | ({"DAYFLY_URL": self.url} if self.url else {})
-        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environ, timeout=600)
+        done = self.tried(*argv, stdin=stdin)
         assert (done.returncode != 0) == fails, f"{shlex.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + (done.stderr if fails else "")
+
+    def tried(self, *argv: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end, whatever that is."""
+        environ = self._environ | ({"DAYFLY_URL": self.url} if self.url else {})
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environ, timeout=600)
 
     def kubectl(self, *argv: str, stdin: str = "", fails: bool = False) -> str:
         """Return what kubectl printed."""

@@ -3,7 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.kubernetes.installation import FUNCTIONS, Installation, until
+from tests.kubernetes.installation import FUNCTIONS, NAMESPACE, Installation, until
+
+from dayfly.server.cluster.names import QUEUE
 
 SLOW = "import time\n\ndef handle(event, context):\n    time.sleep(2)\n    return event.body\n"
 
@@ -18,6 +20,14 @@ def is_whole(cluster: Installation, component: str, count: int) -> bool:
     pods = cluster.parts(component)
     conditions = [{each["type"]: each["status"] for each in pod["status"].get("conditions", ())} for pod in pods]
     return [each.get("Ready") for each in conditions] == ["True"] * count
+
+
+def has_all(cluster: Installation, number: int) -> bool:
+    """Whether a server of the queue says that it has all that it is to keep."""
+    ask = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8222/healthz').read().decode())"
+    pod = f"{QUEUE}-{number}"
+    done = cluster.tried("kubectl", "-n", NAMESPACE, "exec", pod, "--", "python3", "-c", ask)
+    return done.returncode == 0 and '"ok"' in done.stdout
 
 
 def ready_in_the_pool(cluster: Installation) -> int:

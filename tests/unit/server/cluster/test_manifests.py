@@ -308,13 +308,3 @@ def test_what_is_known_of_the_past_is_on_a_volume_where_one_was_asked_for() -> N
     (mount,) = (each["mountPath"] for each in container["volumeMounts"] if each["name"] == "data")
     assert mount in [each.get("value") for each in container["env"] if each["name"] == "DAYFLY_DATA_DIR"]
     assert not [node for node in made("plain") if node["kind"] == "PersistentVolumeClaim"]
-
-
-def test_a_queue_server_is_ready_once_it_has_what_it_is_to_keep() -> None:
-    """Whatever follows readiness, a new version and whoever drains nodes, takes the next one only then."""
-    probes = _first(find(made("much"), "StatefulSet", "dayfly-queue"))
-    paths = {name: probes[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness", "readiness")}
-    assert paths == {
-        "startup": "/healthz?js-server-only=true", "liveness": "/healthz?js-enabled-only=true", "readiness": "/healthz"
-    }  # fmt: skip
-    assert find(made("much"), "Service", "dayfly-queue")["spec"]["publishNotReadyAddresses"]

@@ -134,9 +134,9 @@ def _servers(values: Values) -> Node:
         probes={
             "startupProbe": probe("/healthz?js-server-only=true", "monitor", period_s=2, failures=90),
             "livenessProbe": probe("/healthz?js-enabled-only=true", "monitor", period_s=10, failures=3),
-            # Ready is who has all that it is to keep: only then may another of three go, for a new version or a drained
-            # machine. Its address is told in any case, so that nothing else depends on this.
-            "readinessProbe": probe("/healthz", "monitor", period_s=5, failures=3),
+            # Not who has all that it is to keep: where one server becomes three, the new ones agree on a leader only
+            # with the third, whose turn comes when they are ready.
+            "readinessProbe": probe("/healthz?js-server-only=true", "monitor", period_s=5, failures=3),
         },
         data_size="",
         credentials=keys_of(INTERNAL_SECRET, QUEUE_PASSWORD, QUEUE_SYSTEM_PASSWORD),
