@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import concurrent.futures
 import contextlib
 import os
 import random
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +116,36 @@ class Kubelet:
 
         Kubernetes then says that the pods are not ready, and leaves all else as it was told last.
         """
+        self._between(lambda: self._lose(alive=alive))
+
+    def evict(self, role: str = "") -> None:
+        """Delete pods on the node that is not heard, all or those of a role, as Kubernetes does in the end."""
+        self._between(lambda: self._evict(role))
+
+    def come_back(self) -> None:
+        """Have the node be there again: what was deleted meanwhile goes."""
+        self._between(self._come_back)
+
+    def look(self) -> None:
+        """Have it look again, after a test has changed what it does."""
+        self._wake()
+
+    def _between(self, work: Callable[[], None]) -> None:
+        """Do something between two steps of what the node does, never amid one."""
+        done: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def do() -> None:
+            try:
+                work()
+            except BaseException as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        self._loop.call_soon_threadsafe(do)
+        done.result(30)
+
+    def _lose(self, *, alive: bool) -> None:
         self.node = "node-2"
         for place in list(self._places.values()):
             place.is_unheard = True
@@ -123,8 +155,7 @@ class Kubelet:
             if pod is not None:
                 self._change(pod, _not_ready, "status")
 
-    def evict(self, role: str = "") -> None:
-        """Delete pods on the node that is not heard, all or those of a role, as Kubernetes does in the end."""
+    def _evict(self, role: str) -> None:
         for pod in self._pods():
             place = self._places.get(pod["metadata"]["uid"])
             if (
@@ -134,18 +165,13 @@ class Kubelet:
             ):
                 self._registry.delete(self._double.resource("pods"), self.namespace, place.name, {})
 
-    def come_back(self) -> None:
-        """Have the node be there again: what was deleted meanwhile goes."""
+    def _come_back(self) -> None:
         for place in list(self._places.values()):
             if not place.is_unheard or not self._is_deleted(place):
                 continue
             _kill(place.process, signal.SIGKILL)
             self._forget(place.name, place.uid)
             del self._places[place.uid]
-
-    def look(self) -> None:
-        """Have it look again, after a test has changed what it does."""
-        self._wake()
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
@@ -370,9 +396,9 @@ class Kubelet:
 
         self._registry.listeners.append(look)
         try:
-            await asyncio.wait_for(changed.wait(), most_s)
-        except TimeoutError:
-            pass
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(most_s):
+                    await changed.wait()
         finally:
             self._registry.listeners.remove(look)
 
