@@ -476,7 +476,7 @@ def test_the_machine_is_shown_with_all_that_runs_there(page: Page, installed: Pl
 def test_what_the_platform_says_is_followed_held_and_searched(page: Page, installed: Platform, tmp_path: Path) -> None:
     page.get_by_label("Main").get_by_role("link", name="Machine", exact=True).click()
     page.get_by_label("Machine", exact=True).get_by_role("link", name=re.compile("^Processes")).click()
-    link = page.get_by_role("button", name=re.compile("^Log of supervisor "))
+    link = page.get_by_role("button", name=re.compile("^Follow the log of supervisor "))
     link.wait_for()
     tab_to(page, link)
     page.keyboard.press("Enter")
@@ -515,7 +515,7 @@ def test_what_the_platform_says_is_followed_held_and_searched(page: Page, instal
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     # The queue's server has its own, which was never shown before.
-    page.get_by_role("button", name=re.compile("^Log of nats-server ")).click()
+    page.get_by_role("button", name=re.compile("^Follow the log of nats-server ")).click()
     expect(page.get_by_role("log", name="Log of nats-server")).to_contain_text("Server is ready")
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
 
