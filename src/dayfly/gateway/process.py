@@ -22,7 +22,9 @@ from dayfly.http1.sieve import Sieve
 from dayfly.model.depth import DEFAULT_MAX_DEPTH
 
 _BACKLOG = 4_096
-_FIRST_TABLE_S = 2.0
+_FIRST_TABLE_S = 10.0
+"""How long calls wait for a gateway that has no table yet: on a busy machine the control plane takes seconds to begin,
+and only one that is away for longer is worth telling callers of."""
 _CONTROL_TRIM_S = 2.0
 """The control plane's server closes connections that were idle for 5 s; ours are closed well before."""
 _TRIM_EVERY = 15

@@ -3,6 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dayfly.model.table import Demand, Hello, Load, Report
 
 if TYPE_CHECKING:
@@ -112,7 +114,9 @@ def test_nonsense_on_the_link_is_a_new_connection(play: "Play") -> None:
     play(scenario)
 
 
-def test_without_a_table_nobody_can_say_what_does_not_exist(play: "Play") -> None:
+def test_without_a_table_nobody_can_say_what_does_not_exist(play: "Play", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dayfly.gateway.process._FIRST_TABLE_S", 0.1)
+
     async def scenario(rig: "Rig") -> None:
         await rig.close_link()
         await rig.serve()
