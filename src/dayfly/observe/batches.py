@@ -36,13 +36,15 @@ class Batches:
     def write(self, writer: sqlite3.Connection, written: Mapping[Source, int], unix_s: int) -> None:
         """Write, with the records of these batches, how far each gateway is. Raises sqlite3.Error."""
         writer.executemany(
-            "INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?)",
+            "INSERT INTO batches VALUES (?, ?, ?, ?) ON CONFLICT (gateway, boot)"
+            " DO UPDATE SET number = max(number, excluded.number), at = excluded.at",
             [(gateway, boot, number, unix_s) for (gateway, boot), number in written.items()],
         )
 
     def written(self, written: Mapping[Source, int]) -> None:
-        """What was written is on file."""
-        self._last.update(written)
+        """What was written is on file, as is what was there before: batches that come again begin below it."""
+        for source, number in written.items():
+            self._last[source] = max(number, self._last.get(source, 0))
 
     def trim(self, writer: sqlite3.Connection, unix_s: int) -> None:
         """Forget gateways that handed nothing over for long. Raises sqlite3.Error."""

@@ -53,6 +53,12 @@ class Handing(RuleBasedStateMachine):
     def reads(self) -> None:
         self.read.append(self.sent.pop(0))
 
+    @precondition(lambda self: self.sent)
+    @rule(tells=st.booleans())
+    def reads_and_writes(self, tells: bool) -> None:
+        self.reads()
+        self.writes(tells)
+
     @precondition(lambda self: self.read)
     @rule(tells=st.booleans())
     def writes(self, tells: bool) -> None:

@@ -280,6 +280,22 @@ def test_a_batch_that_comes_again_is_recorded_once_over_a_restart_too(tmp_path: 
     play(tmp_path / "calls.db", later, clock=clock)
 
 
+def test_batches_that_come_again_one_by_one_are_recorded_once(tmp_path: Path) -> None:
+    async def first(store: RecordStore) -> None:
+        for number in (1, 2, 3):
+            store.take("gw0", "one", load(note(f"c{number}"), batch=number))
+        assert await ids(store) == ["c3", "c2", "c1"]
+
+    async def later(store: RecordStore) -> None:
+        for number in (1, 2, 3):
+            store.take("gw0", "one", load(note(f"c{number}"), batch=number))
+            await store.flush()
+        assert await ids(store) == ["c3", "c2", "c1"]
+
+    play(tmp_path / "calls.db", first)
+    play(tmp_path / "calls.db", later)
+
+
 def test_how_far_a_gateway_was_is_forgotten_in_the_end(tmp_path: Path) -> None:
     file = RecordFile(tmp_path / "calls.db", RecordLimits())
     file.open()
