@@ -26,7 +26,7 @@ from dayfly.observe.log_file import LogFile, LogQuery, Row
 from dayfly.observe.log_follower import Follower, tidy
 from dayfly.observe.log_search import IndexDamaged, LogSearch, find
 from dayfly.observe.losses import Losses
-from dayfly.observe.settling import settle
+from dayfly.observe.settling import settle, tell
 
 MAX_PENDING_LINES = 50_000
 MAX_PENDING_CHARACTERS = 16 * 1024 * 1024
@@ -251,9 +251,9 @@ class LogStore:
                     with self._changed:
                         self._dropped += len(batch)
                 losses.tell(self._dropped, failure)
-                self._tell(self._wake_waiters, batch[-1][0])
+                tell(self._loop, self._wake_waiters, batch[-1][0])
             for namespace, done in forgetting:
-                self._tell(settle, done, self._file.forget(namespace))
+                tell(self._loop, settle, done, self._file.forget(namespace))
             if time.monotonic() >= expire_at and not self._file.expire(self._unix_ms() * 1_000_000):
                 expire_at = time.monotonic() + _EXPIRE_EVERY_S
             self._index(searching, closing=closing)
@@ -282,14 +282,6 @@ class LogStore:
             if failure is None and number > self._file.indexed:
                 waiting.append((number, done))
             else:
-                self._tell(settle, done, failure)
+                tell(self._loop, settle, done, failure)
         with self._changed:
             self._searching = waiting + self._searching
-
-    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            # The loop was closed without close(): nobody is left to be told, but the lines are in the file.
-            _log.debug("log writer outlived its event loop")

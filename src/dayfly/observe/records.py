@@ -29,7 +29,7 @@ from dayfly.observe.losses import Losses
 from dayfly.observe.record_file import RecordFile
 from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import Life, RollupQuery, Totals, totals_of
-from dayfly.observe.settling import settle
+from dayfly.observe.settling import settle, tell
 
 MAX_PENDING_BYTES = 32 * 2**20
 _LINGER_S = 0.1
@@ -207,16 +207,17 @@ class RecordStore:
                 if self._is_urgent() or waiters or forgetting or self._clock.now() >= roll_up_at:
                     reports, self._reports = self._reports, {}
             if batch:
-                failure = self._write(batch)
+                written = _last_of(batch)
+                failure = self._write(batch, written)
                 losses.tell(self._dropped, failure)
-                self._soon(self._confirm, _last_of(batch))
+                tell(self._loop, self._confirm, written)
             if reports:
                 roll_up_at = self._clock.now() + _ROLL_UP_EVERY_S
                 self._roll_up(reports)
             for namespace, done in forgetting:
-                self._settle(done, self._file.forget(namespace))
+                tell(self._loop, settle, done, self._file.forget(namespace))
             for done in waiters:
-                self._settle(done, None)
+                tell(self._loop, settle, done, None)
             if self._clock.now() >= trim_at:
                 trim_at = self._clock.now() + _TRIM_EVERY_S
                 self._file.trim(self._clock.unix_ms())
@@ -229,7 +230,7 @@ class RecordStore:
     def _is_urgent(self) -> bool:
         return bool(self._waiters or self._forgetting or self._closing)
 
-    def _write(self, batch: list[_Handed]) -> StoreUnavailable | None:
+    def _write(self, batch: list[_Handed], written: dict[Source, int]) -> StoreUnavailable | None:
         calls: list[Invocation] = []
         payloads: dict[int, CallPayload] = {}
         for handed in batch:
@@ -243,7 +244,7 @@ class RecordStore:
                 calls += map(invocation_of, notes)
             except (msgspec.MsgspecError, ValueError) as error:
                 _log.error("records of calls that cannot be read reason=%s", error)
-        failure = self._file.append(calls, payloads, _last_of(batch), self._clock.unix_ms())
+        failure = self._file.append(calls, payloads, written, self._clock.unix_ms())
         if failure is not None:
             with self._changed:
                 self._dropped += len(calls)
@@ -257,17 +258,6 @@ class RecordStore:
     def _confirm(self, written: dict[Source, int]) -> None:
         for (gateway, boot), batch in written.items():
             self.confirm(gateway, boot, batch)
-
-    def _settle(self, done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
-        self._soon(settle, done, failure)
-
-    def _soon(self, tell: Callable[..., None], *what: object) -> None:
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(tell, *what)
-        except RuntimeError:
-            # The loop was closed without close(): nobody is left to be told.
-            _log.debug("record writer outlived its event loop")
 
 
 def _last_of(batch: list[_Handed]) -> dict[Source, int]:

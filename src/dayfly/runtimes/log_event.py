@@ -19,7 +19,8 @@ _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CALL = re.compile(rf"\b(?:call_id|call|id)='?({_UUID})\b")
 _FIELD = re.compile(r"(?:^|\s)([a-z_]{1,40})=('[^']*'|\"[^\"]*\"|[^\s'\"][^\s]*)")
 _LAST = re.compile(r"\sreason=(.*)$", re.DOTALL)
-_OWN = frozenset(("at", "level", "process", "logger", "message", "call_id", "traceback"))
+_SHAPE = frozenset(("at", "level", "process", "logger", "message"))
+_OWN = _SHAPE | {"call_id", "traceback"}
 _OURS = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG|INFO|WARNING|ERROR|CRITICAL) (?:((?!dayfly\.)\S+) )?(\S+) (.*)"
 )
@@ -48,18 +49,22 @@ def read_line(line: str, process: str, at_unix_ms: int) -> Event:
 
 def recognised(line: str, process: str, at_unix_ms: int) -> Event | None:
     """Return the event that a line is, None when it is in no form of the platform's."""
-    if line.startswith("{"):
-        try:
-            found = json.loads(line)
-        except ValueError:
-            found = None
-        if isinstance(found, dict) and found.keys() >= {"at", "level", "process", "logger", "message"}:
-            return found
+    if line.startswith("{") and (found := of_json(line)) is not None:
+        return found
     if ours := _OURS.fullmatch(line):  # a zygote's has no name of a process
         return event(at_unix_ms, ours[1].lower(), ours[2] or process, ours[3], ours[4])
     if theirs := _NATS.fullmatch(line):
         return event(at_unix_ms, _NATS_LEVELS[theirs[1]], process, process, theirs[2].strip())
     return None
+
+
+def of_json(line: str | bytes) -> Event | None:
+    """Return the event that a line of JSON is, None when it is none, or was cut off."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.keys() >= _SHAPE else None
 
 
 def text_of(said: Event) -> str:

@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-import json
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from dayfly.model.machine import PartLine
 from dayfly.providers.part_lines import of_event
+from dayfly.runtimes.log_event import Event, of_json
 from dayfly.server.parts_log import BEFORE, FILE
 
 _LOOK_S = 0.25
@@ -42,11 +42,11 @@ class PartsReader:
         finally:
             tailing.close()
 
-    def _newest(self, part: str, tail: int, tailing: "_Tailing") -> list[dict[str, Any]]:
+    def _newest(self, part: str, tail: int, tailing: "_Tailing") -> list[Event]:
         kept = (said for said in self._kept(tailing) if _is_of(said, part))
         return list(deque(kept, tail if tail >= 0 else None))
 
-    def _kept(self, tailing: "_Tailing | None" = None) -> Iterator[dict[str, Any]]:
+    def _kept(self, tailing: "_Tailing | None" = None) -> Iterator[Event]:
         with contextlib.suppress(FileNotFoundError):
             yield from _events(self._before.read_bytes().split(b"\n"))
         now = tailing or _Tailing(self._path)
@@ -65,9 +65,9 @@ class _Tailing:
         self._file: BinaryIO | None = None
         self._rest = b""
 
-    def more(self) -> list[dict[str, Any]]:
+    def more(self) -> list[Event]:
         """Return what has come since it was last asked."""
-        found: list[dict[str, Any]] = []
+        found: list[Event] = []
         while self._open():
             assert self._file is not None
             while piece := self._file.read(_AT_ONCE):
@@ -100,16 +100,12 @@ class _Tailing:
             return True
 
 
-def _events(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+def _events(lines: list[bytes]) -> Iterator[Event]:
     for line in lines:
-        try:
-            said = json.loads(line)
-        except ValueError:  # cut off by a disk that was full
-            continue
-        if isinstance(said, dict) and said.keys() >= {"at", "level", "process", "logger", "message"}:
+        if (said := of_json(line)) is not None:
             yield said
 
 
-def _is_of(said: dict[str, Any], part: str) -> bool:
+def _is_of(said: Event, part: str) -> bool:
     """Whether it is of the part of this name, or of one that has taken its place or makes way for it (`gw0.1`)."""
     return str(said["process"]).partition(".")[0] == part

@@ -25,6 +25,7 @@ from dayfly.observe.history.scrape import GatewayLife, Scrape
 from dayfly.observe.history.shelf import Family, Shelf
 from dayfly.observe.losses import Losses
 from dayfly.observe.promql.series import Labels
+from dayfly.observe.settling import settle, tell
 
 MAX_PENDING = 6
 """Scrapes that wait for a slow disk; beyond it the oldest go."""
@@ -185,28 +186,11 @@ class HistoryStore:
             failure = failure or (self._file.roll_up() if batch else None)
             losses.tell(self._dropped, failure)
             for namespace, done in forgetting:
-                self._settle(done, self._file.forget(namespace))
+                tell(self._loop, settle, done, self._file.forget(namespace))
             for done in waiters:
-                self._settle(done, None)
+                tell(self._loop, settle, done, None)
             if self._clock.now() >= trim_at:
                 trim_at = self._clock.now() + _TRIM_EVERY_S
                 self._file.trim()
             if closing and not batch:
                 return
-
-    def _settle(self, done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
-        assert self._loop is not None
-        try:
-            self._loop.call_soon_threadsafe(_settled, done, failure)
-        except RuntimeError:
-            # The loop was closed without close(): nobody is left to be told.
-            _log.debug("the history's writer outlived its event loop")
-
-
-def _settled(done: "asyncio.Future[None]", failure: StoreUnavailable | None) -> None:
-    if done.done():
-        return
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failure)
