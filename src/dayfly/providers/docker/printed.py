@@ -1,24 +1,19 @@
 """What any container of this installation printed and prints, for people to look at: porters, replicas, leftovers."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from dayfly.model.errors import NotFound, Unavailable
-from dayfly.model.machine import PartLine
+from dayfly.model.machine import Container, PartLine
 from dayfly.providers.docker.engine import Engine, Refusal
 from dayfly.providers.docker.frames import Frames, split_time
-from dayfly.providers.docker.survey import survey
 from dayfly.providers.part_lines import part_line
 
 
-async def printed(
-    engine: Engine, installation: str, name: str, *, tail: int, follow: bool
+def printed(
+    engine: Engine, ours: Sequence[Container], name: str, *, tail: int, follow: bool
 ) -> AsyncGenerator[PartLine, None]:
-    """Return the lines of the container of this name or id. Raises NotFound for one that is not ours, Unavailable."""
-    try:
-        ours = (await survey(engine, installation)).containers
-    except Refusal as error:
-        raise Unavailable(f"the container engine does not tell what it has: {error}") from error
+    """Return the lines of the container of this name or id. Raises NotFound for one that is not ours."""
     found = next((each for each in ours if name in (each.name, each.id)), None)
     if found is None:
         raise NotFound(f"there is no container {name[:80]}")

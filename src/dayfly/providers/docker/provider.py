@@ -145,7 +145,8 @@ class DockerProvider(Provider):
 
     async def container_log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
         """Return what a container of the installation prints. Raises NotFound, Unavailable."""
-        return await printed(self.engine(), self._installation, name, tail=tail, follow=follow)
+        ours = (await self.survey()).containers
+        return printed(self.engine(), ours, name, tail=tail, follow=follow)
 
     # -- what others ask ---------------------------------------------------------------------------------------------
 
