@@ -58,6 +58,18 @@ def test_what_comes_back_can_be_no_page_of_the_console(play: Play) -> None:
     play(story)
 
 
+def test_a_key_that_would_be_ignored_is_refused(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.deploy()
+        head = {"headers": [["Idempotency-key", "once"]]}
+        answer = await invoke(stage, json.dumps(head).encode() + b"\nx")
+        assert (answer.status, "has no effect" in answer.json()["detail"]) == (400, True)
+        assert "/function/NAME" in answer.json()["hint"]
+        assert stage.direct.made == []
+
+    play(story)
+
+
 def test_nobody_gets_there_by_a_link_nor_by_another_listener(play: Play) -> None:
     """A browser that follows a link asks GET and sends no Authorization."""
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 import pytest
-from tests.compat_openfaas.wire import Wire
+from tests.compat_openfaas.wire import LOGIN, Wire
 from tests.system.driver import Platform, eventually
 
 HANDLER = """
@@ -89,7 +89,8 @@ def test_no_other_method_queues(wire: Wire, echo: str) -> None:
 
 def test_the_answer_is_posted_to_the_callback(wire: Wire, echo: str, receiver: Receiver) -> None:
     """Behaviour 45: it carries who answered what in which call and how long it took, and the function's body."""
-    answer = wire.send("POST", f"/async-function/{echo}", b"in", headers={"X-Callback-Url": f"{receiver.url}/hook?a=b"})
+    asked = {**LOGIN, "X-Callback-Url": f"{receiver.url}/hook?a=b"}
+    answer = wire.send("POST", f"/async-function/{echo}", b"in", headers=asked)
     assert answer.status == 202
     call_id = answer.headers["x-call-id"]
     eventually("the callback", lambda: [post for post in receiver.posts if post.headers["x-call-id"] == call_id])
@@ -99,6 +100,15 @@ def test_the_answer_is_posted_to_the_callback(wire: Wire, echo: str, receiver: R
     assert post.headers["x-function-status"] == "201"
     assert float(post.headers["x-duration-seconds"]) > 0
     assert (post.headers["x-mine"], post.headers["content-type"]) == ("yes", "text/x")
+
+
+def test_a_callback_takes_a_credential(wire: Wire, echo: str, receiver: Receiver) -> None:
+    """Ours: OpenFaaS posts to wherever anybody says (ADR 12)."""
+    for login in ({}, {"Authorization": "Basic YWRtaW46d3Jvbmc="}):
+        asked = {**login, "X-Callback-Url": f"{receiver.url}/anonymous"}
+        answer = wire.send("POST", f"/async-function/{echo}", b"in", headers=asked)
+        assert (answer.status, "credential" in answer.body.decode()) == (403, True)
+    assert not [post for post in receiver.posts if post.path == "/anonymous"]
 
 
 def test_a_callback_that_is_no_url_is_refused(wire: Wire, echo: str) -> None:

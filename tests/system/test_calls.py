@@ -17,6 +17,10 @@ def handle(event, context):
     print("asked for", event.path, flush=True)
     if event.path == "/bad":
         raise ValueError("no")
+    if event.path == "/burn":
+        end = time.process_time() + 0.1
+        while time.process_time() < end:
+            pass
     if event.path == "/late":
         time.sleep(10)
     return "fine"
@@ -91,6 +95,10 @@ def test_every_call_leaves_a_record_that_outlives_a_kill_and_a_restart(platform:
     assert (cold["request_bytes"], cold["response_bytes"], cold["revision"]) == (5, 4, 1)
     warm = door.one(door.called("/function/work/second?card=4711"))
     assert (warm["cold"], warm["init_ms"], warm["path"]) == (False, 0.0, "/second")
+    burnt = door.one(door.called("/function/work/burn"))
+    assert burnt["cpu_ms"] >= 80
+    assert burnt["cpu_ms"] > warm["cpu_ms"] >= 0
+    assert burnt["memory_bytes"] > 1 << 20
     bad = door.called("/function/work/bad")
     assert (door.one(bad)["status"], door.one(bad)["error"]) == (500, "function_error")
     late = door.one(door.called("/function/work/late"))
@@ -115,7 +123,7 @@ def test_every_call_leaves_a_record_that_outlives_a_kill_and_a_restart(platform:
     assert slow == {call_id for call_id, ms in took_ms.items() if ms >= 2900}
     hours = door.api("/v1/namespaces/openfaas-fn/rollups?by=hour&function=work").json()
     counts = [sum(hour[what] for hour in hours) for what in ("calls", "failed", "cold")]
-    assert (counts[0], counts[1] >= 1, counts[2] >= 1) == (5, True, True)
+    assert (counts[0], counts[1] >= 1, counts[2] >= 1) == (6, True, True)
     assert bad in platform.ok("calls", "--failed")
     shown = platform.ok("call", bad)
     assert all(text in shown for text in ("function_error", "asked for /bad", "ValueError: no"))

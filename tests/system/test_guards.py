@@ -55,6 +55,14 @@ module.exports = async (event, context) => {
   return context.status(200).succeed((await answer.json()).run.id);
 };
 """
+BURN = """
+import time
+def handle(event, context):
+    end = time.process_time() + 0.25
+    while time.process_time() < end:
+        pass
+    return "burnt"
+"""
 RUNS = "/v1/namespaces/openfaas-fn/flow-runs"
 
 
@@ -72,7 +80,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         platform.start()
         port = urlsplit(platform.status()["gateway_url"]).port
         allow = ("--allow", f"tcp://localhost:{port}", "--allow", f"127.0.0.1:{port}")
-        platform.deploy_function(folder / "loop", PYTHON_LOOP, *allow)
+        listed = f"com.dayfly.callback.allow=http://127.0.0.1:{port}"
+        platform.deploy_function(folder / "loop", PYTHON_LOOP, *allow, "--annotation", listed)
         platform.deploy_function(folder / "brief", PYTHON_LOOP, *allow, "--annotation", "com.dayfly.max_depth=2")
         (folder / "node-loop").mkdir()
         (folder / "node-loop" / "handler.js").write_text(NODE_LOOP)
@@ -190,6 +199,27 @@ def test_a_budget_stops_calls_holds_queued_ones_and_outlives_a_restart(running: 
     assert "COST EUR" in platform.ok("cost", "--period", "day")
     metrics = again.api("GET", "/v1/namespaces/openfaas-fn/metrics")
     assert re.search(r"dayfly_budget_used_ratio\{.*thrifty.*\} 1(\.0)?\n", metrics.body.decode())
+
+
+@pytest.mark.timeout(300)
+def test_a_budget_of_processor_time_stops_a_function_that_burns_it(running: Door, tmp_path: Path) -> None:
+    within_one_day()
+    platform = running.platform
+    (tmp_path / "burner").mkdir()
+    platform.deploy_function(tmp_path / "burner", BURN, "--annotation", "com.dayfly.budget.cpu_seconds=2/day")
+    answers: list[int] = []
+
+    def is_stopped() -> bool:
+        answers.append(call(running, "burner"))
+        return answers[-1] == 429
+
+    eventually("it is stopped", is_stopped)
+    assert len(answers) > 2, "not before it has used its time"
+    assert set(answers[:-1]) == {200}
+    assert running.ask("POST", "/function/burner", b"x").json()["code"] == "budget_used_up"
+    (budget,) = platform.describe("burner")["budgets"]
+    assert budget["used"] >= 2
+    assert running.ask("POST", "/function/loop", b"x", X_Dayfly_Depth="4").status == 508, "others go on"
 
 
 @pytest.mark.timeout(300)

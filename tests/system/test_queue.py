@@ -9,6 +9,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from tests.system.door import Door, pid_of
@@ -83,7 +84,13 @@ def test_what_fails_for_good_waits_among_the_dead(
 @pytest.mark.parametrize("part", ["queue", "nats", "gateway", "control"])
 def test_a_part_that_is_killed_costs_no_accepted_call(running: Door, part: str) -> None:
     ids = [running.submit("sink", f"{part}-{number} 0.02".encode()) for number in range(30)]
-    os.kill(pid_of(running.platform, part), signal.SIGKILL)
+    waiting = [running.submit("sink", f"{part}-late-{number} 0".encode(), X_Delay="8s") for number in range(10)]
+    long = running.submit("sink", f"{part}-long 5".encode())
+    pid = pid_of(running.platform, part)
+    eventually("one is being made", lambda: running.state(long) == "running")
+    assert {running.state(call_id) for call_id in waiting} == {"queued"}
+    os.kill(pid, signal.SIGKILL)
+    ids += [*waiting, long]
     accepted = 0
     give_up = time.monotonic() + DEADLINE_S
     while accepted < 10:
@@ -205,6 +212,31 @@ def test_without_a_nats_server_all_else_works(scratch: Path) -> None:
         platform.stop()
 
 
+def test_a_queue_that_is_full_says_so_and_unknown_functions_are_queued_where_the_operator_says(
+    scratch: Path,
+) -> None:
+    limits = {"DAYFLY_QUEUE_LIMITS": "calls=4", "DAYFLY_QUEUE_UNKNOWN": "true"}
+    platform = Platform(scratch / "small", limits)
+    try:
+        platform.start()
+        platform.deploy_function(scratch / "echo", ECHO)
+        door = Door(platform)
+        waiting = [door.submit("echo", b"x", X_Delay="1h") for _ in range(2)]
+        full = door.ask("POST", "/async-function/echo", b"x")
+        assert (full.status, full.json()["code"]) == (429, "limit_exceeded")
+        assert "2 calls of echo.openfaas-fn already, half" in full.json()["detail"]
+        assert int(full.headers["retry-after"]) > 0
+        nobodys = door.over(door.submit("nobody"))
+        assert (nobodys["state"], nobodys["status"]) == ("dead", 404)
+        door.submit("nobody", X_Delay="1h")
+        assert "limit calls" in door.ask("POST", "/async-function/other", b"x").json()["detail"]
+        for call_id in waiting:
+            assert door.api("DELETE", f"/v1/calls/{call_id}").status == 200
+        assert door.over(door.submit("echo"))["state"] == "done"
+    finally:
+        platform.stop()
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_what_is_accepted_is_flushed_before_the_answer_leaves(running: Door, scratch: Path) -> None:
     """For each call: nats-server writes it to a file, flushes that file, and only then does the queue send its 202."""
@@ -220,19 +252,57 @@ def test_what_is_accepted_is_flushed_before_the_answer_leaves(running: Door, scr
     finally:
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
-    lines = trace.read_text(errors="replace").splitlines()
+    steps = whole_steps(trace.read_text(errors="replace").splitlines())
     for call_id in ids:
-        written = next(at for at, line in enumerate(lines) if _writes(line, call_id))
-        blocks = re.search(r"<([^>]*\.blk)>", lines[written])
+        written = next(step for step in steps if _writes(step.text, call_id))
+        blocks = re.search(r"<([^>]*\.blk)>", written.text)
         assert blocks is not None
-        flushed = next(at for at, line in enumerate(lines) if at > written and "sync(" in line and blocks[1] in line)
-        told = next(at for at, line in enumerate(lines) if "202 Accepted" in line and call_id in line)
-        assert written < flushed < told, (call_id, written, flushed, told)
+        flushes = (each for each in steps if re.search(r"\bf(data)?sync\(", each.text) and blocks[1] in each.text)
+        flushed = next(each for each in flushes if each.began > written.ended)
+        assert re.search(r"\) += 0$", flushed.text), flushed
+        told = next(each for each in steps if "202 Accepted" in each.text and call_id in each.text)
+        assert written.ended < flushed.began < flushed.ended < told.began, (call_id, written, flushed, told)
         running.api("DELETE", f"/v1/calls/{call_id}")
 
 
-def _writes(line: str, call_id: str) -> bool:
-    return "write" in line and ".blk>" in line and f"dayfly.call.{call_id}.request" in line
+class Step(NamedTuple):
+    """A system call that has come to its end, by the lines of the trace where it began and ended."""
+
+    began: int
+    ended: int
+    text: str
+
+
+def whole_steps(lines: list[str]) -> list[Step]:
+    """Return the system calls in the order they began. One that another thread's came between has two lines."""
+    begun: dict[str, tuple[int, str]] = {}
+    steps: list[Step] = []
+    for at, line in enumerate(lines):
+        thread, _, text = line.partition(" ")
+        if text.endswith("<unfinished ...>"):
+            begun[thread] = at, text.removesuffix("<unfinished ...>")
+        elif resumed := re.search(r"<\.\.\. \w+ resumed>", text):
+            began, first = begun.pop(thread, (at, ""))
+            steps.append(Step(began, at, first + text[resumed.end() :]))
+        else:
+            steps.append(Step(at, at, text))
+    return sorted(steps)
+
+
+def test_a_flush_that_has_only_begun_is_none_in_a_trace() -> None:
+    lines = [
+        '7 1.0 pwrite64(9</q/1.blk>, "a", 1) = 1',
+        "7 1.1 fsync(9</q/1.blk> <unfinished ...>",
+        '8 1.2 sendto(4<socket:[1]>, "202 Accepted", 12) = 12',
+        "7 1.3 <... fsync resumed>) = 0",
+    ]
+    assert [(each.began, each.ended) for each in whole_steps(lines)] == [(0, 0), (1, 3), (2, 2)]
+    assert whole_steps(lines)[1].text == "1.1 fsync(9</q/1.blk> ) = 0"
+    assert [each.began for each in whole_steps(lines[:2])] == [0], "it never ended"
+
+
+def _writes(text: str, call_id: str) -> bool:
+    return "write" in text and ".blk>" in text and f"dayfly.call.{call_id}.request" in text
 
 
 def _traced(pid: int) -> bool:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfly.api.decoding import MAX_JSON_BYTES, decode_json, read_body, read_query
+from dayfly.api.functions import FUNCTION
 from dayfly.api.responses import Lines, json_answer
 from dayfly.api.routes import Routes
 from dayfly.api.scope import IN_PATH, namespace_of, principal_of
@@ -59,6 +60,16 @@ class Moved(msgspec.Struct, frozen=True):
     """How many calls something was done with."""
 
     calls: int
+
+
+@routes.route(
+    "GET", FUNCTION + "/may-call", access="invoke", scope=IN_PATH,
+    summary="Whether the credential is good for calls of a function, which need not exist", statuses=(204,),
+)  # fmt: skip
+async def may_call(services: Services, request: Request) -> Response:
+    """Say that it is: whoever's is not has been refused before."""
+    del services, request
+    return Response(status_code=204)
 
 
 @routes.route(

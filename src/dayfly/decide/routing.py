@@ -6,6 +6,7 @@ and no replica gets more calls at a time, nor larger bodies, than the stricter o
 
 from dayfly.decide.replicas import READY
 from dayfly.decide.standing import Standing
+from dayfly.model.callback_hosts import CallbackHosts
 from dayfly.model.depth import told_depth
 from dayfly.model.payload import told_payloads
 from dayfly.model.retry import told_of
@@ -39,6 +40,7 @@ def entry(machine: Standing) -> Entry:
         allowed=machine.allowed,
         payloads=told_payloads(machine.serving.revision.spec.annotations),
         retry=retry,
+        callback_hosts=CallbackHosts.told(machine.serving.revision.spec.annotations).listed,
         # More than all of its replicas take would only wait at the gateways, in the place of others'.
         queue_concurrency=queue_concurrency or max_inflight * machine.serving.revision.spec.scaling.maximum,
     )

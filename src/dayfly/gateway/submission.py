@@ -41,6 +41,7 @@ class _Terms(msgspec.Struct, frozen=True, omit_defaults=True):
 
     retry: RetryPolicy
     concurrency: int = 0
+    callbacks: tuple[str, ...] = ()
 
 
 class Submission(QueueBound):
@@ -76,7 +77,8 @@ class Submission(QueueBound):
         else:
             if lane is not None:
                 self._name = lane.name.encode()
-                self._terms = msgspec.json.encode(_Terms(lane.entry.retry, lane.entry.queue_concurrency))
+                told = lane.entry
+                self._terms = msgspec.json.encode(_Terms(told.retry, told.queue_concurrency, told.callback_hosts))
             elif b"." not in self._name:
                 self._name += b"." + DEFAULT_NAMESPACE.encode()
             self.connection.due(time.monotonic() + _LONGEST_S)

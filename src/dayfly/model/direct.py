@@ -52,6 +52,11 @@ class DirectCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 raise InvalidRequest(f"headers: {name[:80]!r} cannot be a header, or its value cannot be sent")
             if is_ours(name):
                 raise InvalidRequest(f"headers: {name[:80]} is set by the platform, and by nobody else")
+            if name.lower() == "idempotency-key":  # a key takes the queue, and this call does not go by it
+                raise InvalidRequest(
+                    f"headers: {name} has no effect on a call from the console, which would run each time",
+                    hint="Call the function with its key at its own address, /function/NAME.",
+                )
 
 
 class DirectAnswer(msgspec.Struct, frozen=True, kw_only=True):

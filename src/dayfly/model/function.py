@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from dayfly.model.allowance import Allowances
+from dayfly.model.callback_hosts import CallbackHosts
 from dayfly.model.debug import Debug
 from dayfly.model.depth import max_depth_of
 from dayfly.model.egress import PUBLIC, Network, check_allow
@@ -164,7 +165,7 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         """Refuse what cannot work. Raises InvalidName or InvalidSpec with the field's name in the text."""
         _ = self.key, self.scaling, RetryPolicy.from_annotations(self.annotations), concurrency_of(self.annotations)
         _ = max_depth_of(self.annotations), Allowances.of(self.annotations)
-        _ = PayloadPolicy.from_annotations(self.annotations)
+        _ = PayloadPolicy.from_annotations(self.annotations), CallbackHosts.from_annotations(self.annotations)
         if self.bundle:
             parse_bundle_digest(self.bundle)
         if len(self.secrets) > MAX_FUNCTION_SECRETS:

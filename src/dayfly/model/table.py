@@ -86,6 +86,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """How many calls of functions may lead to a call of it; 0 leaves it to the gateway."""
     queue_concurrency: int = 0
     """How many of them run at a time; 0 leaves it to the queue."""
+    callback_hosts: tuple[str, ...] = ()
+    """Where callbacks of its queued calls may go, whoever asks for them."""
     payloads: PayloadPolicy | None = None
     """Which of its calls' payloads are kept; None for none."""
 

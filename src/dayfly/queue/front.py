@@ -29,6 +29,7 @@ from dayfly.queue.connection import PATIENCE_S
 from dayfly.queue.desk import Desk
 from dayfly.queue.questions import Figures, Question
 from dayfly.queue.submission import read_submission
+from dayfly.queue.vouching import Vouching
 
 _ASK_BYTES = 4 * 2**20
 _BODILESS = frozenset((204, 304))
@@ -40,7 +41,7 @@ _QUESTION: "msgspec.msgpack.Decoder[Question]" = msgspec.msgpack.Decoder(Questio
 class Front:
     """Answers what comes in on the socket."""
 
-    def __init__(self, desk: Desk, body_bytes: int, clock: Clock) -> None:
+    def __init__(self, desk: Desk, vouching: Vouching, body_bytes: int, clock: Clock) -> None:
         loop = asyncio.get_running_loop()
         # What a gateway lets pass comes with what it adds; its own limits are the ones that callers are told of.
         self.limits = Limits(
@@ -51,6 +52,7 @@ class Front:
         self.loaded = asyncio.Event()
         """Set once the desk knows of every call there is; until then all have to wait."""
         self._desk = desk
+        self._vouching = vouching
         self._clock = clock
         self._loop = loop
         self._connections: set[ServerConnection] = set()
@@ -118,7 +120,7 @@ class Front:
     async def _respond(self, head: RequestHead, body: bytes) -> bytes:
         await self._loaded()
         if head.target.startswith(submission.PATH):
-            given = read_submission(head, body, self._clock.unix_ms())
+            given = await self._vouching.check(read_submission(head, body, self._clock.unix_ms()), head)
             call = await self._desk.nobodys(given.call) if given.named else given.call
             call_id = await self._desk.submit(call, given.request, given.key, given.digest)
             return b"HTTP/1.1 202 Accepted\r\nX-Call-Id: %b\r\nContent-Length: 0\r\n\r\n" % call_id.encode()

@@ -16,9 +16,8 @@ asked: another server may not have heard yet of what was acknowledged a moment a
 """
 
 import asyncio
-import base64
-import hashlib
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -29,11 +28,13 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, PubAck, RawStreamMsg, StreamConfig
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-from dayfly.model.errors import StoreFull, StoreUnavailable, Unavailable
+from dayfly.model.errors import LimitExceeded, StoreFull, StoreUnavailable, Unavailable
 from dayfly.model.queued import QueuedCall, Request, Result, Standing
 from dayfly.queue.connection import REQUEST_S, Connection
 from dayfly.queue.port import Kept, KeyClaim, Outrun, Taken
 from dayfly.queue.room import Room
+from dayfly.queue.subjects import call_subject, key_subject, of_header, result_subject, to_header
+from dayfly.queue.submission import is_platforms
 
 KEEP_S = 86_400.0
 """How long results and idempotency keys are kept."""
@@ -42,9 +43,14 @@ _CALL, _STANDING = "Dayfly-Call", "Dayfly-Standing"
 _EXPECTED, _MESSAGE_ID = "Nats-Expected-Last-Subject-Sequence", "Nats-Msg-Id"
 _DUPLICATES_S = 60.0
 _WRONG_SEQUENCE, _STORE_FULL = 10071, frozenset((10023, 10047, 10077))
+_MOST_BYTES = "maximum bytes"
+"""What the server says of a stream that is full, and not of a disk."""
 _AGAIN_S = 0.1
 _BATCH = 500
 _RESULT_BYTES = _KEY_BYTES = 2**28
+_CALLERS_SHARE = 0.75
+"""What callers' keys may take of that; the rest is for those of the platform's own calls."""
+_KEYS_LOOK_S = 1.0
 _GONE = (nats.errors.Error, ServiceUnavailableError, OSError, TimeoutError)
 T = TypeVar("T")
 
@@ -55,6 +61,7 @@ class JetStreamStore:
     def __init__(self, access_file: Path) -> None:
         self.connection = Connection(access_file, _make_streams)
         self._room = Room(lambda: self.connection.access)
+        self._keys_bytes, self._keys_again_at = 0, 0.0
 
     async def run(self) -> None:
         """Keep connected until cancelled."""
@@ -67,18 +74,20 @@ class JetStreamStore:
     async def accept(self, call: QueuedCall, request: Request) -> None:
         """Keep a new call. Raises Taken."""
         try:
-            await self._publish(_subject(call.id, "request"), {_CALL: _text(call)}, 0, msgspec.msgpack.encode(request))
+            await self._publish(
+                call_subject(call.id, "request"), {_CALL: to_header(call)}, 0, msgspec.msgpack.encode(request)
+            )
         except Outrun:
             raise Taken(call.id) from None
 
     async def move(self, call_id: str, standing: Standing, revision: int) -> int:
         """Let the call stand there. Raises Outrun."""
-        done = await self._publish(_subject(call_id, "standing"), {_STANDING: _text(standing)}, revision)
+        done = await self._publish(call_subject(call_id, "standing"), {_STANDING: to_header(standing)}, revision)
         return done.seq
 
     async def forget(self, call_id: str) -> None:
         """Let go of a call. Idempotent."""
-        await self._write(lambda context: context.purge_stream("calls", subject=_subject(call_id, "*")))
+        await self._write(lambda context: context.purge_stream("calls", subject=call_subject(call_id, "*")))
 
     async def kept(self) -> list[Kept]:
         """Return every call, in the order they were accepted."""
@@ -87,9 +96,9 @@ class JetStreamStore:
         for subject, headers, sequence in await self._ask(_headers):
             token = subject.split(".")[2]
             if _CALL in headers:
-                calls[token] = _read(headers[_CALL], QueuedCall)
+                calls[token] = of_header(headers[_CALL], QueuedCall)
             elif _STANDING in headers:
-                standings[token] = (_read(headers[_STANDING], Standing), sequence)
+                standings[token] = (of_header(headers[_STANDING], Standing), sequence)
         return [
             Kept(call, *standings.get(token, (Standing(due_unix_ms=call.due_unix_ms), 0)))
             for token, call in calls.items()
@@ -97,27 +106,27 @@ class JetStreamStore:
 
     async def find(self, call_id: str) -> Kept | None:
         """Return the call as it stands now."""
-        asked = await self._last("calls", _subject(call_id, "request"))
+        asked = await self._last("calls", call_subject(call_id, "request"))
         if asked is None or asked.headers is None:
             return None
-        call = _read(asked.headers[_CALL], QueuedCall)
-        stands = await self._last("calls", _subject(call_id, "standing"))
+        call = of_header(asked.headers[_CALL], QueuedCall)
+        stands = await self._last("calls", call_subject(call_id, "standing"))
         if stands is None or stands.headers is None:
             return Kept(call, Standing(due_unix_ms=call.due_unix_ms), 0)
-        return Kept(call, _read(stands.headers[_STANDING], Standing), stands.seq or 0)
+        return Kept(call, of_header(stands.headers[_STANDING], Standing), stands.seq or 0)
 
     async def request(self, call_id: str) -> Request | None:
         """Return what the function is to be sent."""
-        found = await self._last("calls", _subject(call_id, "request"))
+        found = await self._last("calls", call_subject(call_id, "request"))
         return msgspec.msgpack.decode(found.data or b"", type=Request) if found is not None else None
 
     async def keep_result(self, result: Result) -> None:
         """Keep what came of a call."""
-        await self._publish(f"dayfly.result.{_token(result.id)}", {}, None, msgspec.msgpack.encode(result))
+        await self._publish(result_subject(result.id), {}, None, msgspec.msgpack.encode(result))
 
     async def result(self, call_id: str) -> Result | None:
         """Return what came of a call."""
-        found = await self._last("results", f"dayfly.result.{_token(call_id)}")
+        found = await self._last("results", result_subject(call_id))
         return msgspec.msgpack.decode(found.data or b"", type=Result) if found is not None else None
 
     async def kept_after(self, position: int) -> tuple[int, Result] | None:
@@ -144,18 +153,39 @@ class JetStreamStore:
         return state.first_seq if state.messages else 0
 
     async def claim_key(self, key: str, claim: KeyClaim) -> KeyClaim:
-        """Return what the key stands for."""
-        subject = _key_subject(key)
+        """Return what the key stands for. Raises LimitExceeded.
+
+        No key goes before its day is over, so there is room for so many. Callers are told before it is quite full: else
+        one could leave none for the calls of triggers and flows.
+        """
+        subject = key_subject(key)
+        if not is_platforms(key) and await self._key_bytes() > _CALLERS_SHARE * _KEY_BYTES:
+            found = await self._last("keys", subject)
+            if found is None:
+                raise _no_keys()
+            return msgspec.msgpack.decode(found.data or b"", type=KeyClaim)
         try:
             await self._publish(subject, {}, 0, msgspec.msgpack.encode(claim))
         except Outrun:
             found = await self._last("keys", subject)
             return msgspec.msgpack.decode(found.data or b"", type=KeyClaim) if found is not None else claim
+        except StoreFull as full:
+            if _MOST_BYTES in full.message:
+                raise _no_keys() from full
+            raise
         return claim
+
+    async def _key_bytes(self) -> int:
+        """Return what the keys took within the last second."""
+        now = time.monotonic()
+        if now >= self._keys_again_at:
+            self._keys_bytes = (await self._ask(lambda context: context.stream_info("keys"))).state.bytes
+            self._keys_again_at = now + _KEYS_LOOK_S
+        return self._keys_bytes
 
     async def settle_key(self, key: str, claim: KeyClaim) -> None:
         """Let the key stand for this."""
-        await self._publish(_key_subject(key), {}, None, msgspec.msgpack.encode(claim))
+        await self._publish(key_subject(key), {}, None, msgspec.msgpack.encode(claim))
 
     @property
     def _is_alone(self) -> bool:
@@ -222,9 +252,9 @@ async def _make_streams(context: JetStreamContext, copies: int) -> None:
     calls.discard = DiscardPolicy.NEW
     results = StreamConfig(name="results", subjects=["dayfly.result.*"], max_age=KEEP_S, max_bytes=_RESULT_BYTES)
     results.discard = DiscardPolicy.OLD
-    # Anybody who may call can make keys: the oldest go before they fill the disk.
+    # Anybody who may call can make keys. None goes before its day is over, or its call would run again: new ones wait.
     keys = StreamConfig(name="keys", subjects=["dayfly.key.*"], max_age=KEEP_S, max_bytes=_KEY_BYTES)
-    keys.discard = DiscardPolicy.OLD
+    keys.discard = DiscardPolicy.NEW
     for stream in (calls, results, keys):
         stream.max_msgs_per_subject, stream.allow_direct, stream.duplicate_window = 1, copies == 1, _DUPLICATES_S
         stream.num_replicas = copies
@@ -255,22 +285,8 @@ async def _headers(context: JetStreamContext) -> list[tuple[str, dict[str, str],
     return found
 
 
-def _subject(call_id: str, part: str) -> str:
-    return f"dayfly.call.{_token(call_id)}.{part}"
-
-
-def _key_subject(key: str) -> str:
-    return f"dayfly.key.{hashlib.sha256(key.encode()).hexdigest()}"
-
-
-def _token(call_id: str) -> str:
-    """Return the id as one token of a subject, in which a dot would begin another."""
-    return call_id.replace("_", "__").replace(".", "_d")
-
-
-def _text(value: msgspec.Struct) -> str:
-    return base64.b64encode(msgspec.json.encode(value)).decode()
-
-
-def _read(text: str, kind: type[T]) -> T:
-    return msgspec.json.decode(base64.b64decode(text), type=kind)
+def _no_keys() -> LimitExceeded:
+    return LimitExceeded(
+        "As many Idempotency-Keys are kept as there is room for",
+        hint="Each is kept for a day. Try again later, or without a key.", retry_after_s=60,
+    )  # fmt: skip

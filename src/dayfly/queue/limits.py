@@ -30,6 +30,8 @@ class QueueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Whether a call of a function that does not exist gets a 202, as in OpenFaaS; it ends among the dead."""
     callback_allow: tuple[str, ...] = (PUBLIC,)
     """Where callbacks may go, written as a function's `allow`; see model/egress.py."""
+    callback_anonymous: bool = False
+    """Whether callers without a credential get callbacks to wherever those may go, as in OpenFaaS."""
 
     def check(self) -> None:
         """Refuse what cannot work. Raises InvalidSpec."""

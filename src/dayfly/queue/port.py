@@ -86,7 +86,10 @@ class QueueStore(Protocol):
         ...
 
     async def claim_key(self, key: str, claim: KeyClaim) -> KeyClaim:
-        """Return what the key stands for: what it stood for before, else the claim, for 24 hours."""
+        """Return what the key stands for: what it stood for before, else the claim, for 24 hours.
+
+        Raises LimitExceeded when there is no room for another key.
+        """
         ...
 
     async def settle_key(self, key: str, claim: KeyClaim) -> None:

@@ -50,6 +50,8 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
 
     retry: RetryPolicy = RetryPolicy()
     concurrency: int = 0
+    callbacks: tuple[str, ...] = ()
+    """Hosts that anybody's callbacks may go to."""
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -63,6 +65,8 @@ class Submission(msgspec.Struct, frozen=True):
     """Of what the key came with."""
     named: bool = False
     """Whether its id is of its caller's choice, and may be another call's."""
+    callbacks: tuple[str, ...] = ()
+    """Hosts that the function's author has listed for callbacks, whoever asks for them."""
 
 
 def read_submission(head: RequestHead, body: bytes, now_unix_ms: int) -> Submission:
@@ -94,7 +98,9 @@ def read_submission(head: RequestHead, body: bytes, now_unix_ms: int) -> Submiss
         return Submission(call, Request(lines, body), f"{said.get(SCOPE) or name}\n\n{key}", digest, NAMED in said)
     digest = hashlib.sha256(head.target + b"\n" + body).hexdigest()
     whole = _whole(name, key, said.get(SCOPE, "")) if key else ""
-    return Submission(_later(call, said), Request(lines, body), whole, digest, NAMED in said)
+    terms = msgspec.json.decode(said.get(TERMS, "{}"), type=Terms)
+    call = _later(call, said, terms)
+    return Submission(call, Request(lines, body), whole, digest, NAMED in said, terms.callbacks)
 
 
 def _digest(method: bytes, rest: str, body: bytes, credential: str) -> str:
@@ -110,8 +116,12 @@ def _whole(name: str, key: str, scope: str) -> str:
     return f"{name}\n{key}" if scope == PLATFORM else f"{name}\n\n\n{key}"
 
 
-def _later(call: QueuedCall, said: Mapping[bytes, str]) -> QueuedCall:
-    terms = msgspec.json.decode(said.get(TERMS, "{}"), type=Terms)
+def is_platforms(key: str) -> bool:
+    """Whether a key, with whom it is good for, is one of the platform's own calls."""
+    return "\n\n" not in key
+
+
+def _later(call: QueuedCall, said: Mapping[bytes, str], terms: Terms) -> QueuedCall:
     callback = said.get(b"x-callback-url", "")
     if callback:
         parse_callback(callback)

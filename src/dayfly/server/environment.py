@@ -88,10 +88,12 @@ class Environment:
         """Return the queue's limits. Raises ConfigError."""
         given: dict[str, object] = {**self.fields(name)}
         allow = tuple(part.strip() for part in self.text("CALLBACK_ALLOW").split(",") if part.strip())
-        if {"accept_unknown", "callback_allow"} & given.keys():
+        if {"accept_unknown", "callback_allow", "callback_anonymous"} & given.keys():
             raise ConfigError(
-                f"DAYFLY_{name}: DAYFLY_QUEUE_UNKNOWN and DAYFLY_CALLBACK_ALLOW are settings of their own"
+                f"DAYFLY_{name}: DAYFLY_QUEUE_UNKNOWN, DAYFLY_CALLBACK_ALLOW and DAYFLY_CALLBACK_ANONYMOUS "
+                "are settings of their own"
             )
+        given["callback_anonymous"] = self.truth("CALLBACK_ANONYMOUS", None)
         given["accept_unknown"] = self.truth("QUEUE_UNKNOWN", None)
         try:
             limits = msgspec.convert(

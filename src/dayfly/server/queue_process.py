@@ -23,7 +23,7 @@ import uvloop
 from dayfly.model.errors import DayflyError, Unavailable
 from dayfly.model.function import MAX_TIMEOUT_S
 from dayfly.queue.aging import Aging
-from dayfly.queue.asking import Sockets
+from dayfly.queue.asking import Socket, Sockets
 from dayfly.queue.callback import Callbacks
 from dayfly.queue.desk import Desk
 from dayfly.queue.dispatcher import Dispatcher
@@ -33,6 +33,7 @@ from dayfly.queue.jetstream import JetStreamStore
 from dayfly.queue.ledger import Ledger
 from dayfly.queue.life import Life, is_alive
 from dayfly.queue.server import ACCESS
+from dayfly.queue.vouching import ControlJudge, Vouching
 from dayfly.runtimes.log_format import log_to_stderr
 from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.crew import END
@@ -41,6 +42,8 @@ from dayfly.server.wiring import Place, inner_sockets, read_place
 
 _BACKLOG = 1024
 _TRIM_S = 15.0
+_SHORT = 16_384
+"""The most of an answer that is a yes or no."""
 _log = logging.getLogger("dayfly.server")
 
 
@@ -66,7 +69,9 @@ class QueueProcess:
         connection = self._store.connection
         desk = Desk(self._store, ledger, self._dispatcher, limits, lambda: (connection.is_up, connection.reconnects))
         self._aging = Aging(ledger, self._dispatcher, limits.dead_days)
-        self._front = Front(desk, limits.body_bytes, self._dispatcher.clock)
+        judge = ControlJudge(Socket(str(place.run("api.sock")), _SHORT))
+        vouching = Vouching(judge, anybody=limits.callback_anonymous)
+        self._front = Front(desk, vouching, limits.body_bytes, self._dispatcher.clock)
         self._server: asyncio.Server | None = None
         self._keeping: list[asyncio.Task[None]] = []
         self._dispatching: asyncio.Task[None] | None = None

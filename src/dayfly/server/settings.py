@@ -30,6 +30,7 @@ processes of an installation read it from `RUN_DIR/settings.json`, so that all o
 | | DAYFLY_QUEUE_LIMITS | what the queue takes and does at a time, such as calls=1000,concurrency=8; docs/async.md |
 | | DAYFLY_NATS_SERVER | nats-server's program, or none for no queue; else the one installed with this, else PATH's |
 | | DAYFLY_QUEUE_UNKNOWN | false: calls of functions that do not exist are refused; true: accepted, as OpenFaaS does |
+| | DAYFLY_CALLBACK_ANONYMOUS | true: callbacks are made for callers without a credential too, as OpenFaaS does |
 | | DAYFLY_CALLBACK_ALLOW | public: where callbacks may go, entries as in a function's `allow`, separated by commas |
 | | DAYFLY_TRIGGER_ALLOW | none: HOST:PORTs that namespaces' own triggers may connect to, separated by commas |
 | | DAYFLY_TRIGGER_FOLDERS | none: folders below which the administrator's triggers may take files |

@@ -14,7 +14,7 @@ from chaos.disks import CannotMount, SmallDisk, small_disk
 from tests.contract.queue.conftest import DEADLINE_S, NatsServer, running, until
 from tests.contract.queue.test_queue_store import REQUEST, a_call
 
-from dayfly.model.errors import StoreFull, Unavailable
+from dayfly.model.errors import LimitExceeded, StoreFull, Unavailable
 from dayfly.model.queued import Request, Result, Standing
 from dayfly.queue import connection, jetstream, room, server
 from dayfly.queue.binary import find_server
@@ -267,6 +267,43 @@ def test_which_results_newer_ones_have_pushed_out_can_be_told(
             assert found is not None
             assert found[0] == first
             assert await store.result("3") is None
+
+    own_server.start()
+    try:
+        asyncio.run(body())
+    finally:
+        own_server.kill()
+
+
+def test_when_there_is_room_for_no_more_keys_new_ones_are_refused_and_none_is_forgotten(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream, "_KEY_BYTES", 64 * 2**10)
+    monkeypatch.setattr(jetstream, "_KEYS_LOOK_S", 0.0)
+
+    async def fill(store: JetStreamStore, key: str) -> list[str]:
+        claimed: list[str] = []
+        while len(claimed) < 1000:
+            whole = key.format(len(claimed))
+            try:
+                await store.claim_key(whole, KeyClaim(whole, "digest"))
+            except LimitExceeded as full:
+                assert "Idempotency-Keys" in full.message  # noqa: PT017 - how many went before is what is wanted
+                return claimed
+            claimed.append(whole)
+        raise AssertionError("there was always room")
+
+    async def body() -> None:
+        async with running(JetStreamStore(own_server.access_file)) as store:
+            callers = await fill(store, "f.n\n\n\n{}")
+            own = await fill(store, "f.n\nflow {}")
+            assert len(own) > 10, "callers leave room for the platform's own"
+            for key in (*callers, *own):
+                assert (await store.claim_key(key, KeyClaim("late", "digest"))).call_id == key
+            for key in (callers[-1], own[-1]):
+                settled = KeyClaim(key, "digest", accepted=True)
+                await store.settle_key(key, settled)
+                assert await store.claim_key(key, KeyClaim("late", "digest")) == settled
 
     own_server.start()
     try:

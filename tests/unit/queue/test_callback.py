@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import threading
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from dayfly.model.queued import Result
 from dayfly.queue import callback
 from dayfly.queue.callback import Callbacks, callback_head, parse_callback
 from dayfly.runtimes.jail.egress import lookups
+from dayfly.runtimes.jail.egress.dial import Streams
 from dayfly.runtimes.jail.egress.lookups import Lookups
 from dayfly.runtimes.jail.egress.policy import Address
 
@@ -90,16 +92,35 @@ def test_what_is_no_callback_url_is_refused_when_it_comes(url: str) -> None:
         parse_callback(url)
 
 
-def test_a_name_that_changes_its_mind_is_judged_by_the_address_connected_to() -> None:
-    """The name is public when it is looked at, and loopback when it is looked up for the connection."""
+def test_a_name_that_changes_its_mind_is_looked_up_once_and_the_address_judged_is_the_one_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The name is public when it is judged, and would be loopback if it were looked up again for the connection."""
 
     async def story() -> None:
         async with Canary().serving() as canary:
-            answers = iter(["127.0.0.1", "93.184.215.14"])
-            changing = Lookups(lambda *_: [ipaddress.ip_address(next(answers))])
-            why = await Callbacks(("public",), lookups=changing)(f"http://rebind.example.com:{canary.port}/", RESULT)
-            assert "127.0.0.1 is an address of this machine" in why
-            assert canary.connections == 0
+            looked_up: list[str] = []
+            dialled: list[tuple[str, int]] = []
+            answers = iter(["93.184.215.14", "127.0.0.1"])
+
+            def changing(name: str, _port: int) -> list[Address]:
+                looked_up.append(name)
+                return [ipaddress.ip_address(next(answers))]
+
+            async def connect(host: str, port: int) -> Streams:
+                dialled.append((host, port))
+                raise OSError(errno.ENETUNREACH, "nothing leaves this test")
+
+            monkeypatch.setattr(asyncio, "open_connection", connect)
+            deliver = Callbacks(("public",), lookups=Lookups(changing))
+            why = await deliver(f"http://rebind.example.com:{canary.port}/", RESULT)
+            assert "93.184.215.14" in why
+            assert looked_up == ["rebind.example.com"]
+            assert dialled == [("93.184.215.14", canary.port)]
+            assert "127.0.0.1 is an address of this machine" in await deliver(
+                f"http://rebind.example.com:{canary.port}/", RESULT
+            )
+            assert (len(dialled), canary.connections) == (1, 0)
 
     play(story())
 

@@ -356,6 +356,57 @@ def test_a_callback_tells_of_failure_too(rig: Rig) -> None:
     play(story())
 
 
+def test_higher_priorities_are_made_first(rig: Rig) -> None:
+    async def story() -> None:
+        may_end = asyncio.Event()
+
+        async def held(call: QueuedCall, request: Request) -> Attempt:
+            await may_end.wait()
+            return await rig.succeed(call, request)
+
+        rig.function = held
+        async with rig.life(limits=QueueLimits(concurrency=1)) as worker:
+            first = await worker.submit(rig.call())
+            await until(lambda: rig.runs == [first])
+            ids = {
+                name: [await worker.submit(rig.call(priority=name)) for _ in range(2)]
+                for name in ("low", "normal", "high")
+            }
+            may_end.set()
+            for call_id in ids["low"]:
+                await worker.over(call_id)
+            assert rig.runs == [first, *ids["high"], *ids["normal"], *ids["low"]]
+
+    play(story())
+
+
+def test_no_more_of_a_functions_calls_run_at_a_time_than_its_author_says(rig: Rig) -> None:
+    async def story() -> None:
+        running, most = 0, 0
+        may_end = asyncio.Event()
+
+        async def counted(call: QueuedCall, request: Request) -> Attempt:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await may_end.wait()
+            running -= 1
+            return await rig.succeed(call, request)
+
+        rig.function = counted
+        async with rig.life(limits=QueueLimits(concurrency=20)) as worker:
+            bounded = [await worker.submit(rig.call(concurrency=2)) for _ in range(6)]
+            free = [await worker.submit(rig.call(function="g.n")) for _ in range(6)]
+            await until(lambda: running == 8)
+            assert set(rig.runs) == {*bounded[:2], *free}
+            may_end.set()
+            for call_id in bounded:
+                assert (await worker.over(call_id)).state == "done"
+            assert most == 8
+
+    play(story())
+
+
 def test_functions_that_fail_all_the_time_leave_others_their_turn(rig: Rig) -> None:
     async def poison(call: QueuedCall, request: Request) -> Attempt:
         if call.function == "poison.n":

@@ -168,8 +168,9 @@ class Setting(_Part, frozen=True, kw_only=True):
     """A setting that the control plane and the gateways are started with, as on one machine; no place for secrets."""
 
     name: Literal[
-        "DAYFLY_ALERT_ALLOW", "DAYFLY_ALERT_INTERVAL", "DAYFLY_AUDIT", "DAYFLY_CALLBACK_ALLOW", "DAYFLY_HISTORY",
-        "DAYFLY_LIMITS", "DAYFLY_LOGS", "DAYFLY_LOG_LEVEL", "DAYFLY_MAX_BODY", "DAYFLY_MAX_DEPTH",
+        "DAYFLY_ALERT_ALLOW", "DAYFLY_ALERT_INTERVAL", "DAYFLY_AUDIT", "DAYFLY_CALLBACK_ALLOW",
+        "DAYFLY_CALLBACK_ANONYMOUS", "DAYFLY_HISTORY", "DAYFLY_LIMITS", "DAYFLY_LOGS", "DAYFLY_LOG_LEVEL",
+        "DAYFLY_MAX_BODY", "DAYFLY_MAX_DEPTH",
         "DAYFLY_OTLP_ENDPOINT", "DAYFLY_PRICES", "DAYFLY_PROMETHEUS_URL", "DAYFLY_QUEUE_LIMITS",
         "DAYFLY_QUEUE_UNKNOWN", "DAYFLY_RECORDS", "DAYFLY_TRIGGER_ALLOW",
     ]  # fmt: skip
