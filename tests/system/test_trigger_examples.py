@@ -200,6 +200,23 @@ def test_every_example_is_called_by_what_it_waits_for(world: World) -> None:
     assert world.delivered("event-example") == 1, "the filter leaves the other"
 
 
+def test_a_function_is_called_for_its_topic_as_openfaas_connectors_do(world: World) -> None:
+    """By a trigger that names no function: whoever is annotated with the event's topic is meant."""
+    stack = str(EXAMPLES / "triggers" / "stack.yaml")
+    for name in ("on-topic", "on-cron"):
+        world.platform.ok("deploy", "-f", stack, "--filter", name)
+    world.platform.ok("trigger", "create", "doors", "--kind", "event", "--set", "types=com.example.door.opened")
+    eventually("it takes events", lambda: world.states()["doors"] == "running")
+    event = {"specversion": "1.0", "id": "1", "source": "/doors", "type": "com.example.door.opened"}
+    body = json.dumps({**event, "data": {"door": 7}}).encode()
+    answer = world.api("POST", "events", body, Content_Type="application/cloudevents+json")
+    assert answer.status == 202, answer
+    eventually("it is called", lambda: [each for each in world.calls("on-topic") if '{"door": 7}' in each])
+    assert not [each for each in world.calls("on-cron") if "com.example.door.opened" in each]
+    eventually("it is counted", lambda: world.delivered("doors") == 1)
+    assert world.api("DELETE", "triggers/doors").status == 204
+
+
 def deploy_what_the_page_names(world: World) -> None:
     """Deploy the functions and the flow that its commands name, and write the files that they read."""
     text = "\n".join(block.text for block in PAGE)
