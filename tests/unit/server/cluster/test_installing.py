@@ -177,7 +177,9 @@ def test_a_namespace_that_was_made_stays_while_somebody_else_works_in_it(cluster
     works(double, "dayfly-functions", "others")
     told = ok(cluster.run("uninstall", "--everything"))
     assert "The namespace openfaas-fn is kept: somebody else has deployment/theirs there." in told
-    after = {place[:2] for place in snapshot(double).keys() - before.keys() if place[0] in ("namespaces", "deployments.apps")}
+    after = {
+        place[:2] for place in snapshot(double).keys() - before.keys() if place[0] in ("namespaces", "deployments.apps")
+    }
     assert after == {("namespaces", ""), ("deployments.apps", "openfaas-fn"), ("deployments.apps", "dayfly-functions")}
     assert double.object("namespaces", "", "dayfly") is None
 

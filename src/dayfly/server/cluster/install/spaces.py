@@ -18,7 +18,7 @@ MADE_BY = "dayfly.dev/made-by"
 _WORK = (
     "deployments.apps,statefulsets.apps,daemonsets.apps,jobs.batch,cronjobs.batch,pods,services,persistentvolumeclaims"
 )
-"""What somebody has in a namespace who works there. Clusters put ConfigMaps, Secrets and accounts into each by itself."""
+"""What somebody has in a namespace who works there. Clusters put ConfigMaps, Secrets and accounts into each."""
 
 
 def to_apply(kubectl: Kubectl, nodes: Sequence[Node], installation: str) -> tuple[list[Node], list[str]]:
@@ -53,7 +53,8 @@ def of_others(kubectl: Kubectl, namespace: str, installation: str) -> list[str]:
     return [
         f"{each['kind'].lower()}/{each['metadata']['name']}"
         for each in kubectl.list_objects(_WORK, "-n", namespace)
-        if installation not in (_label(each, INSTANCE), _label(each, marks.INSTALLATION)) and not _goes(each["metadata"])
+        if installation not in (_label(each, INSTANCE), _label(each, marks.INSTALLATION))
+        and not _goes(each["metadata"])
     ]
 
 
