@@ -89,6 +89,23 @@ def test_who_may_call_may_ask_and_cancel_and_who_may_look_may_not(play: Play) ->
     play(story)
 
 
+def test_whether_a_credential_is_good_for_calls_can_be_asked(play: Play) -> None:
+    """The queue asks it of whoever wants a callback, also for a function that is not there."""
+
+    async def story(stage: Stage) -> None:
+        path = f"/v1/namespaces/{stage.team}/functions/nobody/may-call"
+        assert (await stage.ask("GET", path)).status == 204
+        assert (await stage.ask("GET", path, headers={})).status == 401
+        for role, status in (("view", 403), ("invoke", 204), ("deploy", 204)):
+            token = await stage.tokens.issue(stage.team, TokenRequest(role=role))
+            headers = {"authorization": f"Bearer {token.token}"}
+            assert (await stage.ask("GET", path, headers=headers)).status == status
+            others = "/v1/namespaces/openfaas-fn/functions/nobody/may-call"
+            assert (await stage.ask("GET", others, headers=headers)).status == 403
+
+    play(story)
+
+
 def test_a_call_is_followed_to_its_end(play: Play) -> None:
     async def story(stage: Stage) -> None:
         queued = stage.queue.add("c1", "team", "queued")

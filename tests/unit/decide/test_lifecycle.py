@@ -369,9 +369,13 @@ def test_ten_thousand_functions_fit_busy_or_idle() -> None:
 
 
 def test_gateways_are_told_how_queued_calls_are_tried_and_how_many_at_a_time() -> None:
-    said = {"com.openfaas.retry.attempts": "3", "com.dayfly.queue.concurrency": "7"}
+    said = {
+        "com.openfaas.retry.attempts": "3", "com.dayfly.queue.concurrency": "7",
+        "com.dayfly.callback.allow": "a.example, http://b.example:8080",
+    }  # fmt: skip
     told = entry(Stage(function(annotations=said)).machine)
     assert (told.retry.attempts, told.queue_concurrency) == (3, 7)
+    assert told.callback_hosts == ("a.example", "http://b.example:8080")
     bounded = entry(Stage(function(max_inflight=2, labels={"com.openfaas.scale.max": "5"})).machine)
     assert (bounded.retry.attempts, bounded.queue_concurrency) == (10, 10)
     assert entry(Stage(function(annotations={"com.openfaas.retry.codes": "nonsense"})).machine).queue_concurrency == 0

@@ -32,7 +32,7 @@ def test_a_call_is_handed_over_with_what_the_queue_must_know(play: "Play") -> No
                 conversation.send(b"HTTP/1.1 202 Accepted\r\nX-Call-Id: other\r\nContent-Length: 0\r\n\r\n")
 
         await rig.replica(queue, "queue")
-        await rig.serve(rig.entry(retry=RetryPolicy(attempts=3), queue_concurrency=2))
+        await rig.serve(rig.entry(retry=RetryPolicy(attempts=3), queue_concurrency=2, callback_hosts=("a.example",)))
         async with rig.client() as client:
             answer = await client.ask(
                 "/async-function/f.openfaas-fn/a/b?x=%20", "X-Forwarded-For: 6.6.6.6", "X-Dayfly-Terms: forged",
@@ -47,7 +47,7 @@ def test_a_call_is_handed_over_with_what_the_queue_must_know(play: "Play") -> No
         assert headers.pop("traceparent").startswith(f"00-{call_id.replace('-', '')}-")
         assert headers == {
             "host": "h",
-            "x-dayfly-terms": '{"retry":{"attempts":3},"concurrency":2}',
+            "x-dayfly-terms": '{"retry":{"attempts":3},"concurrency":2,"callbacks":["a.example"]}',
             "x-delay": "10m",
             "cookie": "c",
             "x-forwarded-for": "127.0.0.1",
