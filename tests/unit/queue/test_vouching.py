@@ -132,9 +132,9 @@ def test_the_control_plane_judges_the_credential(status: int) -> None:
     judge = ControlJudge(api)  # type: ignore[arg-type] # it has all that is used
     asking = judge("f.n", b"Basic x", b"192.0.2.7")
     if isinstance(expected, bool):
-        assert asyncio.run(asking) is expected  # type: ignore[arg-type] # a coroutine
+        assert asyncio.run(asking) is expected
     else:
         with pytest.raises(expected):
-            asyncio.run(asking)  # type: ignore[arg-type] # a coroutine
+            asyncio.run(asking)
     assert api.heads[0].startswith(b"GET /v1/namespaces/n/functions/f/may-call HTTP/1.1\r\n")
     assert b"\r\nAuthorization: Basic x\r\nX-Forwarded-For: 192.0.2.7\r\n" in api.heads[0]
