@@ -19,10 +19,14 @@ from tests.unit.server.cluster.tools import program
 from dayfly.cli.main import cli
 from dayfly.cluster.schema import crds
 from dayfly.model.errors import ConfigError, Unavailable
-from dayfly.server.cluster.install.applying import check_versions, place_of, trouble_of
+from dayfly.server.cluster.install.applying import check_versions, place_of, trouble_of, unwanted
+from dayfly.server.cluster.install.choices import Node
+from dayfly.server.cluster.install.credentials import make_credentials
 from dayfly.server.cluster.install.examining import Examination, Finding, deprecated
 from dayfly.server.cluster.install.given import merged, placed
 from dayfly.server.cluster.install.kubectl import Kubectl, Versions
+from dayfly.server.cluster.install.manifests import objects
+from dayfly.server.cluster.install.values import Values, decode
 from dayfly.storage.certificate import expiry, make_certificate
 
 BEFORE = {("namespaces", "default"), ("namespaces", "kube-system")}
@@ -109,6 +113,17 @@ def test_what_is_installed_is_changed_kept_and_removed(cluster: Cluster, tmp_pat
     assert double.object("functions", "team-a", "hello") is not None
     ok(cluster.run("uninstall", "--everything"))
     assert cluster.there() == set()
+
+
+def test_the_way_out_is_taken_away_when_functions_shall_have_none() -> None:
+    values = decode({"functions": {"egress": "none"}})
+    left = {place_of(node) for node in made("plain", [])} - {place_of(node) for node in objects_of(values)}
+    assert {name for _, _, name in left} == {"dayfly-functions-proxy", "dayfly-functions-host"}
+    assert left <= {place_of(node) for node in unwanted(values, objects_of(values), [])}
+
+
+def objects_of(values: Values) -> list[Node]:
+    return objects(values, make_credentials(values.namespace, "", {}, {}), [])
 
 
 def test_a_dry_run_asks_no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
