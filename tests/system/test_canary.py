@@ -114,7 +114,8 @@ def test_a_canary_has_exactly_its_part_outlives_the_control_plane_and_is_promote
     assert calls(platform, "part", 100) == {"one": 75, "two": 25}
 
     def sides() -> list[object]:
-        return [(side["revision"], side["calls"], side["failed"]) for side in platform.describe("part")["rollout"]["sides"]]
+        told = platform.describe("part")["rollout"]["sides"]
+        return [(side["revision"], side["calls"], side["failed"]) for side in told]
 
     eventually("all calls are counted", lambda: sides() == [(2, 25, 0), (1, 75, 0)])
     rollout = platform.describe("part")["rollout"]
