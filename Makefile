@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # servers, and in the end many short ones, so that no processor is idle. Then those that fill the machine, two at a time;
 # what measures it, or mounts what others must not hold, runs one by one.
 FILLING := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) tests/system/test_neighbours.py
-ALONE := $(addprefix tests/system/test_, $(addsuffix .py, chaos disk traffic traffic_slow))
+ALONE := $(addprefix tests/system/test_, $(addsuffix .py, disk traffic traffic_slow))
 BY_FILE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-cluster bench-cluster test-escape check fix bench chaos fuzz lock ui shots clean help

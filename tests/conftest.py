@@ -42,7 +42,7 @@ else:
 LONGEST = (
     "unit/web/test_build.py", "unit/server/cluster/test_installing.py",
     "escape/test_attacks.py", "system/test_neighbours.py",
-    *(f"system/test_{name}.py" for name in ("upgrade", "page", "brokers", "page_operations", "start")),
+    *(f"system/test_{name}.py" for name in ("upgrade", "page", "brokers", "page_operations", "chaos", "start")),
     "contract/images/test_running.py", "contract/provider/test_provider.py", "compat_openfaas/test_tutorial.py",
     *(
         f"system/test_{name}.py"
@@ -73,8 +73,12 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist tells no types
     """Gives each process a file at a time, or the files that belong together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return next((group[0] for group in TOGETHER if file.startswith(group)), file)
+        return unit_of(super()._split_scope(nodeid))
+
+
+def unit_of(file: str) -> str:
+    """Return what a file's tests are given to a process as: all of its group, or the file alone."""
+    return next((group[0] for group in TOGETHER if file.startswith(group)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
