@@ -2,7 +2,7 @@
 
     python -m tests.system.flow_driver ACCESS_FILE FOLDER CALLS_FILE [HANGS]
 
-Instead of a function that answers, a line of the file tells of each call: who made it, and for which step. A call for the
+Instead of a function that answers, a line of the file tells of each call: who made it, and for which step. One for the
 step HANGS is never answered. It begins the run, unless there is one, and ends when it is over, with what it came to.
 """
 

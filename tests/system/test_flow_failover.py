@@ -1,4 +1,4 @@
-"""A control plane of a cluster that is killed in the midst of a flow, and the one that takes its place in another pod."""
+"""A control plane of a cluster that is killed in the midst of a flow, and the one that takes its place."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ def test_the_next_control_plane_goes_on_behind_the_last_result(
         run = json.loads(said)
         assert run["state"] == "done"
         assert run["result"] == ["0 by first", "1 by second", "2 by second"]
-        # The call that was under way is made again, which is what the queue promises; the one that had its result is not.
+        # The call that was under way is made again, which is what the queue promises; one that had its result is not.
         assert calls.read_text().split("\n")[:-1] == ["first one", "first two", "second two", "second three"]
     finally:
         for process in (first, second):
