@@ -16,42 +16,37 @@ asked: another server may not have heard yet of what was acknowledged a moment a
 """
 
 import asyncio
-import secrets
+import base64
+import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import nats.errors
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, PubAck, RawStreamMsg, StreamConfig
-from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StreamConfig
+from nats.js.errors import NotFoundError
 
-from dayfly.model.errors import LimitExceeded, StoreFull, StoreUnavailable, Unavailable
+from dayfly.model.errors import LimitExceeded, StoreFull
 from dayfly.model.queued import QueuedCall, Request, Result, Standing
 from dayfly.queue.connection import REQUEST_S, Connection
 from dayfly.queue.port import Kept, KeyClaim, Outrun, Taken
 from dayfly.queue.room import Room
-from dayfly.queue.subjects import call_subject, key_subject, of_header, result_subject, to_header
 from dayfly.queue.submission import is_platforms
+from dayfly.queue.wire import Wire
 
 KEEP_S = 86_400.0
 """How long results and idempotency keys are kept."""
 MAX_MESSAGE_BYTES = 16 * 2**20
 _CALL, _STANDING = "Dayfly-Call", "Dayfly-Standing"
-_EXPECTED, _MESSAGE_ID = "Nats-Expected-Last-Subject-Sequence", "Nats-Msg-Id"
 _DUPLICATES_S = 60.0
-_WRONG_SEQUENCE, _STORE_FULL = 10071, frozenset((10023, 10047, 10077))
-_MOST_BYTES = "maximum bytes"
-"""What the server says of a stream that is full, and not of a disk."""
-_AGAIN_S = 0.1
 _BATCH = 500
 _RESULT_BYTES = _KEY_BYTES = 2**28
 _CALLERS_SHARE = 0.75
 """What callers' keys may take of that; the rest is for those of the platform's own calls."""
 _KEYS_LOOK_S = 1.0
-_GONE = (nats.errors.Error, ServiceUnavailableError, OSError, TimeoutError)
+_MOST_BYTES = "maximum bytes"
+"""What the server says of a stream that is full, and not of a disk."""
 T = TypeVar("T")
 
 
@@ -61,6 +56,7 @@ class JetStreamStore:
     def __init__(self, access_file: Path) -> None:
         self.connection = Connection(access_file, _make_streams)
         self._room = Room(lambda: self.connection.access)
+        self._wire = Wire(self.connection, self._room)
         self._keys_bytes, self._keys_again_at = 0, 0.0
 
     async def run(self) -> None:
@@ -74,31 +70,31 @@ class JetStreamStore:
     async def accept(self, call: QueuedCall, request: Request) -> None:
         """Keep a new call. Raises Taken."""
         try:
-            await self._publish(
-                call_subject(call.id, "request"), {_CALL: to_header(call)}, 0, msgspec.msgpack.encode(request)
+            await self._wire.publish(
+                _subject(call.id, "request"), {_CALL: _text(call)}, 0, msgspec.msgpack.encode(request)
             )
         except Outrun:
             raise Taken(call.id) from None
 
     async def move(self, call_id: str, standing: Standing, revision: int) -> int:
         """Let the call stand there. Raises Outrun."""
-        done = await self._publish(call_subject(call_id, "standing"), {_STANDING: to_header(standing)}, revision)
+        done = await self._wire.publish(_subject(call_id, "standing"), {_STANDING: _text(standing)}, revision)
         return done.seq
 
     async def forget(self, call_id: str) -> None:
         """Let go of a call. Idempotent."""
-        await self._write(lambda context: context.purge_stream("calls", subject=call_subject(call_id, "*")))
+        await self._wire.write(lambda context: context.purge_stream("calls", subject=_subject(call_id, "*")))
 
     async def kept(self) -> list[Kept]:
         """Return every call, in the order they were accepted."""
         calls: dict[str, QueuedCall] = {}
         standings: dict[str, tuple[Standing, int]] = {}
-        for subject, headers, sequence in await self._ask(_headers):
+        for subject, headers, sequence in await self._wire.ask(_headers):
             token = subject.split(".")[2]
             if _CALL in headers:
-                calls[token] = of_header(headers[_CALL], QueuedCall)
+                calls[token] = _read(headers[_CALL], QueuedCall)
             elif _STANDING in headers:
-                standings[token] = (of_header(headers[_STANDING], Standing), sequence)
+                standings[token] = (_read(headers[_STANDING], Standing), sequence)
         return [
             Kept(call, *standings.get(token, (Standing(due_unix_ms=call.due_unix_ms), 0)))
             for token, call in calls.items()
@@ -106,27 +102,27 @@ class JetStreamStore:
 
     async def find(self, call_id: str) -> Kept | None:
         """Return the call as it stands now."""
-        asked = await self._last("calls", call_subject(call_id, "request"))
+        asked = await self._wire.last("calls", _subject(call_id, "request"))
         if asked is None or asked.headers is None:
             return None
-        call = of_header(asked.headers[_CALL], QueuedCall)
-        stands = await self._last("calls", call_subject(call_id, "standing"))
+        call = _read(asked.headers[_CALL], QueuedCall)
+        stands = await self._wire.last("calls", _subject(call_id, "standing"))
         if stands is None or stands.headers is None:
             return Kept(call, Standing(due_unix_ms=call.due_unix_ms), 0)
-        return Kept(call, of_header(stands.headers[_STANDING], Standing), stands.seq or 0)
+        return Kept(call, _read(stands.headers[_STANDING], Standing), stands.seq or 0)
 
     async def request(self, call_id: str) -> Request | None:
         """Return what the function is to be sent."""
-        found = await self._last("calls", call_subject(call_id, "request"))
+        found = await self._wire.last("calls", _subject(call_id, "request"))
         return msgspec.msgpack.decode(found.data or b"", type=Request) if found is not None else None
 
     async def keep_result(self, result: Result) -> None:
         """Keep what came of a call."""
-        await self._publish(result_subject(result.id), {}, None, msgspec.msgpack.encode(result))
+        await self._wire.publish(f"dayfly.result.{_token(result.id)}", {}, None, msgspec.msgpack.encode(result))
 
     async def result(self, call_id: str) -> Result | None:
         """Return what came of a call."""
-        found = await self._last("results", result_subject(call_id))
+        found = await self._wire.last("results", f"dayfly.result.{_token(call_id)}")
         return msgspec.msgpack.decode(found.data or b"", type=Result) if found is not None else None
 
     async def kept_after(self, position: int) -> tuple[int, Result] | None:
@@ -134,13 +130,13 @@ class JetStreamStore:
         for after in (position, 0):
             start = after + 1
             try:
-                found = await self._ask(
+                found = await self._wire.ask(
                     lambda context, start=start: context.get_msg(  # type: ignore[misc] # it is asked at once
-                        "results", seq=start, subject="dayfly.result.>", direct=self._is_alone, next=True
+                        "results", seq=start, subject="dayfly.result.>", direct=self._wire.is_alone, next=True
                     )
                 )
             except NotFoundError:
-                state = (await self._ask(lambda context: context.stream_info("results"))).state
+                state = (await self._wire.ask(lambda context: context.stream_info("results"))).state
                 if position <= state.last_seq:
                     return None
                 continue
@@ -149,7 +145,7 @@ class JetStreamStore:
 
     async def first_position(self) -> int:
         """Return the position before which no result is kept any more."""
-        state = (await self._ask(lambda context: context.stream_info("results"))).state
+        state = (await self._wire.ask(lambda context: context.stream_info("results"))).state
         return state.first_seq if state.messages else 0
 
     async def claim_key(self, key: str, claim: KeyClaim) -> KeyClaim:
@@ -158,16 +154,16 @@ class JetStreamStore:
         No key goes before its day is over, so there is room for so many. Callers are told before it is quite full: else
         one could leave none for the calls of triggers and flows.
         """
-        subject = key_subject(key)
+        subject = _key_subject(key)
         if not is_platforms(key) and await self._key_bytes() > _CALLERS_SHARE * _KEY_BYTES:
-            found = await self._last("keys", subject)
+            found = await self._wire.last("keys", subject)
             if found is None:
                 raise _no_keys()
             return msgspec.msgpack.decode(found.data or b"", type=KeyClaim)
         try:
-            await self._publish(subject, {}, 0, msgspec.msgpack.encode(claim))
+            await self._wire.publish(subject, {}, 0, msgspec.msgpack.encode(claim))
         except Outrun:
-            found = await self._last("keys", subject)
+            found = await self._wire.last("keys", subject)
             return msgspec.msgpack.decode(found.data or b"", type=KeyClaim) if found is not None else claim
         except StoreFull as full:
             if _MOST_BYTES in full.message:
@@ -179,71 +175,13 @@ class JetStreamStore:
         """Return what the keys took within the last second."""
         now = time.monotonic()
         if now >= self._keys_again_at:
-            self._keys_bytes = (await self._ask(lambda context: context.stream_info("keys"))).state.bytes
-            self._keys_again_at = now + _KEYS_LOOK_S
+            state = (await self._wire.ask(lambda context: context.stream_info("keys"))).state
+            self._keys_bytes, self._keys_again_at = state.bytes, now + _KEYS_LOOK_S
         return self._keys_bytes
 
     async def settle_key(self, key: str, claim: KeyClaim) -> None:
         """Let the key stand for this."""
-        await self._publish(key_subject(key), {}, None, msgspec.msgpack.encode(claim))
-
-    @property
-    def _is_alone(self) -> bool:
-        """Whether any server that has a message has all: there is one."""
-        return self.connection.access is None or self.connection.access.copies == 1
-
-    # -- the wire ----------------------------------------------------------------------------------------------------
-
-    async def _publish(
-        self, subject: str, headers: Mapping[str, str], expected: int | None, payload: bytes = b""
-    ) -> PubAck:
-        sent = {**headers, _MESSAGE_ID: secrets.token_hex(8)}
-        if expected is not None:
-            sent[_EXPECTED] = str(expected)
-        return await self._write(lambda context: context.publish(subject, payload, headers=dict(sent)), len(payload))
-
-    async def _last(self, stream: str, subject: str) -> RawStreamMsg | None:
-        try:
-            return await self._ask(lambda context: context.get_msg(stream, subject=subject, direct=self._is_alone))
-        except NotFoundError:
-            return None
-
-    async def _write(self, step: Callable[[JetStreamContext], Awaitable[T]], size_bytes: int = 0) -> T:
-        """Have the server keep or remove something; as `_ask`. Raises StoreFull."""
-        self._room.check(size_bytes)
-        return await self._ask(step, self._room.doubt)
-
-    async def _ask(
-        self, step: Callable[[JetStreamContext], Awaitable[T]], unanswered: Callable[[], None] = lambda: None
-    ) -> T:
-        """Return what the server answers; one that was lost on the way is asked again once it is back."""
-        for last in (False, False, True):
-            context = await self.connection.context()
-            try:
-                async with self.connection.asking():
-                    return await step(context)
-            except NotFoundError:
-                raise
-            except APIError as refused:
-                if refused.err_code == _WRONG_SEQUENCE:
-                    raise Outrun(str(refused.description)) from None
-                if refused.err_code in _STORE_FULL or "no space" in str(refused.description).lower():
-                    raise StoreFull(f"The queue's store is full: {refused.description}") from refused
-                if last or not isinstance(refused, ServiceUnavailableError):
-                    raise StoreUnavailable(f"The queue's store refused: {refused.description}") from refused
-            except _GONE as fault:
-                self.connection.look()
-                if self.connection.is_up:
-                    unanswered()
-                if last:
-                    raise Unavailable(f"The queue does not answer: {fault!r}", retry_after_s=1) from fault
-                await asyncio.sleep(_AGAIN_S)  # a connection that is gone may take a moment to be known as such
-            except asyncio.CancelledError:
-                # A client that loses its connection cancels what it was asked; that is not us being cancelled.
-                task = asyncio.current_task()
-                if last or task is None or task.cancelling():
-                    raise
-        raise AssertionError("the last turn ends in an answer or an error")
+        await self._wire.publish(_key_subject(key), {}, None, msgspec.msgpack.encode(claim))
 
 
 async def _make_streams(context: JetStreamContext, copies: int) -> None:
@@ -285,8 +223,29 @@ async def _headers(context: JetStreamContext) -> list[tuple[str, dict[str, str],
     return found
 
 
+def _subject(call_id: str, part: str) -> str:
+    return f"dayfly.call.{_token(call_id)}.{part}"
+
+
+def _key_subject(key: str) -> str:
+    return f"dayfly.key.{hashlib.sha256(key.encode()).hexdigest()}"
+
+
 def _no_keys() -> LimitExceeded:
     return LimitExceeded(
         "As many Idempotency-Keys are kept as there is room for",
         hint="Each is kept for a day. Try again later, or without a key.", retry_after_s=60,
     )  # fmt: skip
+
+
+def _token(call_id: str) -> str:
+    """Return the id as one token of a subject, in which a dot would begin another."""
+    return call_id.replace("_", "__").replace(".", "_d")
+
+
+def _text(value: msgspec.Struct) -> str:
+    return base64.b64encode(msgspec.json.encode(value)).decode()
+
+
+def _read(text: str, kind: type[T]) -> T:
+    return msgspec.json.decode(base64.b64decode(text), type=kind)
