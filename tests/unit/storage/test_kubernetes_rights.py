@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from lightkube.config.kubeconfig import KubeConfig
+from tests.cluster.access import Deed
+from tests.cluster.rights import KINDS, grant, unused, used
 from tests.cluster.server import Double
+from tests.unit.server.cluster.stage import TO_HELLO, staged
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import OURS, POD
+from dayfly.cluster.kinds import POD
 from dayfly.cluster.refusals import NotAllowed
 from dayfly.cluster.schema import crds
 from dayfly.model.budget import Budget
 from dayfly.model.builder import BuiltImage
-from dayfly.model.errors import Forbidden
+from dayfly.model.errors import Forbidden, InvalidSpec
 from dayfly.model.flow import Flow
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import BundleDigest, NamespaceName, parse_function_key
@@ -26,7 +30,9 @@ from dayfly.model.namespace import Namespace
 from dayfly.model.route import HostGrant, Route
 from dayfly.model.token import Token
 from dayfly.model.trigger import Trigger
+from dayfly.server.cluster import versions
 from dayfly.server.cluster.install import permissions
+from dayfly.server.cluster.install.permissions import Rule
 from dayfly.server.cluster.names import LEASE
 from dayfly.storage.kubernetes.functions import LEFTOVER_S, KubernetesStore
 from dayfly.storage.kubernetes.lease import Lease
@@ -44,18 +50,7 @@ def installed(double: Double) -> str:
     """Give the control plane its rights; return its token."""
     double.define(crds())
     double.namespaces(HOME, *SPACES, "foreign")
-    kinds = [kind.plural for kind in OURS]
-    subject = {"kind": "ServiceAccount", "name": "control", "namespace": HOME}
-    rules = {HOME: permissions.in_our_namespace()} | dict.fromkeys(SPACES, permissions.for_pods())
-    for space, given in rules.items():
-        double.create("roles", space, {"metadata": {"name": "control"}, "rules": [each.node for each in given]})
-        double.create("rolebindings", space, {"metadata": {"name": "control"}, "subjects": [subject],
-                                              "roleRef": {"kind": "Role", "name": "control"}})  # fmt: skip
-    cluster = [each.node for each in permissions.in_the_cluster(kinds)]
-    double.create("clusterroles", "", {"metadata": {"name": "control"}, "rules": cluster})
-    double.create("clusterrolebindings", "", {"metadata": {"name": "control"}, "subjects": [subject],
-                                              "roleRef": {"kind": "ClusterRole", "name": "control"}})  # fmt: skip
-    return double.token(HOME, "control")
+    return grant(double, HOME, SPACES)
 
 
 def run(story: Callable[[Connection, Double], Awaitable[None]], namespaces: tuple[str, ...] = ()) -> None:
@@ -74,7 +69,15 @@ def kept(struct: Any, **spec: Any) -> Any:
     return msgspec.convert(fields, struct)
 
 
-def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
+FOLLOWED: dict[str, dict[str, Any]] = {
+    "tenants": {}, "routes": TO_HELLO, "triggers": {"source": {"kind": "event"}}, "budgets": {"calls": {"day": 1}},
+    "flows": {"steps": [{"do": "set", "name": "a", "value": "a"}]},
+}  # fmt: skip
+
+
+def test_everything_that_is_kept_can_be_kept_read_and_removed_and_takes_every_right_that_is_given(
+    tmp_path: Path,
+) -> None:
     async def story(api: Connection, double: Double) -> None:
         store, secrets, tenancy = KubernetesStore(api, HOME), KubernetesSecrets(api, HOME), KubernetesTenancy(api, HOME)
         routes, triggers, flows = KubernetesRoutes(api, HOME), KubernetesTriggers(api, HOME), flows_in(api)
@@ -132,9 +135,37 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
         assert await lease.contend()
         assert await lease.contend()
         await lease.release()
-        assert double.objects("namespaces")
+        await tenancy.put_namespace(Namespace(name=NamespaceName("new")))
+        await tenancy.delete_namespace(NamespaceName("new"))
+        await versions.check(api)
+        async with staged(double, tmp_path, double.token(HOME, "control")) as stage:
+            await stage.followed()
+            stage.apply("functions", "wished", image="a/b:1")
+            for kind, spec in FOLLOWED.items():
+                stage.apply(kind, "team" if kind == "tenants" else "b", **spec)
+                name = "team" if kind == "tenants" else "b"
+                await stage.rig.until(lambda kind=kind, name=name: stage.said(kind, name, "Accepted") != "")
+            async with aclosing(Wishes(api).follow()) as wishes:
+                wish = await asyncio.wait_for(anext(wishes), 60)
+            await Wishes(api).refused(wish, InvalidSpec("no"))
+        used_here = used(double, HOME)
+        everywhere, home = permissions.in_the_cluster(KINDS), permissions.in_our_namespace()
+        # What has to do with pods and nodes the provider does: tests/contract/provider/test_kubernetes_rights.py.
+        assert unused([each for each in everywhere if each.resources != ("nodes",)], used_here) == set()
+        assert (
+            unused([each for each in home if each.resources[0].partition("/")[0] != "pods"], used_here, HOME) == set()
+        )
 
     run(story)
+
+
+@pytest.mark.parametrize(("verb", "group", "resource"), [("watch", "", "secrets"), ("get", "apps", "deployments")])
+def test_a_right_that_nothing_uses_is_found(verb: str, group: str, resource: str) -> None:
+    rule = Rule(group=group, resources=(resource,), verbs=("list", verb), why="")
+    deeds = {Deed("list", group, resource, HOME), Deed(verb, group, resource, "other"), Deed(verb, "x", resource, HOME)}
+    assert unused([rule], deeds, HOME) == {f"{verb} {resource}"}
+    named = Rule(group=group, resources=(resource,), verbs=("list",), why="", names=("a",))
+    assert unused([named], {Deed("list", group, resource, HOME, "b")}) == {f"list {resource}"}
 
 
 def test_wishes_come_from_all_namespaces_that_are_dayflys_and_no_other() -> None:

@@ -123,9 +123,9 @@ Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
 
 
 @asynccontextmanager
-async def staged(double: Double, folder: Path) -> AsyncIterator[Stage]:
-    """Yield a control plane that follows the cluster, and has its files in the folder."""
-    config = KubeConfig.from_dict(double.kubeconfig()).get()
+async def staged(double: Double, folder: Path, token: str = "admin") -> AsyncIterator[Stage]:
+    """Yield a control plane that follows the cluster with this token's rights, and has its files in the folder."""
+    config = KubeConfig.from_dict(double.kubeconfig(token)).get()
     assert config is not None
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Connection(config))

@@ -20,8 +20,8 @@ from dayfly.providers.kubernetes import pool
 from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.applying import check_versions
 from dayfly.server.cluster.install.kubectl import Kubectl
-from dayfly.server.cluster.install.pods import VERSION
 from dayfly.server.cluster.names import ADMIN_SECRET, CERT, CONTROL, GATEWAY, INTERNAL_SECRET, LEASE, OBSERVER, QUEUE
+from dayfly.server.cluster.versions import VERSION
 from dayfly.storage.certificate import expiry, issued
 
 Mark = Literal["ok", "odd", "bad", "unknown"]

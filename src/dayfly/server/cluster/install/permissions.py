@@ -17,6 +17,7 @@ GROUP = "dayfly.dev"
 _RBAC = "rbac.authorization.k8s.io"
 
 
+_WRITTEN_ONCE = ("revisions",)
 _NOT_PEOPLES = ("budgets", "revisions", "tenants")
 """What is ours to write, and what bounds a namespace: who may work in it is not to raise its quota or its budget."""
 
@@ -48,29 +49,49 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 def in_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
     """Return what the control plane may do in every namespace; `kinds` are the plurals of ours."""
+    lasting = tuple(kind for kind in kinds if kind not in _WRITTEN_ONCE)
+    once = tuple(kind for kind in kinds if kind in _WRITTEN_ONCE)
     return (
         Rule(
             group=GROUP,
-            resources=tuple(kinds),
-            verbs=(*_READ, "create", "update", "patch", "delete"),
+            resources=lasting,
+            verbs=(*_READ, "create", "update", "delete"),
             why="they are the platform's state: what the HTTP API is told is kept in them, and what they say is done",
         ),
         Rule(
             group=GROUP,
-            resources=tuple(f"{kind}/status" for kind in kinds),
-            verbs=("get", "update", "patch"),
+            resources=tuple(f"{kind}/status" for kind in lasting),
+            verbs=("update",),
             why="what became of a wish is told in its status",
+        ),
+        *(
+            Rule(
+                group=GROUP,
+                resources=(kind,),
+                verbs=("get", "list", "create", "delete"),
+                why="each deployed state of a function is one, written once and never changed",
+            )
+            for kind in once
+        ),
+        *(
+            Rule(
+                group=GROUP,
+                resources=(f"{kind}/status",),
+                verbs=("patch",),
+                why="which image a tag was found to mean is noted there",
+            )
+            for kind in once
         ),
         Rule(
             group="",
             resources=("secrets",),
-            verbs=("get", "list", "create", "update", "patch", "delete"),
+            verbs=("get", "list", "create", "update", "delete"),
             why="functions' secrets are Secrets of their namespaces; RBAC knows no labels, so it could read others too",
         ),
         Rule(
             group="",
             resources=("namespaces",),
-            verbs=(*_READ, "create", "delete"),
+            verbs=("get", "create", "delete"),
             why="`dayfly namespace create` makes one where there is none, and removes no other than those",
         ),
         Rule(
@@ -82,7 +103,8 @@ def in_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
         Rule(
             group="apiextensions.k8s.io",
             resources=("customresourcedefinitions",),
-            verbs=_READ,
+            verbs=("get",),
+            names=tuple(f"{kind}.{GROUP}" for kind in kinds),
             why="it is checked at the start that ours are there, in the versions that this control plane writes",
         ),
     )
@@ -94,7 +116,7 @@ def for_pods() -> tuple[Rule, ...]:
         Rule(
             group="",
             resources=("pods",),
-            verbs=(*_READ, "create", "patch", "delete"),
+            verbs=("list", "watch", "create", "patch", "delete"),
             why="a waiting pod is claimed by changing its labels, and ends with its replica; larger ones are made",
         ),
         Rule(
@@ -106,8 +128,20 @@ def for_pods() -> tuple[Rule, ...]:
         Rule(
             group="apps",
             resources=("deployments",),
-            verbs=(*_READ, "create", "update", "patch", "delete"),
-            why="an image's revision is a Deployment, whose number of pods follows the calls",
+            verbs=("get", "list", "create", "delete"),
+            why="an image's revision is a Deployment, made once; the pool's says what its pods are",
+        ),
+        Rule(
+            group="apps",
+            resources=("deployments/scale",),
+            verbs=("patch",),
+            why="its number of pods follows the calls",
+        ),
+        Rule(
+            group="",
+            resources=("secrets",),
+            verbs=("patch",),
+            why="the Secret that an image's pods mount is given its Deployment as owner, and goes with it",
         ),
         Rule(
             group="",
@@ -118,7 +152,7 @@ def for_pods() -> tuple[Rule, ...]:
         Rule(
             group="",
             resources=("configmaps",),
-            verbs=("get", "update", "patch"),
+            verbs=("patch",),
             names=(pool.NAME,),
             why="the same, where it is there already",
         ),
@@ -137,15 +171,15 @@ def in_our_namespace() -> tuple[Rule, ...]:
         Rule(
             group="coordination.k8s.io",
             resources=("leases",),
-            verbs=("get", "update", "patch", "watch"),
+            verbs=("get", "update"),
             names=(LEASE,),
             why="the control plane that holds it is the one that works",
         ),
         Rule(
             group="",
             resources=("pods",),
-            verbs=(*_READ, "patch"),
-            why="the one that works marks its own pod, which its Service looks for, and finds the gateways",
+            verbs=("get", "list", "patch"),
+            why="the one that works marks its own pod, which its Service looks for; `dayfly machine` shows ours",
         ),
         Rule(
             group="",
@@ -156,14 +190,14 @@ def in_our_namespace() -> tuple[Rule, ...]:
         Rule(
             group="",
             resources=("configmaps",),
-            verbs=(*_READ, "create", "update", "patch", "delete", "deletecollection"),
+            verbs=("get", "list", "create", "update", "patch", "deletecollection"),
             why="what belongs to no object of a kind of ours is kept in them: versions given out, hosts claimed",
         ),
         Rule(
             group="",
             resources=("secrets",),
-            verbs=("watch", "deletecollection"),
-            why="a changed certificate is taken over without a restart; a namespace's tokens go with it",
+            verbs=("patch", "deletecollection"),
+            why="access tokens are Secrets here: one is written anew, and a namespace's go with it",
         ),
     )
 

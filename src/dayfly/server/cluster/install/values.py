@@ -244,6 +244,11 @@ class Values(_Part, frozen=True, kw_only=True):
                 "set ingress.host",
             ),
             (
+                bool(self.tls.secret) and (self.ingress.enabled or self.http_route.enabled),
+                "tls.secret: the gateways would speak HTTPS, and ingress and httpRoute send them plain HTTP",
+                "leave tls.secret empty, and name the certificate in ingress.tlsSecret or at the Gateway of the route",
+            ),
+            (
                 self.http_route.enabled and not (self.http_route.gateway and self.http_route.host),
                 "httpRoute.enabled needs httpRoute.gateway and httpRoute.host",
                 "name the Gateway that carries the route, and the host it is for",

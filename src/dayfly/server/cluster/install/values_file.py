@@ -98,6 +98,10 @@ def _conditions() -> list[dict[str, Any]]:
         {"if": _has("service", type={"enum": ["NodePort", "LoadBalancer"]}), "then": {"anyOf": safe}},
         {"if": _has("observer", storage=some), "then": _has("control", replicas={"const": 1})},
         {"if": _has("ingress", enabled={"const": True}), "then": _has("ingress", host=some)},
+        {
+            "if": {"anyOf": [_has("ingress", enabled={"const": True}), _has("httpRoute", enabled={"const": True})]},
+            "then": _has("tls", secret={"const": ""}),
+        },
         {"if": _has("httpRoute", enabled={"const": True}), "then": _has("httpRoute", host=some, gateway=some)},
     ]
 
