@@ -14,8 +14,11 @@ from dayfly.server.cluster.install.permissions import Rule
 KINDS = sorted(kind.plural for kind in OURS)
 
 
-def grant(double: Double, home: str, pods: Iterable[str]) -> str:
-    """Give the control plane in `home` its rights, with functions' pods in these namespaces; return its token."""
+def grant(double: Double, home: str, pods: Iterable[str], bounds: Iterable[str] = ()) -> str:
+    """Give the control plane in `home` its rights, with functions' pods in these namespaces; return its token.
+
+    With bounds functions are in these namespaces alone.
+    """
     account = "control"
     subject = {"kind": "ServiceAccount", "name": account, "namespace": home}
     rules = {home: permissions.in_our_namespace()} | dict.fromkeys(pods, permissions.for_pods())
@@ -23,6 +26,13 @@ def grant(double: Double, home: str, pods: Iterable[str]) -> str:
         double.create("roles", space, {"metadata": {"name": home}, "rules": [each.node for each in given]})
         double.create("rolebindings", space, {"metadata": {"name": home}, "subjects": [subject],
                                               "roleRef": {"kind": "Role", "name": home}})  # fmt: skip
+    for space in bounds:
+        inside = [each.node for each in permissions.with_functions(KINDS)]
+        double.create("roles", space, {"metadata": {"name": "functions"}, "rules": inside})
+        double.create("rolebindings", space, {"metadata": {"name": "functions"}, "subjects": [subject],
+                                              "roleRef": {"kind": "Role", "name": "functions"}})  # fmt: skip
+    if bounds:
+        return double.token(home, account)
     cluster = [each.node for each in permissions.in_the_cluster(KINDS)]
     double.create("clusterroles", "", {"metadata": {"name": home}, "rules": cluster})
     double.create("clusterrolebindings", "", {"metadata": {"name": home}, "subjects": [subject],
@@ -32,7 +42,7 @@ def grant(double: Double, home: str, pods: Iterable[str]) -> str:
 
 def used(double: Double, home: str) -> set[Deed]:
     """Return what the control plane in `home` made use of."""
-    return double.deeds.get(f"system:serviceaccount:{home}:control", set())
+    return set(double.deeds.get(f"system:serviceaccount:{home}:control", set()))
 
 
 def unused(rules: Iterable[Rule], deeds: Iterable[Deed], namespace: str = "") -> set[str]:

@@ -34,6 +34,7 @@ from dayfly.server.cluster import versions
 from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.permissions import Rule
 from dayfly.server.cluster.names import LEASE
+from dayfly.storage.kubernetes import function_objects
 from dayfly.storage.kubernetes.functions import LEFTOVER_S, KubernetesStore
 from dayfly.storage.kubernetes.lease import Lease
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
@@ -46,16 +47,16 @@ TEAM = NamespaceName("team")
 DIGEST = BundleDigest("sha256:" + "a" * 64)
 
 
-def installed(double: Double) -> str:
+def installed(double: Double, bounds: tuple[str, ...] = ()) -> str:
     """Give the control plane its rights; return its token."""
     double.define(crds())
     double.namespaces(HOME, *SPACES, "foreign")
-    return grant(double, HOME, SPACES)
+    return grant(double, HOME, () if bounds else SPACES, bounds)
 
 
 def run(story: Callable[[Connection, Double], Awaitable[None]], namespaces: tuple[str, ...] = ()) -> None:
     async def main(double: Double) -> None:
-        config = KubeConfig.from_dict(double.kubeconfig(installed(double))).get()
+        config = KubeConfig.from_dict(double.kubeconfig(installed(double, namespaces))).get()
         assert config is not None
         async with Connection(config, namespaces=namespaces) as api:
             await story(api, double)
@@ -75,8 +76,9 @@ FOLLOWED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("bounds", [(), SPACES], ids=["everywhere", "bounded"])
 def test_everything_that_is_kept_can_be_kept_read_and_removed_and_takes_every_right_that_is_given(
-    tmp_path: Path,
+    bounds: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story(api: Connection, double: Double) -> None:
         store, secrets, tenancy = KubernetesStore(api, HOME), KubernetesSecrets(api, HOME), KubernetesTenancy(api, HOME)
@@ -97,6 +99,9 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed_and_takes_every_ri
         assert await store.totals() == {"hello.team": 1}
         assert [each.key for each in await store.all()] == [key]
         assert (await store.served(key), await store.bundles()) == ({1, 2}, {DIGEST})
+        monkeypatch.setattr(function_objects, "KEPT_REVISIONS", 1)
+        revision = Revision(number=3, spec=spec, created_unix_ms=1)
+        await store.put(Function(key=key, revision=revision, created_unix_ms=1, replicas=1))
         for content in (b"1", b"2"):
             await secrets.put(TEAM, "pass", content, mode="upsert", unix_ms=1)
         assert [each.name for each in await secrets.all()] == ["pass"]
@@ -135,10 +140,11 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed_and_takes_every_ri
         assert await lease.contend()
         assert await lease.contend()
         await lease.release()
-        await tenancy.put_namespace(Namespace(name=NamespaceName("new")))
-        await tenancy.delete_namespace(NamespaceName("new"))
+        if not bounds:
+            await tenancy.put_namespace(Namespace(name=NamespaceName("new")))
+            await tenancy.delete_namespace(NamespaceName("new"))
         await versions.check(api)
-        async with staged(double, tmp_path, double.token(HOME, "control")) as stage:
+        async with staged(double, tmp_path, double.token(HOME, "control"), bounds) as stage:
             await stage.followed()
             stage.apply("functions", "wished", image="a/b:1")
             for kind, spec in FOLLOWED.items():
@@ -149,14 +155,13 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed_and_takes_every_ri
                 wish = await asyncio.wait_for(anext(wishes), 60)
             await Wishes(api).refused(wish, InvalidSpec("no"))
         used_here = used(double, HOME)
-        everywhere, home = permissions.in_the_cluster(KINDS), permissions.in_our_namespace()
+        rules = permissions.with_functions(KINDS) if bounds else permissions.in_the_cluster(KINDS)
+        home = [rule for rule in permissions.in_our_namespace() if rule.resources[0] not in ("pods", "pods/log")]
         # What has to do with pods and nodes the provider does: tests/contract/provider/test_kubernetes_rights.py.
-        assert unused([each for each in everywhere if each.resources != ("nodes",)], used_here) == set()
-        assert (
-            unused([each for each in home if each.resources[0].partition("/")[0] != "pods"], used_here, HOME) == set()
-        )
+        assert unused([each for each in rules if each.resources != ("nodes",)], used_here) == set()
+        assert unused(home, used_here, HOME) == set()
 
-    run(story)
+    run(story, bounds)
 
 
 @pytest.mark.parametrize(("verb", "group", "resource"), [("watch", "", "secrets"), ("get", "apps", "deployments")])

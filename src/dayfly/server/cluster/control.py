@@ -60,7 +60,7 @@ async def _run(pod: Pod, place: Place) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     health = Health()
     await health.start(_ANYWHERE)
-    async with Connection(from_service_account()) as api:
+    async with Connection(from_service_account(), namespaces=pod.bounds) as api:
         if not await _checked(api, told):
             return
         health.ready = True  # it stands by, and the Service looks for the one that works by its label

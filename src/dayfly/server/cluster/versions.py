@@ -37,25 +37,33 @@ def judge_server(minor: int) -> str:
 async def check(api: Connection) -> list[str]:
     """Return what is odd, in sentences. Raises ConfigError for what cannot be worked with, and StoreUnavailable."""
     odd = [judge_server(minor_of(await api.ask("/version")))]
-    others = {version for version in [await _kind_version(api, kind.plural) for kind in OURS] if version != __version__}
+    await _check_served(api)
+    # Who may work in some namespaces alone is told which kinds are served, and not what they are.
+    found = [] if api.namespaces else [await _kind_version(api, kind.plural) for kind in OURS]
+    others = {version for version in found if version != __version__}
     if others:
         told = ", ".join(sorted(each or "an unknown version" for each in others))
         odd.append(
-            f"Kinds of {GROUP} in the cluster are of Dayfly {told}, and this control plane is of {__version__}: what only"
-            " one of them knows is not kept. `dayfly install` makes them one."
+            f"Kinds of {GROUP} in the cluster are of Dayfly {told}, and this control plane is of {__version__}: what"
+            " only one of them knows is not kept. `dayfly install` makes them one."
         )
     return [each for each in odd if each]
 
 
-async def _kind_version(api: Connection, plural: str) -> str:
-    name = f"{plural}.{GROUP}"
+async def _check_served(api: Connection) -> None:
     try:
-        found: Object = await api.get(CUSTOM_RESOURCE_DEFINITION, name)
+        told = await api.ask(f"/apis/{GROUP}/{STORED_VERSION}")
     except NotFound:
-        raise ConfigError(f"The cluster has no kind {name}.", hint="`dayfly install` makes it.") from None
-    if not any(each["name"] == STORED_VERSION and each["served"] for each in found["spec"]["versions"]):
+        told = {"resources": []}
+    lacking = {kind.plural for kind in OURS} - {each["name"] for each in told["resources"]}
+    if lacking:
         raise ConfigError(
-            f"The cluster does not serve {name} as {STORED_VERSION}, which this version of Dayfly writes.",
-            hint="`dayfly install` changes it.",
+            f"The cluster does not serve {', '.join(sorted(lacking))} of {GROUP}/{STORED_VERSION}, which this version"
+            " of Dayfly writes.",
+            hint="`dayfly install` makes them.",
         )
+
+
+async def _kind_version(api: Connection, plural: str) -> str:
+    found: Object = await api.get(CUSTOM_RESOURCE_DEFINITION, f"{plural}.{GROUP}")
     return str(found["metadata"].get("labels", {}).get(VERSION, ""))

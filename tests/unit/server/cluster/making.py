@@ -47,6 +47,7 @@ SETS: dict[str, dict[str, Any]] = {
         "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "faas", "effect": "NoSchedule"}],
     },
     "encrypted": {"service": {"type": "LoadBalancer"}, "tls": {"secret": "gateway-tls"}},
+    "bounded": {"functions": {"everywhere": False, "namespaces": ["openfaas-fn", "team-a"]}},
     "lasting": {"observer": {"storage": "5Gi", "storageClass": "fast"}},
     "little": {
         "createNamespace": False,

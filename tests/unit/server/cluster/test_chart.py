@@ -77,6 +77,7 @@ def test_helm_makes_credentials_of_its_own(tmp_path: Path) -> None:
         ({"queue": {"nodes": 2}}, "/queue/nodes"),
         ({"observer": {"storage": "1Gi"}, "control": {"replicas": 2}}, "/control/replicas"),
         ({"unheard": 1}, "unheard"),
+        ({"functions": {"everywhere": False, "namespaces": ["team-a"]}}, "/functions/namespaces"),
         ({"ingress": {"enabled": True, "host": "a.b"}, "tls": {"secret": "a"}}, "/tls/secret"),
         ({"httpRoute": {"enabled": True, "host": "a.b", "gateway": "a"}, "tls": {"secret": "a"}}, "/tls/secret"),
         ({"httpRoute": {"enabled": True}}, "/httpRoute"),

@@ -25,6 +25,7 @@ from dayfly.queue.binary import find_server
 from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.names import SUPPORTED_MINORS
+from dayfly.server.cluster.place import Pod
 from dayfly.server.settings import Settings, StartOptions
 
 BACKEND = "dayfly-gateway"
@@ -155,6 +156,23 @@ def test_every_rule_of_a_role_is_one_with_a_reason() -> None:
     roles = [node for node in made("plain") if node["kind"] in ("Role", "ClusterRole")]
     assert {node["kind"] for node in roles} == {"Role", "ClusterRole"}
     assert [rule for node in roles for rule in node["rules"] if rule not in known] == []
+
+
+def test_rights_may_be_bound_to_namespaces() -> None:
+    nodes = made("bounded")
+    accounts = [node["subjects"][0]["name"] for node in nodes if node["kind"] == "ClusterRoleBinding"]
+    assert accounts == []
+    rights = {node["metadata"]["namespace"]: node["rules"] for node in nodes if node["kind"] == "Role"}
+    assert set(rights) == {"dayfly", "dayfly-functions", "openfaas-fn", "team-a"}
+    bound = {node["metadata"]["namespace"] for node in nodes if node["kind"] == "RoleBinding"}
+    assert bound == set(rights)
+    assert rights["team-a"] == [rule.node for rule in permissions.with_functions(["functions"])]
+    (container,) = find(nodes, "Deployment", "dayfly-control")["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each.get("value", "") for each in container["env"]}
+    pod = Pod(name="a", namespace="dayfly", environ=told)
+    assert pod.bounds == ("openfaas-fn", "team-a")
+    assert Pod(name="a", namespace="dayfly", environ={}).bounds == ()
+    assert {node["kind"] for node in made("plain")} >= {"ClusterRole", "ClusterRoleBinding"}
 
 
 def test_functions_reach_the_gateways_and_nothing_else_of_ours() -> None:

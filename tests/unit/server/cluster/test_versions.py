@@ -60,12 +60,12 @@ def test_what_is_odd_is_told_in_a_sentence() -> None:
 def test_what_cannot_be_worked_with_is_refused() -> None:
     with Double() as double:
         double.define(defined()[1:])
-        with pytest.raises(ConfigError, match=r"no kind functions\.dayfly\.dev"):
+        with pytest.raises(ConfigError, match=r"does not serve functions of dayfly\.dev/v1"):
             asked(double)
         (old,) = defined()[:1]
         old["spec"]["versions"] = [{**each, "served": each["name"] != "v1"} for each in old["spec"]["versions"]]
         double.define([old])
-        with pytest.raises(ConfigError, match=r"does not serve functions\.dayfly\.dev as v1"):
+        with pytest.raises(ConfigError, match=r"does not serve functions of dayfly\.dev/v1"):
             asked(double)
         double.version = {"major": "1", "minor": "29"}
         with pytest.raises(ConfigError, match=r"Kubernetes 1\.29; this version of Dayfly needs 1\.33"):
@@ -81,7 +81,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(control, "from_service_account", lambda: config)
         monkeypatch.setattr(Health, "start", nothing)
         monkeypatch.setattr(control, "_work", nothing)
-        pod: Any = SimpleNamespace(namespace="default", name="control-1")
+        pod: Any = SimpleNamespace(namespace="default", name="control-1", bounds=())
         asyncio.run(asyncio.wait_for(control._run(pod, pod), 60))
         return double.objects("leases") != []
 

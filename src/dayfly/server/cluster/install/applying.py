@@ -93,6 +93,7 @@ def unwanted(values: Values, nodes: Sequence[Node], crds: Sequence[Mapping[str, 
         gateway=msgspec.structs.replace(values.gateway, replicas=2),
         queue=msgspec.structs.replace(values.queue, nodes=3),
         network=Network(),
+        functions=msgspec.structs.replace(values.functions, is_everywhere=not values.functions.is_everywhere),
         ingress=Ingress(enabled=True, host="a"),
         http_route=HttpRoute(enabled=True, host="a", gateway="a"),
     )

@@ -48,7 +48,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def in_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
-    """Return what the control plane may do in every namespace; `kinds` are the plurals of ours."""
+    """Return what the control plane may do everywhere, where functions may be; `kinds` are the plurals of ours."""
+    return (*with_functions(kinds), *about_the_cluster(kinds))
+
+
+def with_functions(kinds: Sequence[str]) -> tuple[Rule, ...]:
+    """Return what the control plane may do in a namespace of functions."""
     lasting = tuple(kind for kind in kinds if kind not in _WRITTEN_ONCE)
     once = tuple(kind for kind in kinds if kind in _WRITTEN_ONCE)
     return (
@@ -88,6 +93,12 @@ def in_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
             verbs=("get", "list", "create", "update", "delete"),
             why="functions' secrets are Secrets of their namespaces; RBAC knows no labels, so it could read others too",
         ),
+    )
+
+
+def about_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
+    """Return what the control plane may do with what is in no namespace."""
+    return (
         Rule(
             group="",
             resources=("namespaces",),
@@ -140,8 +151,8 @@ def for_pods() -> tuple[Rule, ...]:
         Rule(
             group="",
             resources=("secrets",),
-            verbs=("patch",),
-            why="the Secret that an image's pods mount is given its Deployment as owner, and goes with it",
+            verbs=("get", "create", "patch", "delete"),
+            why="an image's pods mount one, which its Deployment owns; logins at registries are read",
         ),
         Rule(
             group="",
@@ -196,8 +207,8 @@ def in_our_namespace() -> tuple[Rule, ...]:
         Rule(
             group="",
             resources=("secrets",),
-            verbs=("patch", "deletecollection"),
-            why="access tokens are Secrets here: one is written anew, and a namespace's go with it",
+            verbs=("list", "create", "patch", "delete", "deletecollection"),
+            why="access tokens are Secrets here; a namespace's go with it",
         ),
     )
 

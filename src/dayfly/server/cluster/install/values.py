@@ -99,6 +99,8 @@ class Functions(_Part, frozen=True, kw_only=True):
     namespaces: Annotated[tuple[Name, ...], Meta(max_length=200)] = (DEFAULT_NAMESPACE,)
     """Of functions, secrets and routes: made at the installation; others are made when they are asked for."""
     is_creating: bool = msgspec.field(default=True, name="createNamespaces")
+    is_everywhere: bool = msgspec.field(default=True, name="everywhere")
+    """False gives the control plane rights in `namespaces` alone, and no ClusterRole; no others can be made then."""
     egress: Literal["none", "public"] = "public"
     """What they reach beside the gateway: addresses outside of private networks, as far as each may, or nothing."""
 
@@ -232,6 +234,12 @@ class Values(_Part, frozen=True, kw_only=True):
                 bool(self.observer.storage) and self.control.replicas > 1,
                 "observer.storage: the volume is held by one control plane, and control.replicas says several",
                 "set control.replicas: 1, or leave observer.storage empty",
+            ),
+            (
+                not self.functions.is_everywhere and DEFAULT_NAMESPACE not in self.functions.namespaces,
+                f"functions.everywhere: false takes {DEFAULT_NAMESPACE} among functions.namespaces: it is where"
+                " functions go of which no namespace is said",
+                f"add {DEFAULT_NAMESPACE}",
             ),
             (
                 len({each.name for each in self.settings}) < len(self.settings),
