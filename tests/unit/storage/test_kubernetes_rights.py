@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -147,10 +148,10 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed_and_takes_every_ri
         async with staged(double, tmp_path, double.token(HOME, "control"), bounds) as stage:
             await stage.followed()
             stage.apply("functions", "wished", image="a/b:1")
-            for kind, spec in FOLLOWED.items():
-                stage.apply(kind, "team" if kind == "tenants" else "b", **spec)
+            for kind, wanted in FOLLOWED.items():
                 name = "team" if kind == "tenants" else "b"
-                await stage.rig.until(lambda kind=kind, name=name: stage.said(kind, name, "Accepted") != "")
+                stage.apply(kind, name, **wanted)
+                await stage.rig.until(functools.partial(stage.said, kind, name, "Accepted"))
             async with aclosing(Wishes(api).follow()) as wishes:
                 wish = await asyncio.wait_for(anext(wishes), 60)
             await Wishes(api).refused(wish, InvalidSpec("no"))

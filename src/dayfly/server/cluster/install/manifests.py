@@ -1,6 +1,7 @@
 """All objects of an installation, in the order in which they are applied: what others need comes first."""
 
 import base64
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -99,7 +100,7 @@ def _rights(values: Values, kinds: Sequence[str]) -> Iterator[Node]:
     bound = permissions.binding("ClusterRoleBinding", meant, "ClusterRole", name, CONTROL, values.namespace)
     yield when(is_everywhere, bound)
     for make in (_role_with_functions, _binding_with_functions):
-        in_each = each(values.functions.namespaces, lambda space, make=make: make(values, space, kinds))
+        in_each = each(values.functions.namespaces, functools.partial(make, values, kinds))
         yield when(is_not(is_everywhere), in_each)
     for role, rules in permissions.for_people(kinds).items():
         metadata = meta(values, f"dayfly:{values.namespace}:{role}", namespace="")
@@ -108,11 +109,11 @@ def _rights(values: Values, kinds: Sequence[str]) -> Iterator[Node]:
         yield permissions.role("ClusterRole", metadata, rules)
 
 
-def _role_with_functions(values: Values, namespace: str, kinds: Sequence[str]) -> Node:
+def _role_with_functions(values: Values, kinds: Sequence[str], namespace: str) -> Node:
     return permissions.role("Role", meta(values, CONTROL, "control", namespace), permissions.with_functions(kinds))
 
 
-def _binding_with_functions(values: Values, namespace: str, _: Sequence[str]) -> Node:
+def _binding_with_functions(values: Values, _: Sequence[str], namespace: str) -> Node:
     metadata = meta(values, CONTROL, "control", namespace)
     return permissions.binding("RoleBinding", metadata, "Role", CONTROL, CONTROL, values.namespace)
 
