@@ -92,9 +92,10 @@ def unwanted(values: Values, nodes: Sequence[Node], crds: Sequence[Mapping[str, 
         control=msgspec.structs.replace(values.control, replicas=2),
         gateway=msgspec.structs.replace(values.gateway, replicas=2),
         queue=msgspec.structs.replace(values.queue, nodes=3),
-        functions=msgspec.structs.replace(values.functions, egress="public"),
+        functions=msgspec.structs.replace(
+            values.functions, egress="public", is_everywhere=not values.functions.is_everywhere
+        ),
         network=Network(),
-        functions=msgspec.structs.replace(values.functions, is_everywhere=not values.functions.is_everywhere),
         ingress=Ingress(enabled=True, host="a"),
         http_route=HttpRoute(enabled=True, host="a", gateway="a"),
     )
