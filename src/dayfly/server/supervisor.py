@@ -88,7 +88,8 @@ class Supervisor:
         woken = self._lookout.wait(ready, self._patience_ms())
         for process in list(self._crew.members):
             if process.ready_fd in woken:
-                self._heard(process, process.read_report())
+                for report in process.read_reports():
+                    self._heard(process, report)
         self._reap()
         if not self._signals and not self._exit_code:
             self._crew.start_due()
@@ -223,7 +224,8 @@ class Supervisor:
 
     def _ended(self, process: Process, code: int) -> None:
         if process.ready_fd is not None and not process.is_ready:
-            self._heard(process, process.read_report())
+            for report in process.read_reports(is_gone=True):
+                self._heard(process, report)
         process.ended()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         if process in self._crew.leaving:
