@@ -163,4 +163,4 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         hint = "Zones are called Europe/Paris; what this machine knows is in /usr/share/zoneinfo."
-        raise InvalidSpec(f"zone: this machine knows no time zone {name[:64]!r}", hint=hint) from error
+        raise InvalidSpec(f"timezone: this machine knows no time zone {name[:64]!r}", hint=hint) from error

@@ -32,8 +32,7 @@ def _check_schedule(source: CronSource) -> None:
     try:
         Schedule(source.schedule, source.timezone)
     except InvalidSpec as error:
-        field, _, told = error.message.partition(": ")
-        raise InvalidSpec(f"source.{'timezone' if field == 'zone' else field}: {told}", hint=error.hint) from error
+        raise InvalidSpec(f"source.{error.message}", hint=error.hint) from error
 
 
 def check_reach(spec: TriggerSpec, before: TriggerSpec | None, reach: Reach, *, is_admin: bool) -> None:
