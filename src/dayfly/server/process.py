@@ -15,6 +15,8 @@ from dayfly.server.plan import Child, Handed
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _EXIT_ORPHANED = 71
+MEMORY = "{memory}"
+"""Stands for a file without a name, in which a process leaves something to who is started when it dies."""
 MAX_REPORT_BYTES = 65_536
 """The longest line that a process says on its pipe."""
 _STEADY_S = 10.0
@@ -44,6 +46,7 @@ class Process:
         """What it writes to standard output and error."""
         self._sockets = {name: sockets[name] for name in child.sockets}
         self._started_at = 0.0
+        self._memory: int | None = None
         self._half = b""
         """What it has begun to say on its pipe."""
 
@@ -73,6 +76,10 @@ class Process:
             os.set_blocking(self.ready_fd, False)
             words["ready"] = str(writer)
             inherited.append(writer)
+        if MEMORY in self.child.argv:
+            self._memory = os.memfd_create(self.child.name) if self._memory is None else self._memory
+            words["memory"] = str(self._memory)
+            inherited.append(self._memory)
         # A session of its own: Ctrl-C on the terminal reaches the supervisor alone, which then stops all in order.
         try:
             started = subprocess.Popen(
