@@ -1,11 +1,13 @@
 """A function's life by the command line: deployed, called, listed, scaled, read about and removed."""
 
 import json
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from tests.system.driver import Platform, eventually
 
 GREETER = """
@@ -34,6 +36,14 @@ def test_what_a_function_prints_is_read_by_logs(shared_platform: Platform, scrat
     shared_platform.ok("scale", "greeter", "0")
     eventually("it has no replica", lambda: shared_platform.describe("greeter")["ready_replicas"] == 0)
     assert "greeting log" in shared_platform.ok("logs", "greeter")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may let a process go before others")
+def test_the_gateway_goes_before_what_it_calls(shared_platform: Platform) -> None:
+    def nice(role: str) -> set[int]:
+        return {os.getpriority(os.PRIO_PROCESS, pid) for pid in shared_platform.pids(role)}
+
+    assert (nice("gateway"), nice("control"), nice("zygote")) == ({-5}, {0}, {0})
 
 
 def test_scaling_up_to_zero_and_from_zero(shared_platform: Platform, scratch: Path) -> None:

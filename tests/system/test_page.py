@@ -3,6 +3,7 @@
 import base64
 import hmac
 import io
+import itertools
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -22,6 +23,9 @@ from tests.system.driver import ROOT, Platform, eventually
 PASSWORD = "a word to pass by"
 SHOTS = ROOT / "docs/page" if os.environ.get("DAYFLY_TEST_SHOTS") else None
 """Where pictures for the documentation go, when they are wanted."""
+AREAS, LINES = 40, 24
+"""How many colours a picture has, few for a small file: its most frequent ones as they are, and for thin lines some
+that are far from each other."""
 ECHO = """\
 import asyncio
 
@@ -119,8 +123,19 @@ def shot(page: Page, name: str) -> None:
     if SHOTS:
         SHOTS.mkdir(exist_ok=True)
         page.mouse.move(0, 0)
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)
         page.wait_for_timeout(300)  # colours change within a tenth of a second, and a picture is no assertion
-        Image.open(io.BytesIO(page.screenshot())).quantize(128).save(SHOTS / f"{name}.png", optimize=True)
+        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        few_colours(taken).save(SHOTS / f"{name}.png", optimize=True)
+
+
+def few_colours(picture: Image.Image) -> Image.Image:
+    found = cast("list[tuple[int, tuple[int, int, int]]]", picture.getcolors(picture.width * picture.height))
+    areas = [colour for _, colour in sorted(found, reverse=True)[:AREAS]]
+    lines = picture.quantize(LINES, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*itertools.chain.from_iterable(areas), *lines[: 3 * LINES]])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def test_who_may_not_come_in_is_told_so_and_who_may_does(window: Watched, console: str) -> None:
@@ -540,6 +555,8 @@ def test_a_route_is_made_with_a_key_and_changed(page: Page, installed: Platform,
     with window.refused("400 (Bad Request)"):
         form.get_by_role("button", name="Create").click()
     expect(form.get_by_role("textbox", name="Path")).to_have_accessible_description(re.compile("the platform's own"))
+    expect(form.get_by_role("textbox", name="Path")).to_be_focused()
+    expect(form.get_by_role("textbox", name="Path")).to_be_in_viewport()
     shot(page, "route-form")
     form.get_by_role("textbox", name="Path").fill("/front/*")
     form.get_by_label("without the part before the *").check()
@@ -630,6 +647,30 @@ def test_charts_show_what_was_measured(page: Page, installed: Platform) -> None:
     expect(memory.get_by_role("table").get_by_role("row").nth(1)).to_be_visible()
 
 
+def test_charts_ask_as_often_as_they_say_and_no_more(window: Watched, installed: Platform, console: str) -> None:
+    """By a clock that only the test moves on: an answer is no reason to ask at once again."""
+    assert installed.ask("POST", "/function/echo", b"x").status == 200
+    assert window.context.browser is not None
+    other = window.context.browser.new_context()
+    charts = other.new_page()
+    charts.clock.install()
+    asked: list[str] = []
+    charts.on("request", lambda request: asked.append(request.url) if "/query_range" in request.url else None)
+    charts.goto(f"{console}/#/functions/openfaas-fn/echo/charts")
+    sign_in(charts)
+    busy = charts.locator(".chart[aria-busy=true]")
+    charts.locator(".chart").last.wait_for()
+    charts.clock.run_for(100)
+    expect(busy).to_have_count(0)
+    before = len(asked)
+    charts.clock.run_for(5000)
+    expect(busy).to_have_count(0)
+    assert len(asked) == before
+    charts.clock.run_for(60_000)
+    eventually("all have asked again", lambda: len(asked) >= 2 * before)
+    other.close()
+
+
 def test_old_lines_of_the_log_are_searched(page: Page, installed: Platform) -> None:
     assert installed.ask("GET", "/function/echo/%3Cimg%20onerror=window.pwned=1%20src=x%3E").status == 200
     open_function(page, "echo")
@@ -641,6 +682,18 @@ def test_old_lines_of_the_log_are_searched(page: Page, installed: Platform) -> N
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.get_by_text("1 line", exact=True)).to_be_visible()
     expect(found.locator("mark")).to_have_text("onerror")
+    assert installed.ask("GET", "/function/echo/Caf%C3%A9-cre%CC%80me").status == 200
+    page.get_by_label("Search the log").fill("cafe CRÈME -nothing")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(found.locator("mark")).to_have_text(["Café", "cre\u0300me"])
+    # A caller's own id is a word like any other.
+    mine = {"X-Call-Id": "order-42"}
+    assert installed.ask("GET", "/function/echo/mine", headers=mine).headers["x-call-id"] == "order-42"
+    page.get_by_label("Search the log").fill("")
+    page.get_by_label("Call", exact=True).fill("order-42")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(found).to_contain_text("asked GET /mine")
 
 
 def test_a_line_that_is_no_longer_on_the_page_is_found(page: Page, window: Watched, installed: Platform) -> None:

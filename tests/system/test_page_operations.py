@@ -501,12 +501,12 @@ def test_what_the_platform_says_is_followed_held_and_searched(page: Page, instal
     expect(killed).to_have_count(1)
     page.keyboard.press("Space")
     expect(killed).to_have_count(2)
+    shot(page, "machine-log")
     # Searched, the others are left out.
     dialog.get_by_label("Search these lines").fill("Egress is BACK")
     expect(killed).to_have_count(0)
     expect(log.get_by_text("egress is back")).to_have_count(2)
     expect(told).to_contain_text(re.compile("^2 of [0-9]+ lines$"))
-    shot(page, "machine-log")
     page.evaluate(axe(tmp_path))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     assert [one["id"] for one in found["violations"] if one["impact"] in ("serious", "critical")] == []

@@ -78,7 +78,7 @@ def _subject(kind: AlertKind, labels: Mapping[str, str]) -> str:
         case "certificate":
             return f"days left of the certificate {labels.get('certificate', '')}"
     inner = ", ".join(f"{key}={value}" for key, value in sorted(labels.items()) if key not in ("alertname", "severity"))
-    return f"{labels.get('alertname', 'alert')}{{{inner}}}"
+    return labels.get("alertname", "alert") + (f"{{{inner}}}" if inner else "")
 
 
 def _figure(kind: AlertKind, value: float) -> str:

@@ -165,7 +165,7 @@ class RouteSpec(_Part, frozen=True, kw_only=True):
         if self.host == ANY_HOST and is_reserved(self.path.encode()):
             raise InvalidSpec(
                 f"path: {self.path} is the platform's own on every host that is not a route's",
-                hint="give the route a --host of its own, or another path",
+                hint="give the route a host of its own, or another path",
             )
         if self.strip and self.prefix is None:
             raise InvalidSpec("strip: takes a prefix away, so the path must end with /*")

@@ -28,6 +28,7 @@ from dayfly.model.function import MAX_TIMEOUT_S
 from dayfly.runtimes.log_format import log_to_stderr
 from dayfly.runtimes.private_socket import bind_private
 from dayfly.server.crew import END
+from dayfly.server.precedence import take_precedence
 from dayfly.server.reporting import Reporter
 from dayfly.server.settings import Settings
 from dayfly.server.wiring import Place, read_place
@@ -146,6 +147,7 @@ def main(argv: list[str]) -> int:
     place, reporter = read_place(given.settings), Reporter(given.ready_fd, overlaps=True)
     log_to_stderr(given.name, place.settings.log_level, place.settings.log_format)
     allow_many_connections()
+    take_precedence()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(place, given, reporter))

@@ -147,6 +147,14 @@ def test_functions_together_weigh_as_much_as_there_are_processors(tmp_path: Path
     assert int((tmp_path / "cpu.weight").read_text()) == 100 * (os.cpu_count() or 1)
 
 
+def test_the_platform_s_own_group_goes_before_functions(tmp_path: Path) -> None:
+    for folder in (tmp_path / "dayfly-7", tmp_path / LEAF):
+        folder.mkdir()
+        (folder / "cpu.weight").touch()
+    favour(Branch(2, str(tmp_path / "dayfly-7"), ("cpu",)))
+    assert (tmp_path / LEAF / "cpu.weight").read_text() == "300"
+
+
 def test_where_no_group_can_be_made_there_are_no_cells_and_it_is_said_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -242,6 +250,8 @@ def scope(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def write(path: str, text: str) -> None:
         file = Path(path)
         if file.name != "cgroup.subtree_control":
+            if not file.parent.exists():
+                raise FileNotFoundError(path)
             assert file.exists(), f"the kernel has no {path}"
             file.write_text(text)
             return

@@ -54,7 +54,7 @@ export async function request(path: string, options: Options = {}): Promise<Resp
   throw new Refusal(
     answer.status,
     sentence(problem.detail ?? `The platform answered ${answer.status}`),
-    problem.hint ? sentence(problem.hint) : "",
+    problem.hint ? sentence(problem.hint.replace(/^[a-z]/, (letter) => letter.toUpperCase())) : "",
     problem.code,
   );
 }

@@ -27,6 +27,8 @@ from dayfly.runtimes.python.limits import Limits
 CONTROLLERS = ("memory", "pids", "cpu")
 LEAF = "dayfly.platform"
 """The group for the platform's own processes, in the one that was delegated."""
+_LEAF_WEIGHT = "300"
+"""What a gateway's nice value comes to where it has one: it goes before the functions that it calls."""
 _PERIOD_US = 100_000
 
 
@@ -125,12 +127,15 @@ def enable(place: Place, folder: str, controllers: Sequence[str]) -> tuple[str, 
 def favour(branch: Branch) -> None:
     """Give all functions together the weight of as many processes as there are processors.
 
-    A group counts as one process otherwise, and one busy program beside the platform would halve every function.
+    A group counts as one process otherwise, and one busy program beside the platform would halve every function. The
+    platform's own group, where there is one, weighs more than one process.
     """
     if "cpu" in branch.controllers:
         name, one = ("cpu.weight", 100) if branch.version == 2 else ("cpu.shares", 1024)
         with contextlib.suppress(OSError):  # a kernel without weights has quotas all the same
             write(f"{branch.folder}/{name}", str(min(one * (os.cpu_count() or 1), one * 100)))
+        with contextlib.suppress(OSError):  # the platform's processes are in no group of their own
+            write(f"{os.path.dirname(branch.folder)}/{LEAF}/cpu.weight", _LEAF_WEIGHT)
 
 
 def write(path: str, text: str) -> None:
