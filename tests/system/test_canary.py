@@ -112,9 +112,14 @@ def test_a_canary_has_exactly_its_part_outlives_the_control_plane_and_is_promote
     platform.deploy_function(folder, GOOD.format("one"))
     platform.deploy_function(folder, GOOD.format("two"), "--canary", "25", "--canary-p95", "0", *LONG)
     assert calls(platform, "part", 100) == {"one": 75, "two": 25}
+
+    def sides() -> list[object]:
+        told = platform.describe("part")["rollout"]["sides"]
+        return [(side["revision"], side["calls"], side["failed"]) for side in told]
+
+    eventually("all calls are counted", lambda: sides() == [(2, 25, 0), (1, 75, 0)])
     rollout = platform.describe("part")["rollout"]
     assert (rollout["state"], rollout["serving"]) == ("canary", 1)
-    assert [(side["revision"], side["calls"], side["failed"]) for side in rollout["sides"]] == [(2, 25, 0), (1, 75, 0)]
 
     (control,) = platform.pids("control")
     kill(control)
@@ -122,13 +127,9 @@ def test_a_canary_has_exactly_its_part_outlives_the_control_plane_and_is_promote
     assert calls(platform, "part", 100) == {"one": 75, "two": 25}
     eventually("it is back", lambda: platform.run("describe", "part").code == 0)
     assert calls(platform, "part", 100) == {"one": 75, "two": 25}
+    eventually("it knows of all calls", lambda: sides() == [(2, 75, 0), (1, 225, 0)])
 
-    def sides() -> list[object]:
-        return [side["calls"] for side in platform.describe("part")["rollout"]["sides"]]
-
-    # The gateway is with the new one within a fifth of a second, which may be after the first answer.
-    eventually("it knows of all calls", lambda: sides() == [75, 225])
-
+    eventually("and the gateway is with it", platform.is_whole)
     assert platform.ok("promote", "part") == "Revision 2 of part serves.\n"
     assert calls(platform, "part", 20) == {"two": 20}
     again = platform.run("promote", "part")

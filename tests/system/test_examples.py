@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.system.driver import EXAMPLES, Platform
+from tests.system.driver import EXAMPLES, Platform, eventually
 
 from dayfly.client.building import is_there
 from dayfly.client.stack import load_stack
@@ -84,6 +84,7 @@ def test_countdown_comes_piece_by_piece(examples: Platform) -> None:
     connection = examples.connect()
     connection.request("GET", "/function/countdown?from=3")
     assert connection.getresponse().read() == b"3\n2\n1\nlift-off\n"
+    eventually("the call is counted", lambda: examples.describe("countdown")["invocations"])
     calls = examples.describe("countdown")["invocations"]
     connection.request("GET", "/function/countdown?from=100")
     assert connection.getresponse().readline() == b"100\n"

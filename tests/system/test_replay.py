@@ -87,8 +87,13 @@ def _replay_on_the_first_revision(platform: Platform, door: Door, failed: str, s
     def replicas() -> set[str]:
         return {each.name for each in (platform.data_dir / "run" / "r").glob("*.sock")}
 
+    def ready() -> set[str]:
+        told = [each for name in ("bill", "plain") for each in platform.describe(name)["replicas"]]
+        return {f"{each['id']}.sock" for each in told if each["phase"] == "ready"}
+
+    # Those of revision 1 that was replaced, and of the replays, end in their own time.
+    eventually("who serves is alone", lambda: len(ready()) == 2 and replicas() == ready())
     serving = replicas()
-    assert serving
     gone = platform.run("replay", failed, "--revision", "9")
     assert (gone.code, "revision 9 of bill is not kept; these are: 1, 2" in gone.err) == (66, True), gone
     before = len(door.listed("function=bill"))

@@ -82,7 +82,8 @@ async def serve(
 
     `memory` is what an earlier life was told, and where the next finds what this one is.
 
-    `on_ready` is called when all listeners accept, which waits for the first routing table, but not for long.
+    `on_ready` is called when all listeners accept, which waits for the first routing table, but not for long, and not
+    at all once `stop` is set: then it is not called.
     """
     loop = asyncio.get_running_loop()
     state = State(loop, settings.max_depth, Records(settings.records_per_second, settings.payload_bytes))
@@ -109,9 +110,11 @@ async def serve(
             listeners.append((Listener(loop, limits, pool, size, False), sock, None))
     pools = [*controls, *filter(None, (queue.pool,))]
     async with _running(link.run(), link.report(), link.record(), _trim(state, pools)):
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_TABLE_S if remembered is None else _NEWER_TABLE_S):
-                await state.ready.wait()
+        await _either(state.ready, stop, _FIRST_TABLE_S if remembered is None else _NEWER_TABLE_S)
+        if stop.is_set():  # nobody was let in yet
+            for _, sock, _ in listeners:
+                sock.close()
+            return
         servers = [
             await loop.create_server(listener.connection, sock=sock, ssl=context, backlog=_BACKLOG)
             for listener, sock, context in listeners
@@ -128,6 +131,16 @@ async def serve(
     for pool in pools:
         pool.close()
     state.close()
+
+
+async def _either(ready: asyncio.Event, stop: asyncio.Event, patience_s: float) -> None:
+    """Return once there is a table or the process is told to stop, and after `patience_s` in any case."""
+    waiting = [asyncio.create_task(event.wait()) for event in (ready, stop)]
+    try:
+        await asyncio.wait(waiting, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 def _queue(settings: GatewaySettings) -> Queue:

@@ -1,10 +1,12 @@
 """The link to the control plane: kept up for ever, never needed to serve."""
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dayfly.gateway.process import serve
 from dayfly.model.table import Demand, Hello, Load, Report
 
 if TYPE_CHECKING:
@@ -125,6 +127,24 @@ def test_without_a_table_nobody_can_say_what_does_not_exist(play: "Play", monkey
             assert (answer.status, answer.problem()["code"]) == (503, "no_table")
             await rig.open_link()
             await rig.hear(Hello)
+
+    play(scenario)
+
+
+def test_a_gateway_told_to_stop_before_it_has_a_table_waits_for_none(
+    play: "Play", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dayfly.gateway.process._FIRST_TABLE_S", 3600.0)
+
+    async def scenario(rig: "Rig") -> None:
+        await rig.close_link()
+        rig.stop.set()
+        public, said = socket.create_server(("127.0.0.1", 0)), ["not ready"]
+        serving = serve(
+            rig.settings, public=public, console=None, metrics=None, tls=None, stop=rig.stop, on_ready=said.clear
+        )
+        await asyncio.wait_for(serving, 60)
+        assert (said, public.fileno()) == (["not ready"], -1)
 
     play(scenario)
 
