@@ -120,7 +120,7 @@ def test_it_tends_to_what_is_wanted_without_anything_to_write() -> None:
     async def story(file: File) -> None:
         wanted = [True]
         tended = asyncio.Event()
-        file.writer._wants = lambda: bool(wanted)  # type: ignore[method-assign]
+        file.writer._wants = lambda: bool(wanted)
 
         def tend(_is_closing: bool) -> None:
             wanted.clear()
