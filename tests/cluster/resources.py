@@ -99,6 +99,7 @@ BUILT_IN: tuple[Resource, ...] = (
     Resource("apps", "v1", "StatefulSet", "statefulsets", True, _SCALED, short=("sts",), scale=_SCALE),
     Resource("apps", "v1", "DaemonSet", "daemonsets", True, _STATUS),
     Resource("batch", "v1", "Job", "jobs", True, _STATUS),
+    Resource("batch", "v1", "CronJob", "cronjobs", True, _STATUS),
     Resource("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True, _STATUS),
     Resource("coordination.k8s.io", "v1", "Lease", "leases"),
     Resource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),

@@ -57,11 +57,15 @@ def command(
         warn(odd)
     with Progress("Looking at the cluster") as progress:
         found = applying.look(kubectl, values.namespace)
+        applying.check_alone(kubectl, values.namespace)
         nodes = applying.wanted(values, found, crds())
         progress.show(f"applying {len(nodes)} objects")
-        applying.install(kubectl, values, nodes, crds())
+        others = applying.install(kubectl, values, nodes, crds())
         if is_waiting:
             applying.wait(kubectl, values, timeout_s, progress.show)
+    if others:
+        verb = "was" if len(others) == 1 else "were"
+        warn(f"{', '.join(others)} {verb} there before, so labels and Pod Security level are as they were.")
     _say_how_to_log_in(values, is_there=found.is_there, is_up=is_waiting)
 
 

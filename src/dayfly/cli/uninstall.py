@@ -36,17 +36,20 @@ def command(
     there = removing.look(kubectl, namespace)
     count, names = sum(there.functions.values()), ", ".join(there.functions)
     places = f" in {names}" if names else ""
-    gone = everything or _decide(functions, f"Remove the {count} functions{places}, with their secrets?")
-    lost = everything or _decide(data, "Remove queued calls and functions' code?")
-    unknown = False
-    if there.is_alone:
+    gone, unknown = False, False
+    if there.others:
+        others = ", ".join(there.others)
+        warn(f"Functions and the kinds of dayfly.dev are kept: the installation in {others} has them, too.")
+    else:
+        gone = everything or _decide(functions, f"Remove the {count} functions{places}, with their secrets?")
         all_of_them = "Remove the kinds of dayfly.dev, and every object of theirs in the cluster?"
         unknown = everything or (gone and _decide(kinds, all_of_them))
-    elif everything or kinds:
-        warn("The kinds of dayfly.dev are kept: another installation in this cluster needs them.")
+    lost = everything or _decide(data, "Remove queued calls and functions' code?")
     what = removing.What(functions=gone, data=lost, kinds=unknown)
     with Progress("Removing") as progress:
-        removing.remove(kubectl, there, what, progress.show)
+        stay = removing.remove(kubectl, there, what, progress.show)
+    for space, found in stay.items():
+        warn(f"The namespace {space} is kept: somebody else has {', '.join(found)} there.")
     click.echo(f"Dayfly is gone from the namespace {namespace}.")
     kept = [name for name, is_gone in (("functions", gone), ("data", lost), ("kinds", unknown)) if not is_gone]
     if kept:

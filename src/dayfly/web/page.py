@@ -7,7 +7,8 @@ Charts and the editor are scripts of their own, which the page fetches where the
 
 import asyncio
 import gzip
-from importlib import resources
+import os
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,29 +36,33 @@ _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 routes = Routes()
 
 
-def _serve(name: str, data: bytes, media_type: str) -> Handler:
+def _serve(file: Path, media_type: str) -> Handler:
+    # Opened and not read: nobody may ever ask for it, and what takes its place on the disk is of another version.
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    size_bytes = os.fstat(opened).st_size
     packed = b""  # made when it is first asked for: all of them together would be a tenth of a start
 
     async def answer(_services: Services, request: Request) -> Response:
         nonlocal packed
         headers = {"Vary": "Accept-Encoding"}
+        data = await asyncio.to_thread(os.pread, opened, size_bytes, 0)
         if "gzip" in request.headers.get("accept-encoding", ""):
             packed = packed or await asyncio.to_thread(gzip.compress, data, mtime=0)
             return Response(packed, media_type=media_type, headers=headers | {"Content-Encoding": "gzip"})
         return Response(data, media_type=media_type, headers=headers)
 
-    answer.__name__ = name.replace(".", "_").replace("-", "_")  # what operations are told apart by
+    answer.__name__ = file.name.replace(".", "_").replace("-", "_")  # what operations are told apart by
     return answer
 
 
 def _add_all() -> None:
     """Route what was built: the page, which holds no data of the installation, at `/`, and its files by their names."""
-    for file in sorted(resources.files("dayfly.web").joinpath("static").iterdir(), key=lambda each: each.name):
+    for file in sorted(Path(__file__).with_name("static").iterdir()):
         kind = file.name.rpartition(".")[2]
         path = "/" if kind == "html" else f"/{file.name}"
         about = {"html": "The console's page", "css": "The console's style", "js": "A script of the console"}[kind]
         routes.route("GET", path, access="public", scope="open", summary=about, media_type=_TYPES[kind])(
-            _serve(file.name, file.read_bytes(), _TYPES[kind])
+            _serve(file, _TYPES[kind])
         )
 
 

@@ -19,6 +19,7 @@ from tests.unit.server.cluster.tools import program
 from dayfly.cli.main import cli
 from dayfly.cluster.schema import crds
 from dayfly.model.errors import ConfigError, Unavailable
+from dayfly.server.cluster.install import applying
 from dayfly.server.cluster.install.applying import check_versions, place_of, trouble_of
 from dayfly.server.cluster.install.examining import Examination, Finding, deprecated
 from dayfly.server.cluster.install.given import merged, placed
@@ -109,6 +110,107 @@ def test_what_is_installed_is_changed_kept_and_removed(cluster: Cluster, tmp_pat
     assert double.object("functions", "team-a", "hello") is not None
     ok(cluster.run("uninstall", "--everything"))
     assert cluster.there() == set()
+
+
+def works(double: Double, namespace: str, name: str) -> None:
+    """Have somebody else work in a namespace."""
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": {"spec": {"containers": []}}}
+    double.create("deployments", namespace, {"metadata": {"name": name}, "spec": spec})
+    double.create("configmaps", namespace, {"metadata": {"name": "kube-root-ca.crt"}, "data": {}})
+
+
+def snapshot(double: Double) -> dict[tuple[str, str, str], Any]:
+    """Return everything that somebody said of any object."""
+    found = {}
+    for resource in double.registry.resources():
+        for each in double.registry.all(resource):
+            meta = {key: each["metadata"].get(key) for key in ("labels", "annotations", "uid")}
+            place = (resource.name, each["metadata"].get("namespace", ""), each["metadata"]["name"])
+            found[place] = {**each, "metadata": meta, "status": None}
+    return found
+
+
+ELSEWHERE = {
+    "own": ("--set", "createNamespace=false", "--set", "functions.createNamespaces=false"),
+    "found": (),
+}  # fmt: skip
+"""Namespaces that are said to be there already, and those that are simply found there."""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("how", ELSEWHERE)
+def test_everything_is_removed_and_nothing_of_anybody_else(cluster: Cluster, how: str) -> None:
+    double = cluster.double
+    double.namespaces("dayfly", "dayfly-functions", "shop")
+    double.create("namespaces", "", {"metadata": {"name": "openfaas-fn", "labels": {"team": "a"}}})
+    for namespace in ("dayfly", "dayfly-functions", "openfaas-fn", "shop"):
+        works(double, namespace, "theirs")
+    # A release of another program's that somebody called as our namespace is called.
+    foreign = {"name": "named-alike", "labels": {"app.kubernetes.io/instance": "dayfly"}}
+    double.create("configmaps", "dayfly", {"metadata": foreign, "data": {}})
+    double.create("secrets", "openfaas-fn", {"metadata": {"name": "theirs"}, "data": {}})
+    before = snapshot(double)
+
+    told = ok(cluster.run("install", *ELSEWHERE[how]))
+    assert ("dayfly, dayfly-functions, openfaas-fn were there before" in told) == (how == "found")
+    for place, said in before.items():
+        assert snapshot(double)[place] == said
+    labels = {"dayfly.dev/secret": "true"}
+    double.create("secrets", "openfaas-fn", {"metadata": {"name": "of-a-function", "labels": labels}, "data": {}})
+    double.create("secrets", "shop", {"metadata": {"name": "of-another", "labels": labels}, "data": {}})
+    token = {"name": "dayfly-token-a", "labels": {"dayfly.dev/token": "true"}}
+    double.create("secrets", "dayfly", {"metadata": token, "data": {}})
+    shelf = {"name": "dayfly-hosts", "labels": {"dayfly.dev/shelf": "hosts"}}
+    double.create("configmaps", "dayfly", {"metadata": shelf, "data": {}})
+    double.create("functions", "openfaas-fn", {"metadata": {"name": "hello"}, "spec": {"image": "hello:1"}})
+
+    ok(cluster.run("uninstall", "--everything"))
+    assert snapshot(double) == before
+
+
+@pytest.mark.timeout(300)
+def test_a_namespace_that_was_made_stays_while_somebody_else_works_in_it(cluster: Cluster) -> None:
+    double = cluster.double
+    before = snapshot(double)
+    ok(cluster.run("install"))
+    works(double, "openfaas-fn", "theirs")
+    works(double, "dayfly-functions", "others")
+    told = ok(cluster.run("uninstall", "--everything"))
+    assert "The namespace openfaas-fn is kept: somebody else has deployment/theirs there." in told
+    after = {
+        place[:2] for place in snapshot(double).keys() - before.keys() if place[0] in ("namespaces", "deployments.apps")
+    }
+    assert after == {("namespaces", ""), ("deployments.apps", "openfaas-fn"), ("deployments.apps", "dayfly-functions")}
+    assert double.object("namespaces", "", "dayfly") is None
+
+
+@pytest.mark.timeout(300)
+def test_there_is_one_installation_in_a_cluster(cluster: Cluster) -> None:
+    double = cluster.double
+    ok(cluster.run("install"))
+    there = snapshot(double)
+    refused = cluster.run("install", "--namespace", "second")
+    assert refused.exit_code == 73
+    assert "There is an installation in the namespace dayfly of this cluster" in refused.output
+    assert snapshot(double) == there
+
+
+@pytest.mark.timeout(300)
+def test_of_two_that_were_there_before_one_goes_and_the_other_keeps_all_that_is_its(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double = cluster.double
+    ok(cluster.run("install"))
+    monkeypatch.setattr(applying, "check_alone", lambda *_: None)
+    double.create("functions", "openfaas-fn", {"metadata": {"name": "hello"}, "spec": {"image": "hello:1"}})
+    labels = {"dayfly.dev/secret": "true"}
+    double.create("secrets", "openfaas-fn", {"metadata": {"name": "pass", "labels": labels}, "data": {}})
+    double.create("namespaces", "", {"metadata": {"name": "team", "labels": {"dayfly.dev/made": "true"}}})
+    there = snapshot(double)
+    ok(cluster.run("install", "--namespace", "second", "--set", "functions.namespace=second-functions"))
+    told = ok(cluster.run("uninstall", "--namespace", "second", "--everything"))
+    assert "kept: the installation in dayfly has them, too" in told
+    assert snapshot(double).keys() == there.keys()
 
 
 def test_a_dry_run_asks_no_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from dayfly.model.errors import ConfigError, Conflict, Unavailable
+from dayfly.server.cluster.install import spaces
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.install.credentials import make_credentials
 from dayfly.server.cluster.install.kubectl import Kubectl, Versions
 from dayfly.server.cluster.install.manifests import objects
-from dayfly.server.cluster.install.pods import INSTANCE
+from dayfly.server.cluster.install.pods import DAYFLY, INSTANCE, PART_OF
 from dayfly.server.cluster.install.values import HttpRoute, Ingress, Network, Values
 from dayfly.server.cluster.names import ADMIN_SECRET, CONTROL, INTERNAL_SECRET, SUPPORTED_MINORS
 
@@ -64,6 +65,22 @@ def look(kubectl: Kubectl, namespace: str) -> Found:
     return Found((admin or {}).get("data", {}), (internal or {}).get("data", {}), control is not None)
 
 
+def others_in(kubectl: Kubectl, namespace: str) -> list[str]:
+    """Return the namespaces of the cluster's other installations. Raises what kubectl raises."""
+    found = kubectl.list_objects("deployments.apps", "-A", "-l", f"{PART_OF}={DAYFLY},{INSTANCE}!={namespace}")
+    return [each["metadata"]["namespace"] for each in found if each["metadata"]["name"] == CONTROL]
+
+
+def check_alone(kubectl: Kubectl, namespace: str) -> None:
+    """Raise Conflict when there is an installation elsewhere in the cluster, and what kubectl raises."""
+    if others := others_in(kubectl, namespace):
+        raise Conflict(
+            f"There is an installation in the namespace {others[0]} of this cluster, and there can be one only: each"
+            " follows every function of the cluster, and two would undo each other's work.",
+            hint=f"`dayfly install --namespace {others[0]}` changes that one, `dayfly uninstall` removes it.",
+        )
+
+
 def wanted(values: Values, found: Found, crds: Sequence[Mapping[str, Node]]) -> list[Node]:
     """Return the objects to apply, with the credentials that are there already."""
     credentials = make_credentials(values.namespace, values.auth.password, found.admin, found.internal)
@@ -98,9 +115,13 @@ def place_of(node: Node) -> tuple[str, str, str]:
     return kind, node["metadata"].get("namespace", ""), node["metadata"]["name"]
 
 
-def install(kubectl: Kubectl, values: Values, nodes: Sequence[Node], crds: Sequence[Mapping[str, Node]]) -> None:
-    """Have the objects be there, and no others of ours. Raises what kubectl raises."""
-    kubectl.apply(nodes)
+def install(kubectl: Kubectl, values: Values, nodes: Sequence[Node], crds: Sequence[Mapping[str, Node]]) -> list[str]:
+    """Have the objects be there, and no others of ours; return the namespaces that were there and stay as they were.
+
+    Raises what kubectl raises.
+    """
+    ours, others = spaces.to_apply(kubectl, nodes, values.namespace)
+    kubectl.apply(ours)
     extra = sorted(place_of(node) for node in unwanted(values, nodes, crds))
     for namespace in sorted({place[1] for place in extra}):
         here = [f"{kind}/{name}" for kind, where, name in extra if where == namespace]
@@ -108,6 +129,7 @@ def install(kubectl: Kubectl, values: Values, nodes: Sequence[Node], crds: Seque
         odd = [each for each in here if each.startswith(_ROUTE)]
         for each in filter(None, ([each for each in here if each not in odd], odd)):
             kubectl.delete(*each, namespace=namespace)
+    return others
 
 
 def wait(kubectl: Kubectl, values: Values, timeout_s: float, say: Say = lambda _: None) -> None:

@@ -80,6 +80,13 @@ class Kubectl:
         found: dict[str, Any] | None = json.loads(text) if text.strip() else None
         return found
 
+    def find_objects(self, kind: str, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Return those of the named objects of a kind without namespaces that are there. Raises what `run` raises."""
+        text = self._or_nothing("get", kind, *names, "--ignore-not-found", "-o", "json") if names else ""
+        found: dict[str, Any] = json.loads(text) if text.strip() else {"items": []}
+        items: list[dict[str, Any]] = found.get("items", [found])  # one that is asked for alone is no list
+        return items
+
     def list_objects(self, kind: str, *where: str) -> list[dict[str, Any]]:
         """Return the objects of a kind, none where there is no such kind; `where` is -n NAME, -A, -l LABEL=VALUE."""
         text = self._or_nothing("get", kind, *where, "-o", "json")

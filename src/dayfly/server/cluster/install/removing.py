@@ -1,17 +1,23 @@
-"""Uninstalling: what is there is found by looking, and what people made is removed only when that was said."""
+"""Uninstalling: what is there is found by looking, and what people made is removed only when that was said.
+
+What bears the labels of this installation goes, wherever it is; of another installation, or of somebody else, nothing.
+"""
 
 from collections import Counter
-from collections.abc import Iterator
 
 import msgspec
 
 from dayfly.model.errors import NotFound
 from dayfly.providers.kubernetes import marks, pool
-from dayfly.server.cluster.install.applying import Say
+from dayfly.server.cluster.install import spaces
+from dayfly.server.cluster.install.applying import Say, others_in
 from dayfly.server.cluster.install.kubectl import Kubectl
 from dayfly.server.cluster.install.permissions import GROUP
-from dayfly.server.cluster.install.pods import DAYFLY, INSTANCE, PART_OF
+from dayfly.server.cluster.install.pods import DAYFLY, INSTANCE, NAME, PART_OF
 from dayfly.server.cluster.names import CONTROL, FUNCTIONS_NAMESPACE
+from dayfly.storage.kubernetes import secrets
+from dayfly.storage.kubernetes.shelf import SHELF
+from dayfly.storage.kubernetes.tenancy import TOKEN
 
 _OURS = (
     "deployments.apps,statefulsets.apps,services,configmaps,secrets,serviceaccounts,networkpolicies.networking.k8s.io,"
@@ -22,8 +28,6 @@ _CLUSTER_WIDE = "clusterroles.rbac.authorization.k8s.io,clusterrolebindings.rbac
 _ROUTE = "httproutes.gateway.networking.k8s.io"
 _LEASES = "leases.coordination.k8s.io"
 _PODS = "DAYFLY_FUNCTIONS_NAMESPACE"
-_MADE = "dayfly.dev/made=true"
-"""On a namespace that the control plane made."""
 
 
 class There(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +42,8 @@ class There(msgspec.Struct, frozen=True, kw_only=True):
     """Namespaces that were made by the installation, its own among them."""
     kinds: tuple[str, ...]
     """The definitions of our kinds."""
-    is_alone: bool
-    """Whether no other installation in the cluster needs the kinds."""
+    others: tuple[str, ...]
+    """The namespaces of other installations in the cluster, which need the kinds and follow the same functions."""
 
 
 class What(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,30 +69,30 @@ def look(kubectl: Kubectl, namespace: str) -> There:
     names = tuple(each["metadata"]["name"] for each in kinds)
     functions = kubectl.list_objects(f"functions.{GROUP}", "-A") if f"functions.{GROUP}" in names else []
     counts = Counter(each["metadata"]["namespace"] for each in functions)
-    others = kubectl.list_objects("deployments.apps", "-A", "-l", f"{PART_OF}={DAYFLY},{INSTANCE}!={namespace}")
-    made = kubectl.list_objects("namespaces", "-l", f"{INSTANCE}={namespace}")
-    made += kubectl.list_objects("namespaces", "-l", _MADE)
+    others = tuple(others_in(kubectl, namespace))
     return There(
         namespace=namespace,
         functions=dict(counts),
         pods=_pods_namespace(control),
-        made_namespaces=tuple(dict.fromkeys(each["metadata"]["name"] for each in made)),
+        made_namespaces=tuple(spaces.made(kubectl, namespace, is_alone=not others)),
         kinds=names,
-        is_alone=not any(each["metadata"]["name"] == CONTROL for each in others),
+        others=others,
     )
 
 
-def remove(kubectl: Kubectl, there: There, what: What, say: Say = lambda _: None) -> None:
-    """Remove the platform, and what was said. Raises what kubectl raises."""
-    selector = ("-l", f"{INSTANCE}={there.namespace}")
-    if what.functions and there.kinds:
+def remove(kubectl: Kubectl, there: There, what: What, say: Say = lambda _: None) -> dict[str, list[str]]:
+    """Remove the platform, and what was said; return what others have in namespaces that stay for it.
+
+    Functions and kinds stay while another installation is there. Raises what kubectl raises.
+    """
+    if what.functions and not there.others:
         # While the control plane is there, which stops their replicas.
         say("removing the functions")
-        kubectl.delete(",".join(there.kinds), "--all", "-A")
-    for namespace in (there.namespace, there.pods):
-        say(f"removing what is in {namespace}")
-        kubectl.delete(_OURS, *selector, namespace=namespace)
-        kubectl.delete(_ROUTE, *selector, namespace=namespace)
+        _remove_functions(kubectl, there)
+    say("removing the platform")
+    selector = ("-A", "-l", f"{NAME}={DAYFLY},{INSTANCE}={there.namespace}")
+    kubectl.delete(_OURS, *selector)
+    kubectl.delete(_ROUTE, *selector)
     # What runs functions goes with the platform, which could not stop it any more.
     kubectl.delete(
         "deployments.apps,pods,secrets,configmaps",
@@ -98,22 +102,37 @@ def remove(kubectl: Kubectl, there: There, what: What, say: Say = lambda _: None
     )
     kubectl.delete("configmap", pool.NAME, namespace=there.pods)
     kubectl.delete(_LEASES, CONTROL, namespace=there.namespace)
-    kubectl.delete(_CLUSTER_WIDE, *selector)
+    kubectl.delete(_CLUSTER_WIDE, *selector[1:])
     if what.data:
         say("removing the queue's volumes")
-        kubectl.delete("persistentvolumeclaims", *selector, namespace=there.namespace)
-    if what.kinds and there.is_alone and there.kinds:
+        kubectl.delete("persistentvolumeclaims", *selector[1:], namespace=there.namespace)
+    if what.kinds and not there.others and there.kinds:
         say("removing our kinds")
         kubectl.delete("customresourcedefinitions.apiextensions.k8s.io", *there.kinds)
-    for namespace in _removable(there, what):
-        say(f"removing the namespace {namespace}")
-        kubectl.delete("namespace", namespace)
+    return _remove_namespaces(kubectl, there, what, say)
 
 
-def _removable(there: There, what: What) -> Iterator[str]:
+def _remove_functions(kubectl: Kubectl, there: There) -> None:
+    """Remove the objects of our kinds, and what is kept for them: secrets, tokens, shelves."""
+    if there.kinds:
+        kubectl.delete(",".join(there.kinds), "--all", "-A")
+    kubectl.delete("secrets", "-A", "-l", secrets.LABEL)
+    kubectl.delete("secrets", "-l", TOKEN, namespace=there.namespace)
+    kubectl.delete("configmaps", "-l", SHELF, namespace=there.namespace)
+
+
+def _remove_namespaces(kubectl: Kubectl, there: There, what: What, say: Say) -> dict[str, list[str]]:
+    kept = {}
     for namespace in there.made_namespaces:
-        if what.data if namespace == there.namespace else what.functions or namespace == there.pods:
-            yield namespace
+        # In its own are the volumes; of the others that of functions' pods holds nothing by now.
+        if not (what.data if namespace == there.namespace else what.functions or namespace == there.pods):
+            continue
+        if found := spaces.of_others(kubectl, namespace, there.namespace):
+            kept[namespace] = found
+        else:
+            say(f"removing the namespace {namespace}")
+            kubectl.delete("namespace", namespace)
+    return kept
 
 
 def _pods_namespace(control: dict[str, object]) -> str:
