@@ -49,7 +49,7 @@ async def due(services: Services, request: Request) -> Response:
     asked = read_query(request, ScheduleQuery)
     check_count("count", asked.count, MAX_MOMENTS)
     try:
-        schedule = Schedule(asked.schedule, asked.timezone)
+        schedule = Schedule(asked.schedule, asked.timezone, zone_field="timezone")
     except InvalidSpec as error:
         return json_answer(Due([], error.message))
     found: list[int] = []

@@ -30,7 +30,7 @@ def check_trigger(spec: TriggerSpec) -> None:
 
 def _check_schedule(source: CronSource) -> None:
     try:
-        Schedule(source.schedule, source.timezone)
+        Schedule(source.schedule, source.timezone, zone_field="timezone")
     except InvalidSpec as error:
         raise InvalidSpec(f"source.{error.message}", hint=error.hint) from error
 
