@@ -7,13 +7,12 @@ SECONDS := 60
 # Every process of the tests would compile anew what it loads where nobody writes down what was compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Tests that share nothing with each other run three at a time on two processors, as they wait for much of their time. The
-# files of those that start a platform run two at a time, the longest first, and after them those that fill the machine;
+# Three files at a time on two processors, as tests wait for much of their time: the longest first, those of platforms and
+# servers, and in the end many short ones, so that no processor is idle. Then those that fill the machine, two at a time;
 # what measures it, or mounts what others must not hold, runs one by one.
-APART := tests/unit tests/api tests/architecture tests/contract/storage tests/hostile
 FILLING := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) tests/system/test_neighbours.py
-ALONE := $(addprefix tests/system/test_, $(addsuffix .py, chaos disk traffic traffic_slow))
-BY_FILE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+ALONE := $(addprefix tests/system/test_, $(addsuffix .py, disk traffic traffic_slow))
+BY_FILE := --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-cluster bench-cluster test-escape check fix bench chaos fuzz lock ui shots clean help
 
@@ -25,9 +24,8 @@ run: .venv/runtime.stamp ## start the platform in the foreground and deploy the 
 
 test: check ## everything CI runs
 	@$(BIN)/python scripts/left_out.py
-	$(BIN)/pytest --numprocesses 3 --dist worksteal $(APART)
-	$(BIN)/pytest $(BY_FILE) $(addprefix --ignore=,$(APART) $(FILLING) $(ALONE) tests/kubernetes)
-	$(BIN)/pytest $(BY_FILE) $(FILLING)
+	$(BIN)/pytest --numprocesses 3 $(BY_FILE) $(addprefix --ignore=,$(FILLING) $(ALONE) tests/kubernetes) tests
+	$(BIN)/pytest --numprocesses 2 $(BY_FILE) $(FILLING)
 	$(BIN)/pytest $(ALONE)
 
 test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of the sandbox

@@ -3,11 +3,17 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from tests.engine.daemon import Daemon, why_none
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+if TYPE_CHECKING:
+    from tests.contract.source.servers.rabbitmq import RabbitMq
 
 # Commands read these, and so would every test that starts one: faas-cli looks for its logins elsewhere where CI is set,
 # help is as wide as COLUMNS says, and a hook of git tells whose repository it works on.
@@ -36,24 +42,49 @@ else:
 LONGEST = (
     "unit/web/test_build.py", "unit/server/cluster/test_installing.py",
     "escape/test_attacks.py", "system/test_neighbours.py",
-    *(f"system/test_{name}.py" for name in ("upgrade", "page", "start", "page_operations")),
-    "contract/images/test_running.py", "contract/provider/test_provider.py",
+    *(f"system/test_{name}.py" for name in ("upgrade", "page", "brokers", "page_operations", "chaos", "start")),
+    "contract/images/test_running.py", "contract/provider/test_provider.py", "compat_openfaas/test_tutorial.py",
     *(
         f"system/test_{name}.py"
         for name in (
-            "tenants", "flows", "recovery", "query", "brokers", "guards", "examples", "canary", "trigger_examples",
-            "triggers", "alerts", "queue", "keys", "clock", "dev", "functions", "egress",
+            "examples", "clock", "images", "queue", "flows", "tenants", "rollouts", "query", "egress", "recovery",
+            "dev", "canary", "guards", "triggers", "figures", "alerts", "keys", "functions",
         )
     ),
-    *(f"contract/provider/test_{name}.py" for name in ("docker", "node")),
-    "contract/source/test_source.py", "compat_openfaas/test_tutorial.py", "contract/languages/test_dockerfile.py",
-    "contract/languages/test_builds.py",
+    *(f"contract/provider/test_{name}.py" for name in ("docker", "node", "kubernetes")),
+    *(f"contract/languages/test_{name}.py" for name in ("languages", "builds", "dockerfile")),
+    "contract/queue/test_three_servers.py", "contract/images/test_cycle.py", "contract/provider/test_servers.py",
     *(
         f"system/test_{name}.py"
-        for name in ("routes", "sources", "calls", "runtimes", "tls", "audit", "images", "rollouts", "secrets", "drain")
+        for name in ("routes", "sources", "calls", "runtimes", "tls", "audit", "secrets", "drain", "store_crash")
     ),
 )  # fmt: skip
 """The files that take longest, which come first: so no worker has one still when nothing is left for the other."""
+
+
+TOGETHER = (
+    ("tests/compat_openfaas/",),
+    ("tests/contract/source/", *(f"tests/system/test_{name}.py" for name in ("brokers", "trigger_examples"))),
+)
+"""Files that share what takes long to start, a platform or RabbitMQ: one process has all of a group."""
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc] # xdist tells no types
+    """Gives each process a file at a time, or the files that belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(super()._split_scope(nodeid))
+
+
+def unit_of(file: str) -> str:
+    """Return what a file's tests are given to a process as: all of its group, or the file alone."""
+    return next((group[0] for group in TOGETHER if file.startswith(group)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
+    """Have it so where files are to stay whole."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,3 +102,18 @@ def daemon() -> Iterator[Daemon]:
     made = Daemon()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator["RabbitMq"]:
+    """RabbitMQ, which takes as long to start as five platforms; no two tests have a queue or an exchange in common."""
+    from tests.contract.source.servers.rabbitmq import RabbitMq  # few need it, and what it loads
+
+    if why := RabbitMq.why_none():
+        pytest.skip(why)
+    server = RabbitMq(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()

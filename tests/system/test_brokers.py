@@ -54,12 +54,7 @@ def mqtt_broker(folder: Path, stack: ExitStack) -> Broker:
     )
 
 
-def amqp_broker(folder: Path, stack: ExitStack) -> Broker:
-    if why := rabbitmq.RabbitMq.why_none():
-        pytest.skip(why)
-    server = rabbitmq.RabbitMq(folder)
-    server.start()
-    stack.callback(server.close)
+def amqp_broker(server: rabbitmq.RabbitMq) -> Broker:
     rig = rabbitmq.AmqpRig(server, Relay(0), Relay(0), uuid.uuid4().hex)
     exchange = "amq.topic"
 
@@ -83,7 +78,7 @@ def kafka_broker(folder: Path, stack: ExitStack) -> Broker:
     )
 
 
-BROKERS = {"mqtt": mqtt_broker, "amqp": amqp_broker, "kafka": kafka_broker}
+BROKERS = {"mqtt": mqtt_broker, "kafka": kafka_broker}
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +87,14 @@ def shop(shared_platform: Platform) -> Platform:
     return shared_platform
 
 
-@pytest.fixture(params=list(BROKERS))
+@pytest.fixture(params=["mqtt", "amqp", "kafka"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Broker]]:
     """A broker of each kind."""
     with ExitStack() as stack:
-        yield request.param, BROKERS[request.param](tmp_path, stack)
+        if request.param == "amqp":
+            yield request.param, amqp_broker(request.getfixturevalue("rabbitmq"))
+        else:
+            yield request.param, BROKERS[request.param](tmp_path, stack)
 
 
 def test_each_message_calls_also_when_the_control_plane_is_killed(shop: Platform, broker: tuple[str, Broker]) -> None:

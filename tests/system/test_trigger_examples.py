@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.contract.source.servers import postgresql
+from tests.contract.source.servers.rabbitmq import RabbitMq
 from tests.system.conftest import end
 from tests.system.door import Door
 from tests.system.driver import EXAMPLES, ROOT, Platform, Reply, eventually
@@ -95,12 +96,12 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def world(rabbitmq: RabbitMq) -> Iterator[World]:
     """All of it, running."""
     with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name, ExitStack() as stack:
         folder = Path(name)
         folder.chmod(0o755)
-        servers = Servers(folder, stack)
+        servers = Servers(folder, stack, rabbitmq)
         statements = [block.text for block in (*PAGE, *README) if block.language == "sql"]
         asyncio.run(servers.prepare(*statements))
         access = servers.access()

@@ -17,10 +17,10 @@ from tests.contract.source.servers.kafka import server as kafka
 class Servers:
     """All of them, running; and a way to have the same happen at each."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, amqp: rabbitmq.RabbitMq) -> None:
         self._folder, self._stack = folder, stack
         self.mqtt: mosquitto.Mosquitto = self._server(mosquitto.Mosquitto)
-        self.amqp: rabbitmq.RabbitMq = self._server(rabbitmq.RabbitMq)
+        self.amqp = amqp
         self.kafka: kafka.KafkaServer = self._server(kafka.KafkaServer)
         self.redis: redis.Redis = self._server(redis.Redis)
         self.nats: nats.NatsServer = self._server(nats.NatsServer)

@@ -254,6 +254,7 @@ def _fields(status: "TriggerStatus") -> list[tuple[str, str]]:
         ("Delivered", str(standing.delivered)),
         ("Filtered", str(standing.filtered)),
         ("Failed", str(standing.failed)),
+        *((("Missed", str(standing.missed)),) if standing.missed else ()),
         ("Last Event", time_text(standing.last_unix_ms) if standing.last_unix_ms else "<none>"),
         ("Created", time_text(status.created_unix_ms)),
         ("Updated", time_text(status.updated_unix_ms)),

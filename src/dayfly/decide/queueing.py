@@ -103,14 +103,16 @@ def recall(standing: Standing, owner: str, call: QueuedCall, verdict: Phase, sta
     return _verdict(msgspec.structs.replace(standing, owner="", status=status), call, verdict)
 
 
-def delivered(standing: Standing, owner: str, failure: str, *, now_unix_ms: int, jitter: float) -> Standing:
+def delivered(
+    standing: Standing, owner: str, failure: str, *, now_unix_ms: int, jitter: float, final: bool = False
+) -> Standing:
     """Return where the call stands after its callback was tried; `failure` is empty when it was taken.
 
-    Raises Misstep.
+    One whose failure is `final` is not tried again. Raises Misstep.
     """
     _owned(standing, owner, "answering")
     after = msgspec.structs.replace(standing, owner="")
-    if not failure or standing.callbacks >= CALLBACK_POLICY.attempts:
+    if not failure or final or standing.callbacks >= CALLBACK_POLICY.attempts:
         reason = f"{standing.reason} The callback failed: {failure}".strip() if failure else standing.reason
         return msgspec.structs.replace(after, phase=standing.verdict, reason=reason)
     wait_s = backoff_s(CALLBACK_POLICY, standing.callbacks, jitter)

@@ -61,13 +61,15 @@ class Endings:
         self._position: int | None = None
         self._alone_unix_ms = 0
         """When nobody waited for an end the last time; none that came before concerns anybody."""
+        self._was_alone = False
+        """Whether that was since the position was reached, so that whatever went meanwhile is missed by nobody."""
 
     async def run(self) -> None:
         """Follow the ends of calls while anybody waits for one, until cancelled."""
         failures = 0
         while True:
             if not self._running():
-                self._alone_unix_ms = self._clock.unix_ms()
+                self._alone_unix_ms, self._was_alone = self._clock.unix_ms(), True
                 await pause(self._clock, LOOK_S)
                 continue
             try:
@@ -83,10 +85,21 @@ class Endings:
             self._position = await self._store.followed()
         found = await self._queue.ended(self._position, WAIT_S, BODY_BYTES)
         for ending in found:
+            self._miss(ending.missed)
             await self._tell(ending.result)
         if found:
             await self._store.follow(found[-1].position)
             self._position = found[-1].position
+
+    def _miss(self, count: int) -> None:
+        """Tell of ends that are gone. Nobody followed before the first position, nor while nobody waited."""
+        is_first = not self._position or self._was_alone
+        self._was_alone = False
+        if not count or is_first:
+            return
+        _log.warning("ends of calls were let go of before they were read missed=%d; the queue keeps 256 MiB", count)
+        for delivery in self._running():
+            delivery.tell(missed=delivery.standing.missed + count)
 
     async def _tell(self, result: Result) -> None:
         if result.finished_unix_ms < self._alone_unix_ms:

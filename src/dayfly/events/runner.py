@@ -153,7 +153,9 @@ class Runner:
         delivery = Delivery(trigger, self._functions, self._fire, self._clock, self._filtering, self._begin)
         if known is not None and known.trigger.created_unix_ms == trigger.created_unix_ms:
             counted = known.standing
-            delivery.tell(delivered=counted.delivered, filtered=counted.filtered, failed=counted.failed)
+            delivery.tell(
+                delivered=counted.delivered, filtered=counted.filtered, failed=counted.failed, missed=counted.missed
+            )
         self._deliveries[trigger.key] = delivery
         return delivery
 

@@ -147,3 +147,5 @@ class QueueFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Finished calls by verdict."""
     expired: int = 0
     """Dead letters that were let go as nobody came for them."""
+    callbacks_failed: int = 0
+    """Callbacks that failed for good."""

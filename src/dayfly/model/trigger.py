@@ -111,6 +111,9 @@ class TriggerStanding(msgspec.Struct, frozen=True, kw_only=True):
     """Events that the filter left, or that no function wanted."""
     failed: int = 0
     """Events that no function will ever get."""
+    missed: int = 0
+    """Ends of calls, anybody's, that the queue had let go of before they were looked at; one may have been for this
+    trigger."""
     last_unix_ms: int = 0
     """When the last event came; 0 for none."""
 

@@ -34,6 +34,10 @@ def of_queue(found: Figures, functions: Collection[str], *, is_whole: bool) -> I
         "dayfly_queue_dead_letters_expired_total", "counter", "Dead letters that went as nobody came for them.", mine,
         lambda f: f.expired,
     )  # fmt: skip
+    yield _each(
+        "dayfly_queue_callbacks_failed_total", "counter", "Callbacks that failed for good.", mine,
+        lambda f: f.callbacks_failed,
+    )  # fmt: skip
     yield Family(
         "dayfly_queue_finished_total", "counter", "Calls of the queue that are over, by what they came to.",
         tuple(

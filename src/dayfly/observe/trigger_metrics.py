@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dayfly.model.trigger import TriggerStatus
 from dayfly.observe.family import Family
 
-OUTCOMES = ("delivered", "filtered", "failed")
+OUTCOMES = ("delivered", "filtered", "failed", "missed")
 
 
 def of_triggers(triggers: Iterable[TriggerStatus]) -> Iterator[Family]:

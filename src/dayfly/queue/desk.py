@@ -165,14 +165,22 @@ class Desk:
     async def _ended(self, position: int, body_bytes: int) -> list[Ending]:
         found: list[Ending] = []
         while len(found) < MAX_ENDED:
-            kept = await self._store.kept_after(found[-1].position if found else position)
+            after = found[-1].position if found else position
+            kept = await self._store.kept_after(after)
             if kept is None:
                 break
             result = kept[1]
             if len(result.body) > body_bytes:
                 result = msgspec.structs.replace(result, body=b"", dropped_bytes=len(result.body))
-            found.append(Ending(kept[0], result))
+            found.append(Ending(kept[0], result, await self._missed(after, kept[0])))
         return found
+
+    async def _missed(self, after: int, position: int) -> int:
+        """Return how many results that were kept between the positions went before they were read."""
+        if position <= after + 1:
+            return 0
+        first = await self._store.first_position()  # what was only replaced leaves a gap after it, not before
+        return max(0, min(first, position) - after - 1)
 
     async def _each(self, call_ids: Iterable[str], *, again: bool) -> int:
         done = 0
@@ -195,6 +203,9 @@ class Desk:
             raise _full(f"holds {ledger.size_bytes} bytes already (queue limit store_bytes)")
         if ledger.of(call.function) >= limits.calls_of_one:
             raise _full(f"holds {limits.calls_of_one} calls of {call.function} already, half of what it takes at all")
+        taken = ledger.bytes_of(call.function)
+        if taken and taken + call.size_bytes > limits.store_bytes_of_one:
+            raise _full(f"holds {taken} bytes of {call.function} already, half of what it takes at all is the most")
 
     async def _submit_once(self, call: QueuedCall, request: Request, key: str, digest: str) -> tuple[str, bool]:
         """Accept a call unless its key's was accepted before; return that one's id, and whether this is it.
@@ -240,8 +251,17 @@ class Desk:
             has_run = kept.standing.phase in ("answering", "dead")
             return status_of(kept, await self._store.result(call_id) if has_run else None)
         result = await self._store.result(call_id)
+        if result is None and await self._store.find(call_id) is not None:  # another life has accepted it
+            await self._dispatcher.look_after(call_id)
+            kept = self._ledger.get(call_id) or await self._store.find(call_id)
+            if kept is not None:
+                return status_of(kept)
+        result = result or await self._store.result(call_id)
         if result is None:
-            raise NotFound(f"There is no call {call_id[:80]}; what came of a call is kept for a day")
+            raise NotFound(
+                f"There is no call {call_id[:80]}; what came of a call is kept for a day, or until newer results need "
+                "the room"
+            )
         return status_of_result(result)
 
 

@@ -15,6 +15,7 @@ from dayfly.decide import queueing
 from dayfly.decide.queueing import Misstep
 from dayfly.model.errors import Unavailable
 from dayfly.model.queued import Request, Result, Standing
+from dayfly.queue.answering import Answering
 from dayfly.queue.callback import Deliver
 from dayfly.queue.clock import Clock
 from dayfly.queue.invocation import Attempt, Invoke, result_of
@@ -54,7 +55,7 @@ class Dispatcher:
         self._store = store
         self._ledger = ledger
         self._invoke = invoke
-        self._deliver = deliver
+        self._answering = Answering(store, ledger, deliver, owner=owner, clock=self.clock, jitter=jitter)
         self._is_alive = is_alive
         self._jitter = jitter
         self._steps = Steps(store, ledger)
@@ -136,7 +137,10 @@ class Dispatcher:
                 self._forget(call_id)
             elif kept is not None:
                 kept = await self._steps.move(kept, queueing.claim(kept.standing, self.owner))
-                await (self._call_back(kept) if kept.standing.phase == "answering" else self._try(kept))
+                if kept.standing.phase == "answering":
+                    await self._leave(kept, await self._answering.once(kept))
+                else:
+                    await self._try(kept)
         except (Outrun, Misstep) as other:
             _log.info("call has moved on id=%s reason=%s", call_id, other)
             await self._reread(call_id)
@@ -176,16 +180,6 @@ class Dispatcher:
         if standing.phase != "queued":
             result = result_of(Kept(call, standing, kept.revision), attempt, seconds, self.clock.unix_ms())
             await self._keep_result(result)
-        await self._leave(kept, standing)
-
-    async def _call_back(self, kept: Kept) -> None:
-        result = await self._store.result(kept.call.id)
-        failure = "" if result is None else await self._deliver(kept.call.callback, result)
-        if failure:
-            _log.warning("callback failed call=%s function=%s reason=%s", kept.call.id, kept.call.function, failure)
-        standing = queueing.delivered(
-            kept.standing, self.owner, failure, now_unix_ms=self.clock.unix_ms(), jitter=self._jitter()
-        )
         await self._leave(kept, standing)
 
     async def _leave(self, kept: Kept, standing: Standing) -> None:

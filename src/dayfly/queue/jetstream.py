@@ -138,6 +138,11 @@ class JetStreamStore:
             return found.seq or 0, msgspec.msgpack.decode(found.data or b"", type=Result)
         return None
 
+    async def first_position(self) -> int:
+        """Return the position before which no result is kept any more."""
+        state = (await self._ask(lambda context: context.stream_info("results"))).state
+        return state.first_seq if state.messages else 0
+
     async def claim_key(self, key: str, claim: KeyClaim) -> KeyClaim:
         """Return what the key stands for."""
         subject = _key_subject(key)

@@ -45,6 +45,8 @@ class Ledger:
         self._submitted: Counter[str] = Counter()
         self._processed: dict[str, Counter[str]] = {}
         self._expired: Counter[str] = Counter()
+        self._callbacks_failed: Counter[str] = Counter()
+        self._bytes: Counter[str] = Counter()
         self._listening: dict[str, set[News]] = {}
 
     def __len__(self) -> int:
@@ -60,9 +62,13 @@ class Ledger:
         return self._kept.get(call_id)
 
     def of(self, function: str) -> int:
-        """Return how many calls of a function there are, the dead ones left out."""
+        """Return how many calls of a function there are, the dead ones among them."""
         counts = self._counts.get(function)
-        return counts.total() - counts["dead"] if counts else 0
+        return counts.total() if counts else 0
+
+    def bytes_of(self, function: str) -> int:
+        """Return what a function's calls take of `size_bytes`."""
+        return self._bytes[function]
 
     def accepted(self, kept: Kept) -> None:
         """Take in a call that was just accepted."""
@@ -74,7 +80,7 @@ class Ledger:
         before = self._kept.get(kept.call.id)
         counts = self._counts.setdefault(kept.call.function, Counter())
         if before is None:
-            self.size_bytes += kept.call.size_bytes + _CALL_BYTES
+            self._weigh(kept, 1)
         else:
             counts[before.standing.state] -= 1
         counts[kept.standing.state] += 1
@@ -88,7 +94,7 @@ class Ledger:
         kept = self._kept.pop(call_id, None)
         if kept is None:
             return
-        self.size_bytes -= kept.call.size_bytes + _CALL_BYTES
+        self._weigh(kept, -1)
         function = kept.call.function
         counts = self._counts[function]
         counts[kept.standing.state] -= 1
@@ -101,9 +107,13 @@ class Ledger:
         """Count a dead letter that nobody came for."""
         self._expired[function] += 1
 
+    def callback_failed(self, function: str) -> None:
+        """Count a callback that failed for good."""
+        self._callbacks_failed[function] += 1
+
     def figures(self) -> list[QueueFigures]:
         """Return the figures of every function that has any."""
-        names = sorted({*self._counts, *self._submitted, *self._processed, *self._expired})
+        names = sorted({*self._counts, *self._submitted, *self._processed, *self._expired, *self._callbacks_failed})
         return [self._figures(name) for name in names]
 
     def result_kept(self) -> None:
@@ -133,7 +143,15 @@ class Ledger:
             submitted=self._submitted[name],
             processed=dict(self._processed.get(name, {})),
             expired=self._expired[name],
+            callbacks_failed=self._callbacks_failed[name],
         )
+
+    def _weigh(self, kept: Kept, sign: int) -> None:
+        size_bytes = sign * (kept.call.size_bytes + _CALL_BYTES)
+        self.size_bytes += size_bytes
+        self._bytes[kept.call.function] += size_bytes
+        if not self._bytes[kept.call.function]:
+            del self._bytes[kept.call.function]
 
     def _count(self, function: str, verdict: str, is_new: bool) -> None:
         if is_new:

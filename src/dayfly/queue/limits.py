@@ -14,9 +14,9 @@ class QueueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """All sizes in bytes."""
 
     calls: int = 100_000
-    """Calls in the queue, the dead ones among them; half of them may be one function's. Beyond it: 429."""
+    """Calls in the queue, the dead ones among them. Beyond it: 429; for one function beyond half of it."""
     store_bytes: int = 1_073_741_824
-    """What their requests may take on the disk together, 1 GiB. Beyond it: 429."""
+    """What their requests may take on the disk together, 1 GiB. Beyond it: 429; for one function beyond half of it."""
     body_bytes: int = 1_048_576
     """The largest body of a call, 1 MiB as in OpenFaaS; beyond it: 413. A function's own max_body counts if it is
     less."""
@@ -47,6 +47,11 @@ class QueueLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def calls_of_one(self) -> int:
         """Calls of one function."""
         return max(1, self.calls // 2)
+
+    @property
+    def store_bytes_of_one(self) -> int:
+        """What the requests of one function may take together; a single one may take more."""
+        return self.store_bytes // 2
 
     @property
     def concurrency_of_one(self) -> int:

@@ -72,8 +72,14 @@ class MemoryQueueStore:
         """Return the first result that was kept after the position, and its own."""
         self._answer()
         after = position if position <= self._last else 0
-        later = ((at, self.results[call_id]) for call_id, at in self._positions.items() if at > after)
+        kept = [(at, self.results[call_id]) for call_id, at in self._positions.items() if call_id in self.results]
+        later = (each for each in kept if each[0] > after)
         return next(later, None)
+
+    async def first_position(self) -> int:
+        """Return the position before which no result is kept any more."""
+        self._answer()
+        return min((at for call_id, at in self._positions.items() if call_id in self.results), default=0)
 
     async def claim_key(self, key: str, claim: KeyClaim) -> KeyClaim:
         """Return what the key stands for."""

@@ -81,6 +81,10 @@ class QueueStore(Protocol):
         """
         ...
 
+    async def first_position(self) -> int:
+        """Return the position before which no result is kept any more; 0 when none is kept at all."""
+        ...
+
     async def claim_key(self, key: str, claim: KeyClaim) -> KeyClaim:
         """Return what the key stands for: what it stood for before, else the claim, for 24 hours."""
         ...

@@ -72,6 +72,9 @@ class Ending(msgspec.Struct, frozen=True):
 
     position: int
     result: Result
+    missed: int = 0
+    """How many ends between the position that was asked for and this one are not kept any more, at most: one that was
+    told anew after a redrive may be among them."""
 
 
 class AskFigures(msgspec.Struct, frozen=True, tag=True):

@@ -15,7 +15,7 @@ from tests.contract.queue.conftest import DEADLINE_S, NatsServer, running, until
 from tests.contract.queue.test_queue_store import REQUEST, a_call
 
 from dayfly.model.errors import StoreFull, Unavailable
-from dayfly.model.queued import Request, Standing
+from dayfly.model.queued import Request, Result, Standing
 from dayfly.queue import connection, jetstream, room, server
 from dayfly.queue.binary import find_server
 from dayfly.queue.connection import unfit
@@ -27,6 +27,12 @@ from dayfly.queue.port import KeyClaim
 def own_server(tmp_path: Path) -> NatsServer:
     """A server that a test may kill."""
     return NatsServer(tmp_path)
+
+
+def a_result(call_id: str, body: bytes) -> Result:
+    return Result(
+        id=call_id, function="f.n", state="done", attempts=1, accepted_unix_ms=1, finished_unix_ms=2, body=body
+    )
 
 
 def test_what_was_acknowledged_outlives_a_kill(own_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +249,30 @@ def test_a_full_disk_is_told_at_once_and_what_was_full_keeps_again(
                 server.kill()
     except CannotMount as error:
         pytest.skip(f"{error}")
+
+
+def test_which_results_newer_ones_have_pushed_out_can_be_told(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream, "_RESULT_BYTES", 64 * 2**10)
+
+    async def body() -> None:
+        async with running(JetStreamStore(own_server.access_file)) as store:
+            assert await store.first_position() == 0
+            for number in range(10):
+                await store.keep_result(a_result(str(number), b"x" * 16 * 2**10))
+            first = await store.first_position()
+            assert 7 < first <= 10
+            found = await store.kept_after(2)
+            assert found is not None
+            assert found[0] == first
+            assert await store.result("3") is None
+
+    own_server.start()
+    try:
+        asyncio.run(body())
+    finally:
+        own_server.kill()
 
 
 def test_a_key_is_forgotten_when_its_day_is_over(own_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,7 @@ def test_results_are_read_in_the_order_they_were_kept(against: Callable[[Check],
         beyond = await store.kept_after(second[0] + 1)
         assert beyond is not None, "a position of another store counts as none"
         assert beyond == await store.kept_after(0)
+        assert beyond[0] == await store.first_position()
 
     against(check)
 

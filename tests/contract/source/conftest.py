@@ -1,4 +1,7 @@
-"""The servers that sources are tried against; each is started once a session, when its first test comes."""
+"""The servers that sources are tried against; each is started once a session, when its first test comes.
+
+RabbitMQ, of the kind `amqp`, is everybody's.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +14,10 @@ from tests.contract.source.servers.kafka.server import KafkaServer
 from tests.contract.source.servers.mosquitto import Mosquitto
 from tests.contract.source.servers.nats import JetStreams, NatsServer
 from tests.contract.source.servers.postgresql import Outboxes, PostgresqlServer
-from tests.contract.source.servers.rabbitmq import RabbitMq
 from tests.contract.source.servers.redis import Redis
 
 KINDS: dict[str, tuple[Callable[[Path], Server], Callable[[], str | None]]] = {
     "mqtt": (Mosquitto, Mosquitto.why_none),
-    "amqp": (RabbitMq, RabbitMq.why_none),
     "kafka": (KafkaServer, KafkaServer.why_none),
     "files": (DropFolders, DropFolders.why_none),
     "redis": (Redis, Redis.why_none),
@@ -32,11 +33,16 @@ VIEWS: dict[str, tuple[str, Callable[[Any], Server]]] = {
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Server]]:
     """Return the server of a kind; a test for which there is none is skipped."""
     started: dict[str, Server] = {}
 
     def of(kind: str) -> Server:
+        if kind == "amqp":
+            shared: Server = request.getfixturevalue("rabbitmq")
+            return shared
         if kind in VIEWS:
             seen_in, view = VIEWS[kind]
             return view(of(seen_in))
@@ -54,7 +60,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         server.close()
 
 
-@pytest.fixture(params=[*KINDS, *VIEWS])
+@pytest.fixture(params=[*KINDS, "amqp", *VIEWS])
 def server(request: pytest.FixtureRequest, servers: Callable[[str], Server]) -> Server:
     """The server of each kind."""
     return servers(request.param)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 from pamqp.commands import Basic
-from tests.contract.source.rig import DEADLINE_S, Recorder, Server, lost, running
+from tests.contract.source.rig import DEADLINE_S, Recorder, lost, running
 from tests.contract.source.servers.mosquitto import sent
 from tests.contract.source.servers.rabbitmq import PASSWORD, USER, AmqpRig, RabbitMq
 
@@ -18,14 +18,6 @@ from dayfly.model.trigger_secret import Credentials
 Check = Callable[[AmqpRig], Awaitable[None]]
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture
-def rabbitmq(servers: Callable[[str], Server]) -> RabbitMq:
-    """The server."""
-    server = servers("amqp")
-    assert isinstance(server, RabbitMq)
-    return server
 
 
 def try_out(server: RabbitMq, check: Check) -> None:

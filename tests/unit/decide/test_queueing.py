@@ -71,6 +71,13 @@ def test_a_callback_is_made_before_the_call_is_over() -> None:
     assert failed.due_unix_ms > NOW
 
 
+def test_a_callback_that_can_never_be_made_is_not_tried_again() -> None:
+    claimed = queueing.claim(after(Standing(), OK, CALLING_BACK), "me")
+    given_up = queueing.delivered(claimed, "me", "its answer is gone", now_unix_ms=NOW, jitter=0, final=True)
+    assert (given_up.phase, given_up.owner, given_up.callbacks) == ("done", "", 1)
+    assert "its answer is gone" in given_up.reason
+
+
 def test_a_callback_that_nobody_takes_is_given_up() -> None:
     standing = after(Standing(), GIVEN_UP, CALLING_BACK)
     for _ in range(CALLBACK_POLICY.attempts):

@@ -33,8 +33,10 @@ class Ended:
         self.away = False
         self._news = asyncio.Event()
 
-    def end(self, *results: Result) -> None:
-        self.endings += [Ending(len(self.endings) + number, each) for number, each in enumerate(results, 1)]
+    def end(self, *results: Result, missed: int = 0) -> None:
+        for each in results:
+            before = self.endings[-1].position if self.endings else 0
+            self.endings.append(Ending(before + missed + 1, each, missed))
         self._news.set()
 
     async def ended(self, position: int, wait_s: float, body_bytes: int) -> list[Ending]:
@@ -135,6 +137,27 @@ BINARY = (
 )
 STRUCTURED = b"Content-Type: application/cloudevents+json; charset=utf-8\r\n"
 EVENT = b'{"specversion": "1.0", "id": "8", "source": "/f", "type": "com.example.done", "data": {"n": 1}}'
+
+
+def test_ends_that_went_before_they_were_read_are_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(rig: Rig) -> None:
+        rig.ended.end(result(), missed=1000)
+        await turn(lambda: len(rig.ended.asked) == 2)
+        assert rig.delivery.standing.missed == 0, "nobody followed before"
+        rig.ended.end(result(id="next"), missed=3)
+        await turn(lambda: len(rig.ended.asked) == 3)
+        assert rig.delivery.standing.missed == 3
+        assert "missed=3" in caplog.text
+        rig.running = []
+        rig.ended.end(result(id="unheard"))
+        await turn(lambda: rig.endings._was_alone)
+        rig.running = [rig.delivery]
+        rig.clock.advance(1)
+        rig.ended.end(result(id="later", finished_unix_ms=rig.clock.unix_ms()), missed=20)
+        await turn(lambda: rig.ended.asked[-1] == rig.ended.endings[-1].position)
+        assert rig.delivery.standing.missed == 3, "what went while nobody waited"
+
+    play(Rig(), story)
 
 
 @pytest.mark.parametrize(

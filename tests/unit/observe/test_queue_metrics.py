@@ -14,6 +14,7 @@ FOUND = Figures(
             submitted=9,
             processed={"done": 3, "cancelled": 1},
             expired=2,
+            callbacks_failed=4,
         ),
         QueueFigures(function="g.other", pending=7, inflight=0, dead=0, submitted=7, processed={}),
     ),
@@ -38,6 +39,7 @@ def test_a_tenant_sees_its_functions() -> None:
         f"queue_worker_function_invocation_inflight{label} 2",
         f"dayfly_queue_dead_letters{label} 1",
         f"dayfly_queue_dead_letters_expired_total{label} 2",
+        f"dayfly_queue_callbacks_failed_total{label} 4",
         'dayfly_queue_finished_total{function_name="f.mine",verdict="cancelled"} 1',
         'dayfly_queue_finished_total{function_name="f.mine",verdict="done"} 3',
     ]

@@ -153,28 +153,17 @@ def test_who_cancels_a_call_that_is_over_is_told_how_it_ended(rig: Rig, status: 
 
 
 @pytest.mark.parametrize(
-    ("limits", "taken", "told"),
-    [(QueueLimits(calls=4), 2, "half"), (QueueLimits(store_bytes=1023), 2, "store_bytes")],
+    ("limits", "told"),
+    [(QueueLimits(calls=4), "limit calls"), (QueueLimits(store_bytes=2047), "limit store_bytes")],
 )
-def test_a_full_queue_says_which_limit(rig: Rig, limits: QueueLimits, taken: int, told: str) -> None:
+def test_all_functions_together_have_a_limit(rig: Rig, limits: QueueLimits, told: str) -> None:
     async def story() -> None:
         async with rig.life(limits=limits) as worker:
-            for _ in range(taken):
-                await worker.submit(never(rig))
-            with pytest.raises(LimitExceeded, match=told):
-                await worker.submit(never(rig))
-            assert len(worker.ledger) == taken
-
-    play(story())
-
-
-def test_all_functions_together_have_a_limit(rig: Rig) -> None:
-    async def story() -> None:
-        async with rig.life(limits=QueueLimits(calls=4)) as worker:
             for number in range(4):
                 await worker.submit(rig.call(function=f"f{number}.n", due_unix_ms=4_000_000_000_000))
-            with pytest.raises(LimitExceeded, match="limit calls"):
+            with pytest.raises(LimitExceeded, match=told):
                 await worker.submit(rig.call(function="g.n"))
+            assert len(worker.ledger) == 4
 
     play(story())
 
@@ -222,7 +211,7 @@ def test_an_end_that_comes_while_the_answer_is_being_read_is_heard(rig: Rig) -> 
                     await until(lambda: worker.ledger.get(call_id) is None)
                 return found
 
-            worker.dispatcher._deliver = deliver
+            worker.dispatcher._answering._deliver = deliver
             call_id = await worker.submit(rig.call(callback="http://example.org/"))
             await until(lambda: worker.desk.listed(None, "answering", "", 1) != [])
             rig.store.result = slowly  # type: ignore[method-assign] # the store is the test's own
@@ -238,6 +227,45 @@ def test_nobody_is_remembered_who_listens_no_more(rig: Rig) -> None:
                 await worker.desk.status("nobody", 1)
             await worker.desk.status(await worker.submit(never(rig)), 0.01)
             assert worker.ledger._listening == {}
+
+    play(story())
+
+
+@pytest.mark.parametrize("limits", [QueueLimits(calls=8), QueueLimits(store_bytes=8 * 700)])
+@pytest.mark.parametrize("dead", [True, False])
+def test_one_function_takes_half_of_the_room_at_most(rig: Rig, limits: QueueLimits, dead: bool) -> None:
+    """Its dead letters among it: else one whose answer is always a 400 would shut out all others for days."""
+
+    async def bad(_call: QueuedCall, _request: Request) -> Attempt:
+        return answer(400)
+
+    async def story() -> None:
+        rig.function = bad
+        due = 1 if dead else 4_000_000_000_000
+        async with rig.life(limits=limits) as worker:
+            for _ in range(4):
+                call_id = await worker.submit(rig.call(due_unix_ms=due, size_bytes=188))
+                if dead:
+                    assert (await worker.over(call_id)).state == "dead"
+            with pytest.raises(LimitExceeded, match=r"of f\.n already, half"):
+                await worker.submit(rig.call(size_bytes=188))
+            rig.function = rig.succeed
+            for _ in range(2):
+                other = await worker.submit(rig.call(function="g.other", size_bytes=188))
+                assert (await worker.over(other)).state == "done"
+            await worker.desk.purge([each.id for each in worker.desk.listed(None, "dead", "f.n", 10)])
+            if dead:
+                assert (await worker.over(await worker.submit(rig.call(size_bytes=188)))).state == "done"
+
+    play(story())
+
+
+def test_a_single_call_may_be_larger_than_half_of_the_room(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life(limits=QueueLimits(store_bytes=2000)) as worker:
+            await worker.submit(rig.call(due_unix_ms=4_000_000_000_000, size_bytes=1400))
+            with pytest.raises(LimitExceeded, match="half"):
+                await worker.submit(rig.call(size_bytes=1))
 
     play(story())
 
@@ -259,6 +287,33 @@ def test_figures_add_up(rig: Rig) -> None:
             assert (found.submitted, found.pending, found.inflight, found.dead) == (5, 1, 0, 1)
             assert found.processed == {"done": 2, "dead": 1, "cancelled": 1}
             assert found.submitted == found.pending + found.inflight + sum(found.processed.values())
+
+    play(story())
+
+
+def test_how_many_ends_went_before_they_were_read_is_told(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life() as worker:
+            ids = [await worker.over(await worker.submit(rig.call())) for _ in range(6)]
+            rig.store.results[ids[0].id] = (await rig.store.kept_after(0) or (0, None))[1]  # type: ignore[assignment]
+            for gone in ids[1:4]:
+                del rig.store.results[gone.id]
+            assert [each.missed for each in await worker.desk.ended(0, 0, 10)] == [0, 0, 0], "they were but replaced"
+            del rig.store.results[ids[0].id]
+            assert [each.missed for each in await worker.desk.ended(0, 0, 10)] == [4, 0]
+            assert [each.missed for each in await worker.desk.ended(2, 0, 10)] == [2, 0]
+            assert [each.missed for each in await worker.desk.ended(4, 0, 10)] == [0, 0]
+            assert [each.missed for each in await worker.desk.ended(5, 0, 10)] == [0]
+
+    play(story())
+
+
+def test_a_call_that_another_life_has_accepted_is_known_by_who_asks_for_it(rig: Rig) -> None:
+    async def story() -> None:
+        async with rig.life("one") as one, rig.life("two") as two:
+            call_id = await one.submit(never(rig))
+            assert two.ledger.get(call_id) is None
+            assert (await two.desk.status(call_id)).state == "queued"
 
     play(story())
 

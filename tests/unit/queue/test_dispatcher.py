@@ -7,7 +7,7 @@ from tests.unit.queue.conftest import Rig, answer, play, until
 
 from dayfly.decide.queueing import Misstep, Outcome
 from dayfly.model.errors import Conflict, Unavailable
-from dayfly.model.queued import QueuedCall, Request, Standing
+from dayfly.model.queued import QueuedCall, Request, Result, Standing
 from dayfly.model.retry import RetryPolicy
 from dayfly.queue.invocation import Attempt
 from dayfly.queue.limits import QueueLimits
@@ -295,6 +295,49 @@ def test_a_callback_is_made_tried_again_and_outlives_a_kill(rig: Rig, monkeypatc
         assert (url, result.id, result.body, result.status) == (call.callback, call.id, b"echo:hello", 200)
         assert result.depth == 3
         assert rig.runs == [call.id]
+
+    play(story())
+
+
+@pytest.mark.parametrize("verdict", ["done", "dead"])
+def test_a_callback_whose_answer_is_gone_has_failed_and_is_counted(rig: Rig, verdict: str) -> None:
+    """Others' results may push it out. Nothing was posted, so it was not delivered."""
+
+    async def some(call: QueuedCall, request: Request) -> Attempt:
+        return await rig.succeed(call, request) if verdict == "done" else answer(400, reason="No.")
+
+    async def story() -> None:
+        plain = rig.store.keep_result
+
+        async def pushed_out(result: Result) -> None:
+            await plain(result)
+            rig.store.results.clear()
+
+        rig.function, rig.store.keep_result = some, pushed_out  # type: ignore[method-assign] # the test's own
+        async with rig.life() as worker:
+            call_id = await worker.submit(rig.call(callback="https://example.com/hook"))
+            await until(lambda: bool(worker.desk.figures()[0].processed))
+            [found] = worker.desk.figures()
+            assert (found.callbacks_failed, found.processed) == (1, {verdict: 1})
+            assert (rig.posts, rig.runs) == ([], [call_id])
+            if verdict == "dead":
+                assert (await worker.over(call_id)).reason == (
+                    "No. The callback failed: what came of the call was pushed out by newer results before its "
+                    "callback was made"
+                )
+
+    play(story())
+
+
+def test_a_callback_that_is_given_up_is_counted(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dayfly.decide.queueing.backoff_s", lambda *_: 0.001)
+
+    async def story() -> None:
+        rig.refusals = ["refused"] * 8
+        async with rig.life() as worker:
+            await worker.submit(rig.call(callback="https://example.com/hook"))
+            await until(lambda: bool(worker.desk.figures()[0].processed))
+            assert worker.desk.figures()[0].callbacks_failed == 1
 
     play(story())
 

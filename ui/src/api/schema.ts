@@ -1718,6 +1718,7 @@ export interface TriggerStanding {
   delivered?: number;
   filtered?: number;
   failed?: number;
+  missed?: number;
   last_unix_ms?: number;
 }
 

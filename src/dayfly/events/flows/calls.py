@@ -2,7 +2,8 @@
 
 An attempt of a step is one call in the queue, since all its submissions carry one idempotency key. Of a call that never
 reached its function, or whose answer was lost, the queue makes another attempt; what the function answers is final
-there, and whether the step is tried again is the flow's to say.
+there, and whether the step is tried again is the flow's to say. So it is of a call that the queue has made and of which
+nothing is left there.
 """
 
 import contextlib
@@ -32,6 +33,10 @@ _POLL_S = 60.0
 _OVER = frozenset(("done", "dead", "cancelled"))
 _SHOWN_BYTES = 2000
 _RETRY = RetryPolicy(attempts=10, codes=(), min_wait_s=0.5, max_wait_s=30.0)
+_LOST = (
+    "The call {call_id} of {name} was made, and its answer is gone: newer ones took its place, or its day is over. "
+    "{name} may have run."
+)
 _log = logging.getLogger("dayfly.events")
 
 
@@ -86,6 +91,7 @@ class QueueCalls:
             headers[HEADER] = str(run.depth)
         wait_s = AGAIN_S
         while True:
+            call_id = ""
             try:
                 terms = Terms(_RETRY, self._concurrency(key))
                 call_id = await self._queue.submit(
@@ -94,7 +100,8 @@ class QueueCalls:
                 accepted(call_id)
                 return _came_to(order, await self._over(call_id))
             except NotFound:
-                # The queue forgets what came of a call after a day, or it was purged: it is made anew.
+                if call_id:  # its key stands for it: asked for again, it is the same call, of which nothing is left
+                    return _failed(order, "answer_lost", _LOST.format(call_id=call_id, name=order.function))
                 if not self._is_there(key):
                     return _failed(order, "no_function", f"There is no function {key}.")
             except DayflyError as error:

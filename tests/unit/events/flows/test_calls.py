@@ -131,8 +131,36 @@ def test_one_attempt_has_one_key_and_no_other_has_it() -> None:
     assert all(len(key) <= 128 and key.isascii() for key in keys)
 
 
-@pytest.mark.parametrize("error", [Unavailable("x"), LimitExceeded("x"), NotSupported("x"), NotFound("x")])
-def test_a_queue_that_is_away_or_full_or_has_forgotten_is_asked_again(error: DayflyError) -> None:
+def test_a_call_of_which_nothing_is_left_ends_its_attempt() -> None:
+    """Its key stands for it for a day, so it would be the same call for as long, however often it is asked for."""
+
+    class Keyed(Queue):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ids: dict[str, str] = {}
+
+        async def submit(
+            self, function: str, terms: Terms, *, key: str, headers: Mapping[str, str], body: bytes = b""
+        ) -> str:
+            await super().submit(function, terms, key=key, headers=headers, body=body)
+            return self.ids.setdefault(key, f"c{len(self.ids)}")
+
+        async def status(self, call_id: str, wait_s: float = 0.0) -> CallStatus:
+            if wait_s and call_id == "c0":
+                raise NotFound("there is no call c0")
+            return status(body=b"x")
+
+    rig = Rig()
+    rig.queue = Keyed()
+    lost = rig.make()
+    assert code(lost) == "answer_lost"
+    assert isinstance(lost, Failed)
+    assert "call c0 of load was made" in lost.error.message
+    assert rig.make(msgspec.structs.replace(ORDER, attempt=3)) == Ended(path="a.1.b", attempt=3, result="x")
+
+
+@pytest.mark.parametrize("error", [Unavailable("x"), LimitExceeded("x"), NotSupported("x")])
+def test_a_queue_that_is_away_or_full_is_asked_again(error: DayflyError) -> None:
     rig = Rig(error, error, status(body=b"x"))
     rig.queue.refusals = [error] * 2
     assert rig.make() == Ended(path="a.1.b", attempt=2, result="x")
