@@ -171,7 +171,7 @@ def test_it_is_as_light_or_dark_as_the_system_or_as_somebody_chose(window: Watch
     page.goto(console)
     choice = page.get_by_label("Colours")
     for system in ("dark", "light"):
-        page.emulate_media(color_scheme=system)  # type: ignore[arg-type] # one of the two
+        page.emulate_media(color_scheme=system)
         for chosen in ("system", "light", "dark"):
             choice.select_option(chosen)
             page.reload()
