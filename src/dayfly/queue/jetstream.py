@@ -18,34 +18,27 @@ asked: another server may not have heard yet of what was acknowledged a moment a
 import asyncio
 import base64
 import hashlib
-import secrets
-from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import nats.errors
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, PubAck, RawStreamMsg, StreamConfig
-from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StreamConfig
+from nats.js.errors import NotFoundError
 
-from dayfly.model.errors import StoreFull, StoreUnavailable, Unavailable
 from dayfly.model.queued import QueuedCall, Request, Result, Standing
 from dayfly.queue.connection import REQUEST_S, Connection
 from dayfly.queue.port import Kept, KeyClaim, Outrun, Taken
 from dayfly.queue.room import Room
+from dayfly.queue.wire import Wire
 
 KEEP_S = 86_400.0
 """How long results and idempotency keys are kept."""
 MAX_MESSAGE_BYTES = 16 * 2**20
 _CALL, _STANDING = "Dayfly-Call", "Dayfly-Standing"
-_EXPECTED, _MESSAGE_ID = "Nats-Expected-Last-Subject-Sequence", "Nats-Msg-Id"
 _DUPLICATES_S = 60.0
-_WRONG_SEQUENCE, _STORE_FULL = 10071, frozenset((10023, 10047, 10077))
-_AGAIN_S = 0.1
 _BATCH = 500
 _RESULT_BYTES = _KEY_BYTES = 2**28
-_GONE = (nats.errors.Error, ServiceUnavailableError, OSError, TimeoutError)
 T = TypeVar("T")
 
 
@@ -55,6 +48,7 @@ class JetStreamStore:
     def __init__(self, access_file: Path) -> None:
         self.connection = Connection(access_file, _make_streams)
         self._room = Room(lambda: self.connection.access)
+        self._wire = Wire(self.connection, self._room)
 
     async def run(self) -> None:
         """Keep connected until cancelled."""
@@ -67,24 +61,26 @@ class JetStreamStore:
     async def accept(self, call: QueuedCall, request: Request) -> None:
         """Keep a new call. Raises Taken."""
         try:
-            await self._publish(_subject(call.id, "request"), {_CALL: _text(call)}, 0, msgspec.msgpack.encode(request))
+            await self._wire.publish(
+                _subject(call.id, "request"), {_CALL: _text(call)}, 0, msgspec.msgpack.encode(request)
+            )
         except Outrun:
             raise Taken(call.id) from None
 
     async def move(self, call_id: str, standing: Standing, revision: int) -> int:
         """Let the call stand there. Raises Outrun."""
-        done = await self._publish(_subject(call_id, "standing"), {_STANDING: _text(standing)}, revision)
+        done = await self._wire.publish(_subject(call_id, "standing"), {_STANDING: _text(standing)}, revision)
         return done.seq
 
     async def forget(self, call_id: str) -> None:
         """Let go of a call. Idempotent."""
-        await self._write(lambda context: context.purge_stream("calls", subject=_subject(call_id, "*")))
+        await self._wire.write(lambda context: context.purge_stream("calls", subject=_subject(call_id, "*")))
 
     async def kept(self) -> list[Kept]:
         """Return every call, in the order they were accepted."""
         calls: dict[str, QueuedCall] = {}
         standings: dict[str, tuple[Standing, int]] = {}
-        for subject, headers, sequence in await self._ask(_headers):
+        for subject, headers, sequence in await self._wire.ask(_headers):
             token = subject.split(".")[2]
             if _CALL in headers:
                 calls[token] = _read(headers[_CALL], QueuedCall)
@@ -97,27 +93,27 @@ class JetStreamStore:
 
     async def find(self, call_id: str) -> Kept | None:
         """Return the call as it stands now."""
-        asked = await self._last("calls", _subject(call_id, "request"))
+        asked = await self._wire.last("calls", _subject(call_id, "request"))
         if asked is None or asked.headers is None:
             return None
         call = _read(asked.headers[_CALL], QueuedCall)
-        stands = await self._last("calls", _subject(call_id, "standing"))
+        stands = await self._wire.last("calls", _subject(call_id, "standing"))
         if stands is None or stands.headers is None:
             return Kept(call, Standing(due_unix_ms=call.due_unix_ms), 0)
         return Kept(call, _read(stands.headers[_STANDING], Standing), stands.seq or 0)
 
     async def request(self, call_id: str) -> Request | None:
         """Return what the function is to be sent."""
-        found = await self._last("calls", _subject(call_id, "request"))
+        found = await self._wire.last("calls", _subject(call_id, "request"))
         return msgspec.msgpack.decode(found.data or b"", type=Request) if found is not None else None
 
     async def keep_result(self, result: Result) -> None:
         """Keep what came of a call."""
-        await self._publish(f"dayfly.result.{_token(result.id)}", {}, None, msgspec.msgpack.encode(result))
+        await self._wire.publish(f"dayfly.result.{_token(result.id)}", {}, None, msgspec.msgpack.encode(result))
 
     async def result(self, call_id: str) -> Result | None:
         """Return what came of a call."""
-        found = await self._last("results", f"dayfly.result.{_token(call_id)}")
+        found = await self._wire.last("results", f"dayfly.result.{_token(call_id)}")
         return msgspec.msgpack.decode(found.data or b"", type=Result) if found is not None else None
 
     async def kept_after(self, position: int) -> tuple[int, Result] | None:
@@ -125,13 +121,13 @@ class JetStreamStore:
         for after in (position, 0):
             start = after + 1
             try:
-                found = await self._ask(
+                found = await self._wire.ask(
                     lambda context, start=start: context.get_msg(  # type: ignore[misc] # it is asked at once
-                        "results", seq=start, subject="dayfly.result.>", direct=self._is_alone, next=True
+                        "results", seq=start, subject="dayfly.result.>", direct=self._wire.is_alone, next=True
                     )
                 )
             except NotFoundError:
-                state = (await self._ask(lambda context: context.stream_info("results"))).state
+                state = (await self._wire.ask(lambda context: context.stream_info("results"))).state
                 if position <= state.last_seq:
                     return None
                 continue
@@ -140,80 +136,22 @@ class JetStreamStore:
 
     async def first_position(self) -> int:
         """Return the position before which no result is kept any more."""
-        state = (await self._ask(lambda context: context.stream_info("results"))).state
+        state = (await self._wire.ask(lambda context: context.stream_info("results"))).state
         return state.first_seq if state.messages else 0
 
     async def claim_key(self, key: str, claim: KeyClaim) -> KeyClaim:
         """Return what the key stands for."""
         subject = _key_subject(key)
         try:
-            await self._publish(subject, {}, 0, msgspec.msgpack.encode(claim))
+            await self._wire.publish(subject, {}, 0, msgspec.msgpack.encode(claim))
         except Outrun:
-            found = await self._last("keys", subject)
+            found = await self._wire.last("keys", subject)
             return msgspec.msgpack.decode(found.data or b"", type=KeyClaim) if found is not None else claim
         return claim
 
     async def settle_key(self, key: str, claim: KeyClaim) -> None:
         """Let the key stand for this."""
-        await self._publish(_key_subject(key), {}, None, msgspec.msgpack.encode(claim))
-
-    @property
-    def _is_alone(self) -> bool:
-        """Whether any server that has a message has all: there is one."""
-        return self.connection.access is None or self.connection.access.copies == 1
-
-    # -- the wire ----------------------------------------------------------------------------------------------------
-
-    async def _publish(
-        self, subject: str, headers: Mapping[str, str], expected: int | None, payload: bytes = b""
-    ) -> PubAck:
-        sent = {**headers, _MESSAGE_ID: secrets.token_hex(8)}
-        if expected is not None:
-            sent[_EXPECTED] = str(expected)
-        return await self._write(lambda context: context.publish(subject, payload, headers=dict(sent)), len(payload))
-
-    async def _last(self, stream: str, subject: str) -> RawStreamMsg | None:
-        try:
-            return await self._ask(lambda context: context.get_msg(stream, subject=subject, direct=self._is_alone))
-        except NotFoundError:
-            return None
-
-    async def _write(self, step: Callable[[JetStreamContext], Awaitable[T]], size_bytes: int = 0) -> T:
-        """Have the server keep or remove something; as `_ask`. Raises StoreFull."""
-        self._room.check(size_bytes)
-        return await self._ask(step, self._room.doubt)
-
-    async def _ask(
-        self, step: Callable[[JetStreamContext], Awaitable[T]], unanswered: Callable[[], None] = lambda: None
-    ) -> T:
-        """Return what the server answers; one that was lost on the way is asked again once it is back."""
-        for last in (False, False, True):
-            context = await self.connection.context()
-            try:
-                async with self.connection.asking():
-                    return await step(context)
-            except NotFoundError:
-                raise
-            except APIError as refused:
-                if refused.err_code == _WRONG_SEQUENCE:
-                    raise Outrun(str(refused.description)) from None
-                if refused.err_code in _STORE_FULL or "no space" in str(refused.description).lower():
-                    raise StoreFull(f"The queue's store is full: {refused.description}") from refused
-                if last or not isinstance(refused, ServiceUnavailableError):
-                    raise StoreUnavailable(f"The queue's store refused: {refused.description}") from refused
-            except _GONE as fault:
-                self.connection.look()
-                if self.connection.is_up:
-                    unanswered()
-                if last:
-                    raise Unavailable(f"The queue does not answer: {fault!r}", retry_after_s=1) from fault
-                await asyncio.sleep(_AGAIN_S)  # a connection that is gone may take a moment to be known as such
-            except asyncio.CancelledError:
-                # A client that loses its connection cancels what it was asked; that is not us being cancelled.
-                task = asyncio.current_task()
-                if last or task is None or task.cancelling():
-                    raise
-        raise AssertionError("the last turn ends in an answer or an error")
+        await self._wire.publish(_key_subject(key), {}, None, msgspec.msgpack.encode(claim))
 
 
 async def _make_streams(context: JetStreamContext, copies: int) -> None:

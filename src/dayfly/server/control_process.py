@@ -54,7 +54,6 @@ from dayfly.server.reporting import Reporter
 from dayfly.server.traced import Traced
 from dayfly.server.turn import take_turn
 from dayfly.server.wiring import Place, inner_sockets, read_place
-from dayfly.storage.sqlite_ledger import SqliteLedger
 
 _log = logging.getLogger("dayfly.server")
 
@@ -79,7 +78,7 @@ class ControlProcess:
             tenancy=ground.tenancy,
             routes=ground.routes,
             budgets=ground.budgets,
-            ledger=SqliteLedger(place.data("records") / "spending.db"),
+            ledger=ground.ledger,
             provider=ground.provider,
             blobs=ground.blobs,
             preparer=ground.prepare,
@@ -95,7 +94,7 @@ class ControlProcess:
         self._records.confirm = self._plane.link.confirm
         self._builder = make_builder(place, self._plane, ground, clock)
         self._plane.namespaces.on_removed.append(ground.tokens.forget)
-        self._flows = FlowParts(ground.flows, place.data("flows") / "flows.db", self._queue, self._plane, clock)
+        self._flows = FlowParts(ground.flows, ground.runs, self._queue, self._plane, clock)
         self._events = Events(
             self._plane,
             ground.triggers,

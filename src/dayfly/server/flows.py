@@ -1,7 +1,6 @@
 """Flows as the control plane has them: which adapters its parts stand on, and how they begin and end."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from dayfly.control.clock import Clock
 from dayfly.control.plane import ControlPlane
@@ -13,7 +12,7 @@ from dayfly.model.flow import Flow
 from dayfly.model.names import FunctionKey
 from dayfly.model.retry import told_of
 from dayfly.queue.remote import RemoteQueue
-from dayfly.storage.sqlite_flow_runs import SqliteRuns
+from dayfly.storage.flow_runs import RunLog
 from dayfly.storage.things import ThingStore
 
 
@@ -21,9 +20,9 @@ class FlowParts:
     """Flows, their runs and what drives these."""
 
     def __init__(
-        self, store: ThingStore[Flow], runs: Path, queue: RemoteQueue, plane: ControlPlane, clock: Clock
+        self, store: ThingStore[Flow], log: RunLog, queue: RemoteQueue, plane: ControlPlane, clock: Clock
     ) -> None:
-        log, calls = SqliteRuns(runs), QueueCalls(queue, _concurrency(plane), clock)
+        calls = QueueCalls(queue, _concurrency(plane), clock)
         check_open = plane.namespaces.check_open
         self.engine = Engine(log, calls, clock)
         self.flows = Flows(store, self.engine, log, check_open, clock)

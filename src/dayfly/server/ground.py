@@ -20,6 +20,8 @@ from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.port import Provider
 from dayfly.server.background import Job
 from dayfly.server.preparation import Preparation
+from dayfly.storage.flow_runs import RunLog
+from dayfly.storage.ledger import Ledger
 from dayfly.storage.port import StateStore
 from dayfly.storage.queries import QueryStore
 from dayfly.storage.routes import RouteStore
@@ -40,7 +42,10 @@ class Ground:
     routes: RouteStore
     triggers: TriggerStore
     flows: ThingStore[Flow]
+    runs: RunLog
+    """Those of flows."""
     budgets: ThingStore[Budget]
+    ledger: Ledger
     queries: QueryStore
     watch: WatchStore
     home: NamespaceName

@@ -30,6 +30,8 @@ from dayfly.server.wiring import STATE, Place
 from dayfly.storage.blobs import FileBlobs
 from dayfly.storage.secrets.sqlite import KeyPlace, SqliteSecrets
 from dayfly.storage.sqlite import SqliteStore
+from dayfly.storage.sqlite_flow_runs import SqliteRuns
+from dayfly.storage.sqlite_ledger import SqliteLedger
 from dayfly.storage.sqlite_queries import SqliteQueries
 from dayfly.storage.sqlite_routes import SqliteRoutes
 from dayfly.storage.sqlite_tenancy import SqliteTenancy
@@ -59,7 +61,9 @@ def local_ground(place: Place, generation: int, clock: Clock) -> Ground:
         routes=SqliteRoutes(state.database),
         triggers=SqliteTriggers(state.database),
         flows=SqliteThings(state.database, Flow),
+        runs=SqliteRuns(place.data("flows") / "flows.db"),
         budgets=SqliteThings(state.database, Budget),
+        ledger=SqliteLedger(place.data("records") / "spending.db"),
         queries=SqliteQueries(state.database),
         watch=SqliteWatch(state.database),
         home=NamespaceName(""),

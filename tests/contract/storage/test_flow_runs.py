@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tests.contract.storage.journals import journals
 
 from dayfly.model.errors import KeyReused, NotFound, StoreUnavailable
 from dayfly.model.flow import FlowSpec
@@ -29,6 +31,7 @@ from dayfly.model.flow_run import (
 )
 from dayfly.model.names import parse_namespace
 from dayfly.storage.flow_runs import Outrun, RunKey, RunLog, RunQuery
+from dayfly.storage.journal_flow_runs import JournalRuns
 from dayfly.storage.memory_flow_runs import MemoryRuns
 from dayfly.storage.sqlite_flow_runs import SqliteRuns
 
@@ -51,11 +54,23 @@ MAKE: dict[str, Callable[[Path], RunLog]] = {
 }
 
 
-@pytest.fixture(params=sorted(MAKE))
+@asynccontextmanager
+async def made(kind: str, request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[RunLog]:
+    if kind == "jetstream":
+        async with journals(request.getfixturevalue("nats_server")) as found:
+            yield JournalRuns(found.flows)
+    else:
+        yield MAKE[kind](folder)
+
+
+@pytest.fixture(params=[*sorted(MAKE), "jetstream"])
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Play:
     def run(story: Story) -> None:
         async def main() -> None:
-            store = MAKE[request.param](tmp_path)
+            async with made(request.param, request, tmp_path) as store:
+                await tell(store)
+
+        async def tell(store: RunLog) -> None:
             await store.open()
             try:
                 await story(store)

@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.contract.storage.journals import journals
 
 from dayfly.model.allowance import Used
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.names import parse_function_key, parse_namespace
+from dayfly.storage.journal_ledger import JournalLedger
 from dayfly.storage.ledger import KEPT_DAYS_HOURS, KEPT_HOURS, Growth, Ledger
 from dayfly.storage.memory_ledger import MemoryLedger
 from dayfly.storage.sqlite_ledger import SqliteLedger
@@ -24,13 +26,19 @@ A, B, OTHER = (parse_function_key(name) for name in ("a.team", "b.team", "a.othe
 TEAM = parse_namespace("team")
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "jetstream"])
 def play(request: Any, tmp_path: Path) -> Play:
     """Run a story with a ledger."""
 
     def run(story: Callable[[Ledger], Awaitable[None]]) -> None:
         async def main() -> None:
-            ledger: Ledger = MemoryLedger() if request.param == "memory" else SqliteLedger(tmp_path / "r" / "s.db")
+            if request.param == "jetstream":
+                async with journals(request.getfixturevalue("nats_server")) as found:
+                    await tell(JournalLedger(found.spending))
+            else:
+                await tell(MemoryLedger() if request.param == "memory" else SqliteLedger(tmp_path / "r" / "s.db"))
+
+        async def tell(ledger: Ledger) -> None:
             await ledger.open()
             try:
                 await story(ledger)

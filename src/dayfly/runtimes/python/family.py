@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import resource
+import select
 import socket
 import struct
 import time
@@ -145,6 +146,12 @@ class Template:
     def cell_of(self, pid: int) -> Cell | None:
         """Return the cell that a replica's process is in, by the kernel's word; None when in none of ours."""
         return self.cell if self.solo else self.cells.get(cell_name_of(pid))
+
+    def has_hung_up(self) -> bool:
+        """Whether its process is about to end, before its pidfd says that it has: it takes no more orders."""
+        poll = select.poll()
+        poll.register(self.channel, 0)  # an end is told whatever is asked for
+        return bool(poll.poll(0))
 
     def babbles(self) -> bool:
         """Count a message that meant nothing; return whether they have become a flood."""

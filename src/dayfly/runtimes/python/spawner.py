@@ -59,7 +59,7 @@ class Spawner:
         replica = Replica(message.replica, message.path, order, message.limits)
         try:
             template = self._templates.get(message.template)
-            if template is None:
+            if template is None or template.has_hung_up():
                 solo = message.solo or message.template in self._threaded
                 template = self._make_template(message.template, order, message.limits, message.own_net, solo)
         except OSError:

@@ -23,13 +23,14 @@ from dayfly.cluster.connection import Connection, from_service_account
 from dayfly.cluster.kinds import FUNCTION
 from dayfly.control.clock import SystemClock
 from dayfly.model.errors import DayflyError
+from dayfly.queue.journal import Journals
 from dayfly.queue.objects import Objects
 from dayfly.queue.server import ACCESS
 from dayfly.runtimes.log_format import log_settings, log_to_stderr
 from dayfly.server.background import Background, Job
 from dayfly.server.cluster import names
 from dayfly.server.cluster.archives import Archives
-from dayfly.server.cluster.ground import cluster_ground, stores_of
+from dayfly.server.cluster.ground import Kept, cluster_ground, stores_of
 from dayfly.server.cluster.health import Health
 from dayfly.server.cluster.leading import lead, resign
 from dayfly.server.cluster.opening import Opening
@@ -98,11 +99,12 @@ async def end_when_lost(standings: AsyncGenerator[bool, None]) -> None:
 
 async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, health: Health) -> None:
     pod.tell_of_queue(place)
-    objects, clock = Objects(place.run(ACCESS)), SystemClock()
-    connecting = asyncio.create_task(objects.run())
+    access, clock = place.run(ACCESS), SystemClock()
+    kept = Kept(Objects(access), Journals(access))
+    connecting = asyncio.create_task(kept.run())
     try:
         stores = stores_of(api, pod.namespace)
-        process = ControlProcess(place, await cluster_ground(pod, place, api, objects, clock, stores), clock)
+        process = ControlProcess(place, await cluster_ground(pod, place, api, kept, clock, stores), clock)
         await process.start()
         tls = pod.server_tls()
         passage = ControlEnd(place.run(""), pod.text(names.PASSAGE_TOKEN), tls)

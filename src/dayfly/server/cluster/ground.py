@@ -1,7 +1,12 @@
-"""The ground of a cluster: state in its resources, secrets in its Secrets, code in the queue, replicas in its pods."""
+"""The ground of a cluster: state in its resources, secrets in its Secrets, replicas in its pods.
 
+Code, runs of flows and what functions used are with the queue's servers.
+"""
+
+import asyncio
 import secrets
 import sys
+from typing import NamedTuple
 
 from dayfly.api.credentials import Credentials
 from dayfly.build.prepare import Prepare
@@ -19,6 +24,7 @@ from dayfly.providers.kubernetes import pool
 from dayfly.providers.kubernetes.choice import Room
 from dayfly.providers.kubernetes.house import Site
 from dayfly.providers.kubernetes.provider import KubernetesProvider
+from dayfly.queue.journal import Journals
 from dayfly.queue.objects import Objects
 from dayfly.server.cluster import names
 from dayfly.server.cluster.pinning import Pins
@@ -28,6 +34,8 @@ from dayfly.server.cluster.watched import Stores
 from dayfly.server.ground import Ground
 from dayfly.server.wiring import Place
 from dayfly.storage.blobs import FileBlobs
+from dayfly.storage.journal_flow_runs import JournalRuns
+from dayfly.storage.journal_ledger import JournalLedger
 from dayfly.storage.kubernetes.functions import KubernetesStore
 from dayfly.storage.kubernetes.queries import KubernetesQueries
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
@@ -38,11 +46,20 @@ from dayfly.storage.kubernetes.watch import KubernetesWatch
 _KEY_BYTES = 32
 
 
-async def cluster_ground(
-    pod: Pod, place: Place, api: Connection, objects: Objects, clock: Clock, stores: Stores
-) -> Ground:
+class Kept(NamedTuple):
+    """What the queue's servers keep for the control plane, whichever pod it is in."""
+
+    objects: Objects
+    journals: Journals
+
+    async def run(self) -> None:
+        """Keep connected until cancelled."""
+        await asyncio.gather(self.objects.run(), self.journals.run())
+
+
+async def cluster_ground(pod: Pod, place: Place, api: Connection, kept: Kept, clock: Clock, stores: Stores) -> Ground:
     """Return it. Raises ConfigError, StoreUnavailable, OSError."""
-    blobs = SharedBlobs(FileBlobs(place.data("blobs")), objects)
+    blobs = SharedBlobs(FileBlobs(place.data("blobs")), kept.objects)
     await blobs.open()
     key = pod.secret(names.TOKEN_KEY)
     if len(key) != _KEY_BYTES:
@@ -62,7 +79,9 @@ async def cluster_ground(
         routes=stores.routes,
         triggers=stores.triggers,
         flows=stores.flows,
+        runs=JournalRuns(kept.journals.flows),
         budgets=stores.budgets,
+        ledger=JournalLedger(kept.journals.spending),
         queries=KubernetesQueries(api, pod.namespace),
         watch=KubernetesWatch(api, pod.namespace),
         home=NamespaceName(pod.namespace),

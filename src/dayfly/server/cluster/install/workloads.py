@@ -163,7 +163,7 @@ def pool(values: Values) -> Node:
 
 
 def _claim(values: Values) -> Node:
-    """Return the volume of records, logs, figures, spending and runs; it stays when Helm takes a release away."""
+    """Return the volume of records, logs, figures and the audit log; it stays when Helm takes a release away."""
     observer = values.observer
     return {
         "apiVersion": "v1",
