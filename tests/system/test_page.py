@@ -39,6 +39,10 @@ async def handle(event, context):
     return {"statusCode": 200, "headers": {"Content-Type": event.headers.get("content-type", "text/plain")},
             "body": event.body}
 """
+OUTLINED = """element => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+}"""
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -810,6 +814,7 @@ def tab_to(page: Page, wanted: Locator) -> None:
         page.keyboard.press("Tab")
         if wanted.evaluate("element => element === document.activeElement"):
             assert wanted.evaluate("element => element.matches(':focus-visible')")
+            assert wanted.evaluate(OUTLINED), "where the keyboard is must be seen"
             return
     raise AssertionError(f"Tab does not lead to {wanted}")
 
