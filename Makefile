@@ -32,7 +32,7 @@ test-escape: .venv/test.stamp ## the attacks alone, on each account and tier of 
 	DAYFLY_TEST_ESCAPE=full $(BIN)/pytest tests/escape tests/unit/runtimes/jail
 
 test-cluster: .venv/test.stamp ## the platform on a real cluster; docs/kubernetes.md says what it takes
-	$(BIN)/pytest -v tests/kubernetes
+	DAYFLY_TEST_CLUSTER=required $(BIN)/pytest -v tests/kubernetes
 
 bench-cluster: .venv/test.stamp ## a cold start on a real cluster, beside a plain pod's
 	$(BIN)/python -m tests.kubernetes.bench

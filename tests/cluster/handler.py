@@ -57,6 +57,7 @@ class Handler:
                 raise Refused(413, "RequestEntityTooLarge", text)
             params = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
             if user is not None and (passed_on := self._double.beside(path, params)) is not None:
+                self._permit(user, _passed_on(path))
                 await _pass_on(passed_on, receive, send)
                 return
             answer = self._answer(method, path, params, headers, parsed, user)
@@ -96,15 +97,28 @@ class Handler:
         is_watch = method == "GET" and not name and params.get("watch") in ("true", "1")
         verb = "watch" if is_watch else "list" if method == "GET" and not name else _VERBS[method]
         verb = "deletecollection" if method == "DELETE" and not name else verb
-        deed = access.Deed(verb, group, plural, namespace, name, sub)
-        if not access.may(self._double.registry, user, deed):
-            raise deed.refused(user)
+        self._permit(user, access.Deed(verb, group, plural, namespace, name, sub))
+        if headers.get("content-type") == patches.APPLY and not self._is_there(resource, namespace, name):
+            self._permit(user, access.Deed("create", group, plural, namespace))
         if is_watch:
             return resource, namespace
         result = self._carry_out(verb, resource, namespace, name, sub, params, headers, body)
         return (
             table(resource, result) if "as=Table" in headers.get("accept", "") and verb in ("get", "list") else result
         )
+
+    def _permit(self, user: access.User, deed: access.Deed) -> None:
+        """Note that somebody used a right. Raises Refused where they have none."""
+        if not access.may(self._double.registry, user, deed):
+            raise deed.refused(user)
+        self._double.deeds.setdefault(user.name, set()).add(deed)
+
+    def _is_there(self, resource: Resource, namespace: str, name: str) -> bool:
+        try:
+            self._double.registry.get(resource, namespace, name)
+        except Refused:
+            return False
+        return True
 
     def _carry_out(
         self, verb: str, resource: Resource, namespace: str, name: str, sub: str,
@@ -197,6 +211,14 @@ def _parsed(body: bytes, kind: str) -> Any:
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
     return await anext(pieces, None)
+
+
+def _passed_on(path: str) -> access.Deed:
+    """Return which right it takes to be passed on to a kubelet: a pod's log, or whatever a node answers."""
+    parts = path.strip("/").split("/")
+    if parts[2] == "nodes":
+        return access.Deed("get", "", "nodes", "", parts[3], "proxy")
+    return access.Deed("get", "", "pods", parts[3], parts[5], "log")
 
 
 async def _pass_on(pieces: AsyncIterator[bytes], receive: Any, send: Any) -> None:

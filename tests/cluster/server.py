@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 
 import uvicorn
-from tests.cluster.access import ADMIN, User, service_account
+from tests.cluster.access import ADMIN, Deed, User, service_account
 from tests.cluster.faults import Fault, Seen
 from tests.cluster.handler import Handler
 from tests.cluster.registry import Registry
@@ -42,6 +42,8 @@ class Double:
         """What controllers raised."""
         self.beside: Callable[[str, dict[str, str]], AsyncIterator[bytes] | None] = lambda _path, _params: None
         """Answers what the API server passes on to kubelets, in pieces; see `kubelet`."""
+        self.deeds: dict[str, set[Deed]] = {}
+        """Which rights whoever asked made use of, by their name."""
         self.tokens: dict[str, User] = {"admin": ADMIN}
         self._wakers: dict[asyncio.Event, str] = {}
         self.epoch, self.drops, self.bookmarks = 0, False, 0

@@ -1,9 +1,16 @@
 """One installation for all of these tests: it takes the time it takes to build an image and to start pods."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from tests.kubernetes.installation import Installation, why_none
+
+
+def pytest_sessionstart() -> None:
+    """End at once where a cluster is required and there is none: having run nothing is not green."""
+    if os.environ.get("DAYFLY_TEST_CLUSTER") == "required" and (reason := why_none()):
+        pytest.exit(reason, returncode=1)
 
 
 @pytest.fixture(scope="session")

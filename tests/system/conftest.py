@@ -1,11 +1,15 @@
 """Every system test gets a platform of its own, and none may leave anything behind."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
+from tests.system.browser import Watched, chromium
+from tests.system.console import sign_in
 from tests.system.driver import Platform, born, children_of, eventually, kill, processes_that_know
 
 from dayfly.server.settings import key_dir
@@ -62,3 +66,37 @@ def end(platform: Platform) -> None:
     eventually("its sockets are gone", lambda: str(platform.data_dir) not in Path("/proc/net/unix").read_text())
     assert not (platform.data_dir / "run").exists()
     assert not [place for place in secrets if place.exists()]
+
+
+@pytest.fixture(scope="module")
+def console(installed: Platform) -> str:
+    """The address of the console of the platform that a file's tests share."""
+    return str(installed.status()["console_url"])
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Watched]:
+    """The one browser of a file's tests."""
+    with chromium() as context:
+        yield Watched(context)
+
+
+@pytest.fixture
+def page(window: Watched, console: str) -> Iterator[Page]:
+    """The page, signed in and at the list; no complaint and no foreign request is let pass, no text of a function's is
+    more than that.
+    """
+    page = window.page
+    page.goto("about:blank")
+    page.goto(console)
+    asked = page.get_by_role("heading", name="Sign in")
+    asked.or_(page.get_by_role("heading", name="Functions")).wait_for()
+    if asked.is_visible():
+        sign_in(page)
+    page.get_by_role("heading", name="Functions").wait_for()
+    yield page
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img[src=x]").count() == 0
+    page.goto("about:blank")
+    assert window.errors == []
+    assert window.hosts <= {re.sub("^http://", "", console)}

@@ -3,29 +3,22 @@
 import base64
 import hmac
 import io
-import itertools
 import json
-import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
-from tests.system.browser import Watched, axe, chromium
+from playwright.sync_api import Page, Response, expect
+from tests.system.browser import Watched, axe
 from tests.system.conftest import end
-from tests.system.driver import ROOT, Platform, eventually
+from tests.system.console import PASSWORD, invoke, open_function, shot, sign_in, tab_to, write
+from tests.system.driver import Platform, eventually
 
-PASSWORD = "a word to pass by"
-SHOTS = ROOT / "docs/page" if os.environ.get("DAYFLY_TEST_SHOTS") else None
-"""Where pictures for the documentation go, when they are wanted."""
-AREAS, LINES = 40, 24
-"""How many colours a picture has, few for a small file: its most frequent ones as they are, and for thin lines some
-that are far from each other."""
 ECHO = """\
 import asyncio
 
@@ -39,10 +32,6 @@ async def handle(event, context):
     return {"statusCode": 200, "headers": {"Content-Type": event.headers.get("content-type", "text/plain")},
             "body": event.body}
 """
-OUTLINED = """element => {
-    const { outlineStyle, outlineWidth } = getComputedStyle(element);
-    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
-}"""
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -60,86 +49,6 @@ def installed() -> Iterator[Platform]:
             yield platform
         finally:
             end(platform)
-
-
-@pytest.fixture(scope="module")
-def console(installed: Platform) -> str:
-    """The console's address."""
-    return str(installed.status()["console_url"])
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[Watched]:
-    """The one browser of all these tests."""
-    with chromium() as context:
-        yield Watched(context)
-
-
-@pytest.fixture
-def page(window: Watched, console: str) -> Iterator[Page]:
-    """The page, signed in and at the list; no complaint and no foreign request is let pass."""
-    page = window.page
-    page.goto("about:blank")
-    page.goto(console)
-    asked = page.get_by_role("heading", name="Sign in")
-    asked.or_(page.get_by_role("heading", name="Functions")).wait_for()
-    if asked.is_visible():
-        sign_in(page)
-    page.get_by_role("heading", name="Functions").wait_for()
-    yield page
-    assert page.evaluate("window.pwned") is None
-    page.goto("about:blank")
-    assert window.errors == []
-    assert window.hosts <= {re.sub("^http://", "", console)}
-
-
-def sign_in(page: Page, password: str = PASSWORD) -> None:
-    page.get_by_role("textbox", name="Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def open_function(page: Page, name: str) -> None:
-    page.get_by_role("link", name=name, exact=True).click()
-    page.get_by_role("heading", name=name, level=1).wait_for()
-
-
-def invoke(page: Page, body: str = "", *, path: str = "/", kind: str = "Text") -> Locator:
-    """Fill the form in, send it, and return where the answer is shown."""
-    page.get_by_label("Path").fill(path)
-    page.get_by_role("radio", name=kind, exact=True).and_(page.locator("[value=text], [value=json]")).first.check()
-    page.get_by_role("textbox", name="Body").fill(body)
-    before = page.get_by_label("Last tries").get_by_role("listitem").count()
-    page.get_by_role("button", name="Invoke").click()
-    expect(page.get_by_label("Last tries").get_by_role("listitem")).to_have_count(before + 1)
-    return page.get_by_role("region", name="Answer")
-
-
-def write(page: Page, path: str, text: str) -> None:
-    """Have the editor hold this text in this file, as if it was pasted."""
-    editor = page.get_by_role("textbox", name=path, exact=True)
-    editor.click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(text)
-    expect(editor).to_contain_text(text.strip().splitlines()[-1].strip())
-
-
-def shot(page: Page, name: str) -> None:
-    if SHOTS:
-        SHOTS.mkdir(exist_ok=True)
-        page.mouse.move(0, 0)
-        expect(page.locator("[aria-busy=true]")).to_have_count(0)
-        page.wait_for_timeout(300)  # colours change within a tenth of a second, and a picture is no assertion
-        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        few_colours(taken).save(SHOTS / f"{name}.png", optimize=True)
-
-
-def few_colours(picture: Image.Image) -> Image.Image:
-    found = cast("list[tuple[int, tuple[int, int, int]]]", picture.getcolors(picture.width * picture.height))
-    areas = [colour for _, colour in sorted(found, reverse=True)[:AREAS]]
-    lines = picture.quantize(LINES, Image.Quantize.MAXCOVERAGE).getpalette() or []
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([*itertools.chain.from_iterable(areas), *lines[: 3 * LINES]])
-    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def test_who_may_not_come_in_is_told_so_and_who_may_does(window: Watched, console: str) -> None:
@@ -338,16 +247,46 @@ def test_nothing_of_a_function_opens_as_the_consoles_own(page: Page, window: Wat
 def test_a_functions_own_page_gets_nothing_of_the_console(
     page: Page, window: Watched, installed: Platform, console: str
 ) -> None:
-    calls = installed.describe("echo").get("invocations", 0)
+    """Not even where the tab itself that is signed in is led to it: neither from the console nor from the API."""
+
+    def listed() -> list[str]:
+        """The functions, and how often the one that is aimed at was called."""
+        rows = [line.split() for line in installed.ok("list").splitlines()[1:]]
+        return [" ".join(row[:2]) if row[0] == "echo" else row[0] for row in rows]
+
+    before = listed()
     gateway = installed.status()["gateway_url"]
-    other = window.context.new_page()
-    other.goto(f"{gateway}/function/hostile/page#{console}")
-    found: dict[str, Any] = other.evaluate("window.found")
+    kept = page.evaluate("sessionStorage.getItem('dayfly.authorization')")
+    there, here = f"{console}/v1/namespaces/openfaas-fn/functions/echo/invoke", f"{gateway}/system/functions"
+
+    def form_to(address: str) -> Callable[[Response], bool]:
+        return lambda answer: answer.url == address and answer.request.is_navigation_request()
+
+    with (
+        page.expect_console_message(
+            lambda message: "frame-ancestors 'none'" in message.text and "/v1/" not in message.text
+        ),
+        page.expect_response(form_to(there)) as first,
+        page.expect_response(form_to(here)) as second,
+    ):
+        page.goto(f"{gateway}/function/hostile/page#{console}")
+    assert (first.value.status, second.value.status) == (403, 401)
+    found: dict[str, Any] = page.evaluate("window.found")
     assert found.pop("storage") == "null"
+    assert (found.pop("list here"), found.pop("deploy here")) == ("401", "401")
     assert set(found.values()) == {"refused"}, found
-    other.close()
-    assert installed.describe("echo").get("invocations", 0) == calls
-    assert page.evaluate("sessionStorage.getItem('dayfly.authorization')").startswith("Basic ")
+    with page.expect_popup() as coming:
+        page.evaluate("window.other = window.open(location.hash.slice(1)), null")
+    opened = coming.value
+    opened.get_by_role("heading", name="Functions").or_(opened.get_by_role("heading", name="Sign in")).wait_for()
+    assert page.evaluate("look(window.other)") == "refused"
+    assert opened.evaluate("window.opener") is None
+    opened.close()
+    page.goto(console)
+    assert page.evaluate("sessionStorage.getItem('dayfly.authorization')") == kept
+    assert listed() == before
+    window.errors.clear()  # the browser says of each refusal that there was one
+    window.hosts.discard(gateway.removeprefix("http://"))
 
 
 def test_logs_come_by_themselves(page: Page, installed: Platform) -> None:
@@ -806,17 +745,6 @@ def under_way(installed: Platform) -> int:
     headers = {"Authorization": "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()}
     usage = installed.ask("GET", "/v1/namespaces/openfaas-fn/usage", headers=headers).json()
     return sum(each["inflight"] for each in usage["functions"])
-
-
-def tab_to(page: Page, wanted: Locator) -> None:
-    """Press Tab until the element has the focus, which must be seen."""
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        if wanted.evaluate("element => element === document.activeElement"):
-            assert wanted.evaluate("element => element.matches(':focus-visible')")
-            assert wanted.evaluate(OUTLINED), "where the keyboard is must be seen"
-            return
-    raise AssertionError(f"Tab does not lead to {wanted}")
 
 
 def picture() -> str:

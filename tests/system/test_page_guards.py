@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from tests.system.browser import Watched, chromium
 from tests.system.conftest import end
+from tests.system.console import PASSWORD, sign_in
 from tests.system.driver import Platform, eventually
-from tests.system.test_page import PASSWORD, sign_in
 
 CODE = """\
 def handle(event, context):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tests.system.browser import Watched, axe, chromium
+from tests.system.browser import Watched, axe
 from tests.system.conftest import end
+from tests.system.console import PASSWORD, shot, tab_to
 from tests.system.driver import Platform, eventually
-from tests.system.test_page import PASSWORD, shot, sign_in, tab_to
 from tests.unit.observe.alerts.servers import Posts, http_server
 
 HOSTILE = "<img src=x onerror=window.pwned=1>"
@@ -59,38 +59,6 @@ def installed() -> Iterator[Platform]:
             yield platform
         finally:
             end(platform)
-
-
-@pytest.fixture(scope="module")
-def console(installed: Platform) -> str:
-    """The console's address."""
-    return str(installed.status()["console_url"])
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[Watched]:
-    """The one browser of all these tests."""
-    with chromium() as context:
-        yield Watched(context)
-
-
-@pytest.fixture
-def page(window: Watched, console: str) -> Iterator[Page]:
-    """The page, signed in; no complaint and no foreign request is let pass, and no text of a function's is more."""
-    page = window.page
-    page.goto("about:blank")
-    page.goto(console)
-    asked = page.get_by_role("heading", name="Sign in")
-    asked.or_(page.get_by_role("heading", name="Functions")).wait_for()
-    if asked.is_visible():
-        sign_in(page)
-    page.get_by_role("heading", name="Functions").wait_for()
-    yield page
-    assert page.evaluate("window.pwned") is None
-    assert page.locator("img[src=x]").count() == 0
-    page.goto("about:blank")
-    assert window.errors == []
-    assert window.hosts <= {re.sub("^http://", "", console)}
 
 
 def go(page: Page, section: str, tab: str = "") -> None:

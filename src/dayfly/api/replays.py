@@ -6,7 +6,6 @@ get what nobody ever sent. Whoever knows the missing part sends the request alon
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,8 +17,8 @@ from dayfly.api.scope import IN_PATH, namespace_of
 from dayfly.api.services import Services
 from dayfly.decide.redaction import redacted_body, redacted_headers
 from dayfly.model.apart import Apart
-from dayfly.model.direct import DirectCall, Method, is_ours
-from dayfly.model.errors import Conflict, InvalidRequest, NotFound, NotSupported
+from dayfly.model.direct import DirectCall, is_ours
+from dayfly.model.errors import Conflict, NotFound, NotSupported
 from dayfly.model.invocation import Invocation
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName, is_call_id, new_call_id
 from dayfly.model.payload import CallPayload, told_payloads
@@ -105,8 +104,4 @@ def _as_it_was(payload: CallPayload) -> ReplayedRequest:
     if payload.body_cut:
         raise Conflict("It cannot be replayed as it was: its body was longer than what is kept of it", hint=hint)
     headers = tuple(each for each in payload.headers if not is_ours(each[0]) and each[0] != "idempotency-key")
-    try:
-        method = msgspec.convert(payload.method, Method)
-    except msgspec.ValidationError:
-        raise InvalidRequest(f"The method {payload.method[:40]} cannot be replayed") from None
-    return ReplayedRequest(method=method, target=payload.target, headers=headers, body=payload.body)
+    return ReplayedRequest(method=payload.method, target=payload.target, headers=headers, body=payload.body)

@@ -10,9 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from dayfly.model.direct import Method, is_ours
+from dayfly.model.direct import is_method, is_ours
 from dayfly.model.errors import InvalidRequest, NotSupported
 from dayfly.model.replay import ReplayedRequest
 
@@ -60,8 +58,6 @@ def read(data: bytes) -> ReplayedRequest:
         headers.append((name.strip(), value.strip()))
     if "[redacted]" in head.decode("latin-1") or b"[redacted]" in body:
         raise InvalidRequest("The request still holds [redacted]; put in what was there, or take it out.")
-    try:
-        told = msgspec.convert(method, Method)
-    except msgspec.ValidationError:
-        raise InvalidRequest(f"{first[:80]!r} is not a method and a path.") from None
-    return ReplayedRequest(method=told, target=target.strip() or "/", headers=tuple(headers), body=body)
+    if not is_method(method):
+        raise InvalidRequest(f"{first[:80]!r} is not a method and a path.")
+    return ReplayedRequest(method=method, target=target.strip() or "/", headers=tuple(headers), body=body)

@@ -5,19 +5,19 @@ and headers among it, is data for whoever called and never an answer of the API 
 """
 
 import re
-from typing import Literal
 
 import msgspec
 
 from dayfly.model.errors import InvalidRequest
 
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 MEDIA_TYPE = "application/vnd.dayfly.call"
 MAX_HEAD_BYTES = 32_768
 MAX_BODY_BYTES = 32 * 2**20
 """Of a call's body and of its answer's."""
 MAX_CALLS = 8
 """Of a namespace's functions at a time: bodies are held in memory, which a tenant must not take from the others."""
+_MAX_METHOD = 40
+_METHOD = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
 _TARGET = re.compile(r"/[!-\"$-~]*")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
@@ -35,16 +35,23 @@ def is_ours(name: str) -> bool:
     return name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES)
 
 
+def is_method(text: str) -> bool:
+    """Whether a function can be called with this method. Gateways know a part of those; docs/http.md."""
+    return len(text) <= _MAX_METHOD and _METHOD.fullmatch(text) is not None and text != "CONNECT"
+
+
 class DirectCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to ask a function; its body follows."""
 
-    method: Method = "POST"
+    method: str = "POST"
     target: str = "/"
     """Path and query, as the function is to see them."""
     headers: tuple[tuple[str, str], ...] = ()
 
     def check(self) -> None:
         """Refuse what cannot be sent as it is. Raises InvalidRequest."""
+        if not is_method(self.method):
+            raise InvalidRequest(f"method: {self.method[:80]!r} is not a word of capital letters, or it is CONNECT")
         if not _TARGET.fullmatch(self.target):
             raise InvalidRequest("target: must begin with / and hold visible ASCII characters only, percent-encoded")
         for name, value in self.headers:

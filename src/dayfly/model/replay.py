@@ -2,8 +2,6 @@
 
 import msgspec
 
-from dayfly.model.direct import Method
-
 MAX_ANSWER_BYTES = 2**20
 """What a replay tells of an answer's body."""
 
@@ -11,7 +9,7 @@ MAX_ANSWER_BYTES = 2**20
 class ReplayedRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to send instead of what was sent then."""
 
-    method: Method = "POST"
+    method: str = "POST"
     target: str = "/"
     """Path and query, as the function is to see them."""
     headers: tuple[tuple[str, str], ...] = ()

@@ -594,6 +594,8 @@ def test_an_images_replicas_are_one_deployment_and_each_goes_by_itself(stage: An
             assert told["secrets"] == {"token": CONTENT.decode()}
             assert (told["env"]["GREETING"], told["env"]["OPENFAAS_NAME"]) == ("hi", first.key.name)
             assert (await audience.line("asked for /")).key == first.key
+            # A pod that the cluster does not call ready yet would go before the one that is marked.
+            await eventually(lambda: all(understand(pod_of(stage, order)).is_ready for order in orders))
             assert (await ended(provider, audience, orders[1])).reason == "stopped"
             await eventually(lambda: pod_of(stage, orders[1]) is None)
             assert counts(stage) == {name: 2}

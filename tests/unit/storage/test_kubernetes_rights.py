@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from lightkube.config.kubeconfig import KubeConfig
+from tests.cluster.access import Deed
+from tests.cluster.rights import KINDS, grant, unused, used
 from tests.cluster.server import Double
+from tests.unit.server.cluster.stage import TO_HELLO, staged
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import OURS, POD
+from dayfly.cluster.kinds import POD
 from dayfly.cluster.refusals import NotAllowed
 from dayfly.cluster.schema import crds
 from dayfly.model.budget import Budget
 from dayfly.model.builder import BuiltImage
-from dayfly.model.errors import Forbidden
+from dayfly.model.errors import Forbidden, InvalidSpec
 from dayfly.model.flow import Flow
 from dayfly.model.function import Function, FunctionSpec, Revision
 from dayfly.model.names import BundleDigest, NamespaceName, parse_function_key
@@ -26,8 +31,11 @@ from dayfly.model.namespace import Namespace
 from dayfly.model.route import HostGrant, Route
 from dayfly.model.token import Token
 from dayfly.model.trigger import Trigger
+from dayfly.server.cluster import versions
 from dayfly.server.cluster.install import permissions
+from dayfly.server.cluster.install.permissions import Rule
 from dayfly.server.cluster.names import LEASE
+from dayfly.storage.kubernetes import function_objects
 from dayfly.storage.kubernetes.functions import LEFTOVER_S, KubernetesStore
 from dayfly.storage.kubernetes.lease import Lease
 from dayfly.storage.kubernetes.secrets import KubernetesSecrets
@@ -40,27 +48,16 @@ TEAM = NamespaceName("team")
 DIGEST = BundleDigest("sha256:" + "a" * 64)
 
 
-def installed(double: Double) -> str:
+def installed(double: Double, bounds: tuple[str, ...] = ()) -> str:
     """Give the control plane its rights; return its token."""
     double.define(crds())
     double.namespaces(HOME, *SPACES, "foreign")
-    kinds = [kind.plural for kind in OURS]
-    subject = {"kind": "ServiceAccount", "name": "control", "namespace": HOME}
-    rules = {HOME: permissions.in_our_namespace()} | dict.fromkeys(SPACES, permissions.for_pods())
-    for space, given in rules.items():
-        double.create("roles", space, {"metadata": {"name": "control"}, "rules": [each.node for each in given]})
-        double.create("rolebindings", space, {"metadata": {"name": "control"}, "subjects": [subject],
-                                              "roleRef": {"kind": "Role", "name": "control"}})  # fmt: skip
-    cluster = [each.node for each in permissions.in_the_cluster(kinds)]
-    double.create("clusterroles", "", {"metadata": {"name": "control"}, "rules": cluster})
-    double.create("clusterrolebindings", "", {"metadata": {"name": "control"}, "subjects": [subject],
-                                              "roleRef": {"kind": "ClusterRole", "name": "control"}})  # fmt: skip
-    return double.token(HOME, "control")
+    return grant(double, HOME, () if bounds else SPACES, bounds)
 
 
 def run(story: Callable[[Connection, Double], Awaitable[None]], namespaces: tuple[str, ...] = ()) -> None:
     async def main(double: Double) -> None:
-        config = KubeConfig.from_dict(double.kubeconfig(installed(double))).get()
+        config = KubeConfig.from_dict(double.kubeconfig(installed(double, namespaces))).get()
         assert config is not None
         async with Connection(config, namespaces=namespaces) as api:
             await story(api, double)
@@ -74,7 +71,16 @@ def kept(struct: Any, **spec: Any) -> Any:
     return msgspec.convert(fields, struct)
 
 
-def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
+FOLLOWED: dict[str, dict[str, Any]] = {
+    "tenants": {}, "routes": TO_HELLO, "triggers": {"source": {"kind": "event"}}, "budgets": {"calls": {"day": 1}},
+    "flows": {"steps": [{"do": "set", "name": "a", "value": "a"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bounds", [(), SPACES], ids=["everywhere", "bounded"])
+def test_everything_that_is_kept_can_be_kept_read_and_removed_and_takes_every_right_that_is_given(
+    bounds: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def story(api: Connection, double: Double) -> None:
         store, secrets, tenancy = KubernetesStore(api, HOME), KubernetesSecrets(api, HOME), KubernetesTenancy(api, HOME)
         routes, triggers, flows = KubernetesRoutes(api, HOME), KubernetesTriggers(api, HOME), flows_in(api)
@@ -94,6 +100,9 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
         assert await store.totals() == {"hello.team": 1}
         assert [each.key for each in await store.all()] == [key]
         assert (await store.served(key), await store.bundles()) == ({1, 2}, {DIGEST})
+        monkeypatch.setattr(function_objects, "KEPT_REVISIONS", 1)
+        revision = Revision(number=3, spec=spec, created_unix_ms=1)
+        await store.put(Function(key=key, revision=revision, created_unix_ms=1, replicas=1))
         for content in (b"1", b"2"):
             await secrets.put(TEAM, "pass", content, mode="upsert", unix_ms=1)
         assert [each.name for each in await secrets.all()] == ["pass"]
@@ -132,9 +141,37 @@ def test_everything_that_is_kept_can_be_kept_read_and_removed() -> None:
         assert await lease.contend()
         assert await lease.contend()
         await lease.release()
-        assert double.objects("namespaces")
+        if not bounds:
+            await tenancy.put_namespace(Namespace(name=NamespaceName("new")))
+            await tenancy.delete_namespace(NamespaceName("new"))
+        await versions.check(api)
+        async with staged(double, tmp_path, double.token(HOME, "control"), bounds) as stage:
+            await stage.followed()
+            stage.apply("functions", "wished", image="a/b:1")
+            for kind, wanted in FOLLOWED.items():
+                name = "team" if kind == "tenants" else "b"
+                stage.apply(kind, name, **wanted)
+                await stage.rig.until(functools.partial(stage.said, kind, name, "Accepted"))
+            async with aclosing(Wishes(api).follow()) as wishes:
+                wish = await asyncio.wait_for(anext(wishes), 60)
+            await Wishes(api).refused(wish, InvalidSpec("no"))
+        used_here = used(double, HOME)
+        rules = permissions.with_functions(KINDS) if bounds else permissions.in_the_cluster(KINDS)
+        home = [rule for rule in permissions.in_our_namespace() if rule.resources[0] not in ("pods", "pods/log")]
+        # What has to do with pods and nodes the provider does: tests/contract/provider/test_kubernetes_rights.py.
+        assert unused([each for each in rules if each.resources != ("nodes",)], used_here) == set()
+        assert unused(home, used_here, HOME) == set()
 
-    run(story)
+    run(story, bounds)
+
+
+@pytest.mark.parametrize(("verb", "group", "resource"), [("watch", "", "secrets"), ("get", "apps", "deployments")])
+def test_a_right_that_nothing_uses_is_found(verb: str, group: str, resource: str) -> None:
+    rule = Rule(group=group, resources=(resource,), verbs=("list", verb), why="")
+    deeds = {Deed("list", group, resource, HOME), Deed(verb, group, resource, "other"), Deed(verb, "x", resource, HOME)}
+    assert unused([rule], deeds, HOME) == {f"{verb} {resource}"}
+    named = Rule(group=group, resources=(resource,), verbs=("list",), why="", names=("a",))
+    assert unused([named], {Deed("list", group, resource, HOME, "b")}) == {f"list {resource}"}
 
 
 def test_wishes_come_from_all_namespaces_that_are_dayflys_and_no_other() -> None:

@@ -410,7 +410,7 @@ export interface DirectAnswer {
 
 /** What to ask a function; its body follows. */
 export interface DirectCall {
-  method?: "DELETE" | "GET" | "HEAD" | "OPTIONS" | "PATCH" | "POST" | "PUT";
+  method?: string;
   target?: string;
   headers?: Array<[string, string]>;
 }
@@ -1190,7 +1190,7 @@ export interface ReplaySide {
 
 /** What to send instead of what was sent then. */
 export interface ReplayedRequest {
-  method?: "DELETE" | "GET" | "HEAD" | "OPTIONS" | "PATCH" | "POST" | "PUT";
+  method?: string;
   target?: string;
   headers?: Array<[string, string]>;
   body?: string;

@@ -1,8 +1,8 @@
 // What somebody wants to send to a function, as the form has it, and what it becomes on the way.
 import type { DirectCall } from "../api/schema";
 
+/** The usual ones; a function may be asked by any other. */
 export const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] as const;
-export type Method = (typeof METHODS)[number];
 export const KINDS = ["text", "json", "form", "file"] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -12,7 +12,7 @@ export interface Pair {
 }
 
 export interface Asked {
-  method: Method;
+  method: string;
   path: string;
   query: Pair[];
   headers: Pair[];

@@ -192,10 +192,9 @@ class Crowd:
         """Make the Deployment, or set its count. Raises DayflyError."""
         async with self._lock:
             wanted = sum(not (life.stopping or life.over) for life in self._lives.values())
-            namespace = self._house.site.namespace
             if self._made:
                 try:
-                    await self._house.connection.patch(DEPLOYMENT, self.name, {"spec": {"replicas": wanted}}, namespace)
+                    await self._scale(wanted)
                     return
                 except NotFound:
                     self._made = False
@@ -204,6 +203,11 @@ class Crowd:
             await self._make(self._order, wanted)
             self._made = True
 
+    async def _scale(self, wanted: int) -> None:
+        """Set the count, and nothing else: what the pods are is never changed. Raises DayflyError."""
+        scale = {"spec": {"replicas": wanted}}
+        await self._house.connection.patch(DEPLOYMENT, self.name, scale, self._house.site.namespace, sub="scale")
+
     async def _make(self, order: StartOrder, wanted: int) -> None:
         site, connection = self._house.site, self._house.connection
         if order.secrets:
@@ -211,7 +215,7 @@ class Crowd:
             await self._ensure(SECRET, deployments.secret(site.pool, order))
         made = await self._ensure(DEPLOYMENT, deployments.deployment(site.pool, order, wanted))
         if made["spec"].get("replicas") != wanted:
-            await connection.patch(DEPLOYMENT, self.name, {"spec": {"replicas": wanted}}, site.namespace)
+            await self._scale(wanted)
         if order.secrets:
             owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name, "uid": made["metadata"]["uid"]}
             await connection.patch(SECRET, self.name, {"metadata": {"ownerReferences": [owner]}}, site.namespace)

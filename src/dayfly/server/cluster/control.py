@@ -36,6 +36,7 @@ from dayfly.server.cluster.leading import lead, resign
 from dayfly.server.cluster.opening import Opening
 from dayfly.server.cluster.passage.control_end import ControlEnd
 from dayfly.server.cluster.place import Pod
+from dayfly.server.cluster.versions import check
 from dayfly.server.cluster.watched import Parts, Stores, jobs
 from dayfly.server.cluster.wishing import Wishing
 from dayfly.server.cluster.witness import FunctionWitness
@@ -43,6 +44,7 @@ from dayfly.server.control_process import ControlProcess, keep_to_ourselves
 from dayfly.server.crew import END
 from dayfly.server.wiring import Place, settings_file
 from dayfly.storage.kubernetes.lease import Lease, hold
+from dayfly.storage.kubernetes.patience import patiently
 from dayfly.storage.kubernetes.seen import SeenObjects
 from dayfly.storage.kubernetes.wishes import Wishes
 
@@ -59,8 +61,10 @@ async def _run(pod: Pod, place: Place) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     health = Health()
     await health.start(_ANYWHERE)
-    health.ready = True  # it stands by, and the Service looks for the one that works by its label
-    async with Connection(from_service_account()) as api:
+    async with Connection(from_service_account(), namespaces=pod.bounds) as api:
+        if not await _checked(api, told):
+            return
+        health.ready = True  # it stands by, and the Service looks for the one that works by its label
         lease = Lease(api, pod.namespace, names.LEASE, pod.name)
         async with contextlib.aclosing(hold(lease)) as standings:
             waiting = asyncio.create_task(_until(standings, is_active=True))
@@ -82,6 +86,26 @@ async def _run(pod: Pod, place: Place) -> None:
                     task.cancel()
                 await asyncio.gather(waiting, leaving, return_exceptions=True)
     health.stop()
+
+
+async def _checked(api: Connection, told: asyncio.Event) -> bool:
+    """Have the cluster's version and our kinds' looked at, as soon as it answers; False when told to go before.
+
+    Raises ConfigError: then this pod is never ready, and an upgrade does not take the one before it away.
+    """
+    checking = asyncio.create_task(patiently("the check of versions", lambda: check(api)))
+    leaving = asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait([checking, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if not checking.done():
+            return False
+        for odd in checking.result():
+            _log.warning("%s", odd)
+        return True
+    finally:
+        for task in (checking, leaving):
+            task.cancel()
+        await asyncio.gather(checking, leaving, return_exceptions=True)
 
 
 async def _until(standings: AsyncGenerator[bool, None], *, is_active: bool) -> None:

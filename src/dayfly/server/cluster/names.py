@@ -8,6 +8,7 @@ lasting as its pod. What runs functions has names of its own: see `providers.kub
 |---|---|---|
 | DAYFLY_POD_NAME, DAYFLY_POD_NAMESPACE, DAYFLY_POD_IP | control, gateway | the pod itself |
 | DAYFLY_FUNCTIONS_NAMESPACE | control | the namespace of the pods that run functions |
+| DAYFLY_FUNCTION_NAMESPACES | control | the only namespaces of functions that it may work in, if there are such |
 | DAYFLY_CONTROL_HOST | gateway | the Service behind which the control plane is that holds the Lease |
 | DAYFLY_QUEUE_HOST, DAYFLY_QUEUE_NODES | control | the queue's Service, and how many servers are behind it |
 | DAYFLY_DATA_DIR | control, gateway | DATA |
@@ -20,6 +21,8 @@ SYSTEM_NAMESPACE: Final = "dayfly"
 """Where an installation goes unless told otherwise."""
 FUNCTIONS_NAMESPACE: Final = "dayfly-functions"
 """Where the pods of functions go unless told otherwise."""
+BOUNDS: Final = "DAYFLY_FUNCTION_NAMESPACES"
+"""The variable that names the only namespaces of functions, with commas between them."""
 
 CONTROL: Final = "dayfly-control"
 GATEWAY: Final = "dayfly-gateway"

@@ -56,6 +56,11 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
         except KeyError:
             raise ConfigError(f"the pod's environment lacks {name}: is its manifest of another version?") from None
 
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The only namespaces of functions that it has rights in; empty when it has them in all."""
+        return tuple(each for each in self.environ.get(names.BOUNDS, "").split(",") if each)
+
     def secret(self, key: str) -> bytes:
         """Return what was given under this key. Raises ConfigError."""
         path = self.credentials / key

@@ -103,6 +103,23 @@ def exposed(node: Node) -> list[str]:
     return ["exposed"] if node["kind"] == "Service" and node["spec"]["type"] != "ClusterIP" else []
 
 
+def unspread(node: Node) -> list[str]:
+    """Pods that are not kept apart, by node and by zone, from others of their own kind."""
+    found = []
+    for pod in pods_of(node):
+        labels = node["spec"]["template"]["metadata"]["labels"]
+        rules = {each["topologyKey"]: each for each in pod.get("topologySpreadConstraints", ())}
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone"):
+            rule = rules.get(key, {})
+            chosen = rule.get("labelSelector", {}).get("matchLabels", {})
+            # A rule that selects other pods than its own, or nothing, spreads nothing.
+            if rule.get("maxSkew") != 1 or not chosen or not chosen.items() <= labels.items():
+                found.append(f"not spread by {key}")
+            elif rule["whenUnsatisfiable"] != "ScheduleAnyway":
+                found.append(f"does not start where {key} is the same everywhere")
+    return found
+
+
 QUESTIONS: tuple[Callable[[Node], list[str]], ...] = (
-    of_the_host, privileged, unbounded, unasked, too_powerful, with_a_token, exposed,
+    of_the_host, privileged, unbounded, unasked, too_powerful, with_a_token, exposed, unspread,
 )  # fmt: skip

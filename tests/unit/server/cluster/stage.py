@@ -123,12 +123,14 @@ Play = Callable[[Callable[[Stage], Awaitable[None]]], None]
 
 
 @asynccontextmanager
-async def staged(double: Double, folder: Path) -> AsyncIterator[Stage]:
-    """Yield a control plane that follows the cluster, and has its files in the folder."""
-    config = KubeConfig.from_dict(double.kubeconfig()).get()
+async def staged(
+    double: Double, folder: Path, token: str = "admin", bounds: tuple[str, ...] = ()
+) -> AsyncIterator[Stage]:
+    """Yield a control plane that follows the cluster with this token's rights, and has its files in the folder."""
+    config = KubeConfig.from_dict(double.kubeconfig(token)).get()
     assert config is not None
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(Connection(config))
+        api = await stack.enter_async_context(Connection(config, namespaces=bounds))
         stage = Stage(double, Rig(folder), api, folder)
         background = await stage.start()
         stack.push_async_callback(stage.log.close)

@@ -291,10 +291,27 @@ def test_the_doctor_tells_what_is_wrong_with_an_installation(cluster: Cluster) -
     assert ill["Lease", "bad"] == "nobody holds it"
     assert "there is no deployment dayfly-gateway" in ill["Gateways", "bad"]
     assert (
-        "role dayfly-control in dayfly-functions lacks: get, list, watch, create, patch, delete pods"
-        in ill["Rights", "bad"]
+        "role dayfly-control in dayfly-functions lacks: list, watch, create, patch, delete pods" in ill["Rights", "bad"]
     )
     assert "6 of 7 are there" in ill["Kinds", "bad"]
+
+
+@pytest.mark.timeout(300)
+def test_rights_are_bound_to_namespaces_and_no_longer(cluster: Cluster) -> None:
+    double = cluster.double
+    double.create("namespaces", "", {"metadata": {"name": "team-a"}})
+    spaces = ("--set", "functions.namespaces={openfaas-fn,team-a}")
+    for word, wide, bound in (("true", 1, 0), ("false", 0, 2), ("true", 1, 0)):
+        ok(cluster.run("install", *spaces, "--set", f"functions.everywhere={word}"))
+        named = [each["metadata"]["name"] for each in double.objects("clusterroles")]
+        assert named.count("dayfly:dayfly:control") == wide
+        assert len(double.objects("clusterrolebindings")) == wide
+        for kind in ("roles", "rolebindings"):
+            assert len([*double.objects(kind, "openfaas-fn"), *double.objects(kind, "team-a")]) == bound
+        lease = {"metadata": {"name": "dayfly-control"}, "spec": {"holderIdentity": "control-1"}}
+        if double.object("leases", "dayfly", "dayfly-control") is None:
+            double.create("leases", "dayfly", lease)
+        assert ("Rights", "bad") not in examined(cluster, 0)
 
 
 def examined(cluster: Cluster, code: int) -> dict[tuple[str, str], str]:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 from kubernetes_validate import utils
 from tests.unit.server.cluster import forbidden
+from tests.unit.server.cluster.http_route import HTTP_ROUTE
 from tests.unit.server.cluster.making import SETS, find, made, templates, values
 
 from dayfly.model.quantities import parse_memory
@@ -23,8 +25,10 @@ from dayfly.queue.binary import find_server
 from dayfly.server.cluster.install import permissions
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.names import SUPPORTED_MINORS
+from dayfly.server.cluster.place import Pod
 from dayfly.server.settings import Settings, StartOptions
 
+BACKEND = "dayfly-gateway"
 SMALL_BYTES = 600 << 20
 
 
@@ -41,6 +45,33 @@ def _read_once() -> Any:
 def test_every_object_is_valid_for_every_minor(name: str, minor: str) -> None:
     nodes = [node for node in made(name) if node["kind"] != "HTTPRoute"]
     assert {kubernetes_validate.validate(node, minor, strict=True) for node in nodes} == {minor}
+
+
+@pytest.mark.parametrize("name", ["much", "little"])
+def test_a_route_is_one_that_the_gateway_api_takes(name: str) -> None:
+    route = find(made(name), "HTTPRoute", "dayfly-gateway")
+    jsonschema.validate(route, HTTP_ROUTE)
+    (service,) = (node for node in made(name) if node["kind"] == "Service" and node["metadata"]["name"] == BACKEND)
+    (backend,) = route["spec"]["rules"][0]["backendRefs"]
+    assert (backend["name"], backend["port"]) == (BACKEND, service["spec"]["ports"][0]["port"])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda spec: spec["parentRefs"][0].pop("name"),
+        lambda spec: spec["parentRefs"][0].update(namespace=None),
+        lambda spec: spec.update(hostnames=["https://a.b"]),
+        lambda spec: spec.update(hosts=["a.b"]),
+        lambda spec: spec["rules"][0]["backendRefs"][0].pop("port"),
+        lambda spec: spec["rules"][0]["backendRefs"][0].update(port="http"),
+    ],
+)
+def test_a_route_that_the_gateway_api_does_not_take_is_found(spoil: Callable[[Any], Any]) -> None:
+    route = copy.deepcopy(find(made("much"), "HTTPRoute", "dayfly-gateway"))
+    spoil(route["spec"])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(route, HTTP_ROUTE)
 
 
 def test_what_is_not_valid_is_found() -> None:
@@ -76,6 +107,11 @@ POISON: dict[str, tuple[str, str, Callable[[Node], None]]] = {
     "unasked": ("Deployment", "dayfly-control", lambda node: _first(node).pop("livenessProbe")),
     "too_powerful": ("Role", "dayfly-control", lambda node: node["rules"][1].update(verbs=["*"])),
     "with_a_token": ("Deployment", "dayfly-pool", lambda node: _pod(node).update(automountServiceAccountToken=True)),
+    "unspread": (
+        "Deployment",
+        "dayfly-gateway",
+        lambda node: _pod(node)["topologySpreadConstraints"][0]["labelSelector"].update(matchLabels={"a": "b"}),
+    ),
     "exposed": ("Service", "dayfly-gateway", lambda node: node["spec"].update(type="LoadBalancer")),
 }
 
@@ -120,6 +156,23 @@ def test_every_rule_of_a_role_is_one_with_a_reason() -> None:
     roles = [node for node in made("plain") if node["kind"] in ("Role", "ClusterRole")]
     assert {node["kind"] for node in roles} == {"Role", "ClusterRole"}
     assert [rule for node in roles for rule in node["rules"] if rule not in known] == []
+
+
+def test_rights_may_be_bound_to_namespaces() -> None:
+    nodes = made("bounded")
+    accounts = [node["subjects"][0]["name"] for node in nodes if node["kind"] == "ClusterRoleBinding"]
+    assert accounts == []
+    rights = {node["metadata"]["namespace"]: node["rules"] for node in nodes if node["kind"] == "Role"}
+    assert set(rights) == {"dayfly", "dayfly-functions", "openfaas-fn", "team-a"}
+    bound = {node["metadata"]["namespace"] for node in nodes if node["kind"] == "RoleBinding"}
+    assert bound == set(rights)
+    assert rights["team-a"] == [rule.node for rule in permissions.with_functions(["functions"])]
+    (container,) = find(nodes, "Deployment", "dayfly-control")["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each.get("value", "") for each in container["env"]}
+    pod = Pod(name="a", namespace="dayfly", environ=told)
+    assert pod.bounds == ("openfaas-fn", "team-a")
+    assert Pod(name="a", namespace="dayfly", environ={}).bounds == ()
+    assert {node["kind"] for node in made("plain")} >= {"ClusterRole", "ClusterRoleBinding"}
 
 
 def test_functions_reach_the_gateways_and_nothing_else_of_ours() -> None:

@@ -18,6 +18,12 @@ from dayfly.server.cluster.install.values import Values, decode
         ({"functions": {"namespace": "openfaas-fn"}}, "twice"),
         ({"ingress": {"enabled": True}}, "ingress.host"),
         ({"httpRoute": {"enabled": True, "host": "a.example.com"}}, "httpRoute.gateway"),
+        ({"ingress": {"enabled": True, "host": "a.b"}, "tls": {"secret": "a"}}, "send them plain HTTP"),
+        (
+            {"httpRoute": {"enabled": True, "host": "a.b", "gateway": "a"}, "tls": {"secret": "a"}},
+            "send them plain HTTP",
+        ),
+        ({"functions": {"everywhere": False, "namespaces": ["team-a"]}}, "takes openfaas-fn among"),
         ({"queue": {"nodes": 2}}, r"queue\.nodes"),
         ({"observer": {"storage": "1Gi"}, "control": {"replicas": 2}}, "held by one control plane"),
         ({"namespace": "No"}, r"\$\.namespace"),

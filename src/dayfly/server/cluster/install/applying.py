@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dayfly.model.errors import ConfigError, Conflict, Unavailable
+from dayfly.model.errors import Conflict, Unavailable
 from dayfly.server.cluster.install import spaces
 from dayfly.server.cluster.install.choices import Node
 from dayfly.server.cluster.install.credentials import make_credentials
@@ -14,7 +14,8 @@ from dayfly.server.cluster.install.kubectl import Kubectl, Versions
 from dayfly.server.cluster.install.manifests import objects
 from dayfly.server.cluster.install.pods import DAYFLY, INSTANCE, PART_OF
 from dayfly.server.cluster.install.values import HttpRoute, Ingress, Network, Values
-from dayfly.server.cluster.names import ADMIN_SECRET, CONTROL, INTERNAL_SECRET, SUPPORTED_MINORS
+from dayfly.server.cluster.names import ADMIN_SECRET, CONTROL, INTERNAL_SECRET
+from dayfly.server.cluster.versions import judge_server
 
 _ASK_EVERY_S = 1.0
 _HELM = "meta.helm.sh/release-name"
@@ -37,14 +38,8 @@ NOTHING = Found({}, {}, is_there=False)
 
 def check_versions(found: Versions) -> str:
     """Return what is odd about the two versions, if anything is. Raises ConfigError for a cluster that is too old."""
-    oldest, newest = (int(minor.partition(".")[2]) for minor in (SUPPORTED_MINORS[0], SUPPORTED_MINORS[-1]))
-    if found.server < oldest:
-        raise ConfigError(
-            f"The cluster runs Kubernetes 1.{found.server}; this version of Dayfly needs 1.{oldest} or later.",
-            hint="Upgrade the cluster, or install an older version of Dayfly.",
-        )
-    if found.server > newest:
-        return f"The cluster runs Kubernetes 1.{found.server}; this version of Dayfly was tested up to 1.{newest}."
+    if odd := judge_server(found.server):
+        return odd
     if abs(found.server - found.client) > _SKEW:
         return (
             f"kubectl is of 1.{found.client} and the cluster of 1.{found.server}: Kubernetes vouches for one minor "
@@ -97,7 +92,9 @@ def unwanted(values: Values, nodes: Sequence[Node], crds: Sequence[Mapping[str, 
         control=msgspec.structs.replace(values.control, replicas=2),
         gateway=msgspec.structs.replace(values.gateway, replicas=2),
         queue=msgspec.structs.replace(values.queue, nodes=3),
-        functions=msgspec.structs.replace(values.functions, egress="public"),
+        functions=msgspec.structs.replace(
+            values.functions, egress="public", is_everywhere=not values.functions.is_everywhere
+        ),
         network=Network(),
         ingress=Ingress(enabled=True, host="a"),
         http_route=HttpRoute(enabled=True, host="a", gateway="a"),

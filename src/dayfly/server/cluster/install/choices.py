@@ -114,6 +114,11 @@ def is_equal(value: object, other: str | int) -> object:
     return Expression.of(f'eq ({value.go}) "{other}"' if isinstance(other, str) else f"eq (int ({value.go})) {other}")
 
 
+def joined(items: Iterable[str]) -> str:
+    """Return texts with commas between them."""
+    return Expression.of(f'join "," {items.go}') if isinstance(items, Expression) else ",".join(items)
+
+
 def as_text(number: int) -> str:
     """Return a number as text; in an f-string of its own an expression would stay the number that it stands for."""
     return Expression.of(f"toString ({number.go})") if isinstance(number, Expression) else str(number)

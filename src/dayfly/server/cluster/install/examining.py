@@ -17,11 +17,11 @@ from dayfly.cluster.kinds import OURS
 from dayfly.cluster.schema import crds
 from dayfly.model.errors import ConfigError, DayflyError
 from dayfly.providers.kubernetes import pool
-from dayfly.server.cluster.install import permissions
+from dayfly.server.cluster.install import permissions, removing
 from dayfly.server.cluster.install.applying import check_versions
 from dayfly.server.cluster.install.kubectl import Kubectl
-from dayfly.server.cluster.install.pods import VERSION
 from dayfly.server.cluster.names import ADMIN_SECRET, CERT, CONTROL, GATEWAY, INTERNAL_SECRET, LEASE, OBSERVER, QUEUE
+from dayfly.server.cluster.versions import VERSION
 from dayfly.storage.certificate import expiry, issued
 
 Mark = Literal["ok", "odd", "bad", "unknown"]
@@ -124,8 +124,10 @@ class Examination:
     def _rights(self) -> Iterator[Finding]:
         kinds = sorted(kind.plural for kind in OURS)
         wide = f"dayfly:{self._namespace}:control"
+        bounds = removing.bounds_of(self._kubectl.find_object("deployment", CONTROL, self._namespace) or {})
+        inside = [("role", CONTROL, each, permissions.with_functions(kinds)) for each in bounds]
         for kind, name, namespace, rules in (
-            ("clusterrole", wide, "", permissions.in_the_cluster(kinds)),
+            *(inside or [("clusterrole", wide, "", permissions.in_the_cluster(kinds))]),
             ("role", CONTROL, self._namespace, permissions.in_our_namespace()),
             ("role", CONTROL, self._functions, permissions.for_pods()),
         ):

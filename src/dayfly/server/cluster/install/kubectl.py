@@ -12,6 +12,7 @@ import msgspec
 
 from dayfly.model.errors import ConfigError, DayflyError, Forbidden, NotSupported, Unauthenticated, Unavailable
 from dayfly.server.cluster.install.choices import Node
+from dayfly.server.cluster.versions import minor_of
 
 MANAGER = "dayfly-install"
 """As whom we apply, to the API's field management."""
@@ -71,7 +72,7 @@ class Kubectl:
         told = json.loads(self.run("version", "-o", "json"))
         if "serverVersion" not in told:
             raise Unavailable("kubectl does not reach the cluster.", hint="`kubectl cluster-info` says more.")
-        return Versions(_minor(told["clientVersion"]), _minor(told["serverVersion"]))
+        return Versions(minor_of(told["clientVersion"]), minor_of(told["serverVersion"]))
 
     def find_object(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
         """Return an object, or None where there is no such object or kind. Raises what `run` raises."""
@@ -112,11 +113,6 @@ class Kubectl:
             if any(text in error.message for text in _NO_SUCH_KIND):
                 return ""
             raise
-
-
-def _minor(told: dict[str, str]) -> int:
-    digits = "".join(letter for letter in told.get("minor", "") if letter.isdigit())
-    return int(digits or 0)
 
 
 def refusal(verb: str, stderr: str) -> DayflyError:

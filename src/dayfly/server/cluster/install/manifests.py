@@ -1,13 +1,14 @@
 """All objects of an installation, in the order in which they are applied: what others need comes first."""
 
 import base64
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from dayfly.providers.kubernetes import pool
 from dayfly.server.cluster.install import network, permissions, queue, workloads
-from dayfly.server.cluster.install.choices import Node, each, settled, when
+from dayfly.server.cluster.install.choices import Node, each, is_not, settled, when
 from dayfly.server.cluster.install.pods import INSTANCE, RESTRICTED, labels_of, meta
 from dayfly.server.cluster.install.values import Values
 from dayfly.server.cluster.names import (
@@ -94,14 +95,27 @@ def _rights(values: Values, kinds: Sequence[str]) -> Iterator[Node]:
     yield permissions.role("Role", ours, permissions.in_our_namespace())
     yield permissions.binding("RoleBinding", ours, "Role", CONTROL, CONTROL, values.namespace)
     name = f"dayfly:{values.namespace}:control"
-    everywhere = meta(values, name, "control", "")
-    yield permissions.role("ClusterRole", everywhere, permissions.in_the_cluster(kinds))
-    yield permissions.binding("ClusterRoleBinding", everywhere, "ClusterRole", name, CONTROL, values.namespace)
+    meant, is_everywhere = meta(values, name, "control", ""), values.functions.is_everywhere
+    yield when(is_everywhere, permissions.role("ClusterRole", meant, permissions.in_the_cluster(kinds)))
+    bound = permissions.binding("ClusterRoleBinding", meant, "ClusterRole", name, CONTROL, values.namespace)
+    yield when(is_everywhere, bound)
+    for make in (_role_with_functions, _binding_with_functions):
+        in_each = each(values.functions.namespaces, functools.partial(make, values, kinds))
+        yield when(is_not(is_everywhere), in_each)
     for role, rules in permissions.for_people(kinds).items():
         metadata = meta(values, f"dayfly:{values.namespace}:{role}", namespace="")
         joins = {f"rbac.authorization.k8s.io/aggregate-to-{wider}": "true" for wider in _WIDER[role]}
         metadata["labels"] = {**metadata["labels"], **joins}
         yield permissions.role("ClusterRole", metadata, rules)
+
+
+def _role_with_functions(values: Values, kinds: Sequence[str], namespace: str) -> Node:
+    return permissions.role("Role", meta(values, CONTROL, "control", namespace), permissions.with_functions(kinds))
+
+
+def _binding_with_functions(values: Values, _: Sequence[str], namespace: str) -> Node:
+    metadata = meta(values, CONTROL, "control", namespace)
+    return permissions.binding("RoleBinding", metadata, "Role", CONTROL, CONTROL, values.namespace)
 
 
 def _defined(values: Values, crd: Mapping[str, Node]) -> Node:

@@ -17,6 +17,7 @@ GROUP = "dayfly.dev"
 _RBAC = "rbac.authorization.k8s.io"
 
 
+_WRITTEN_ONCE = ("revisions",)
 _NOT_PEOPLES = ("budgets", "revisions", "tenants")
 """What is ours to write, and what bounds a namespace: who may work in it is not to raise its quota or its budget."""
 
@@ -47,30 +48,61 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def in_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
-    """Return what the control plane may do in every namespace; `kinds` are the plurals of ours."""
+    """Return what the control plane may do everywhere, where functions may be; `kinds` are the plurals of ours."""
+    return (*with_functions(kinds), *about_the_cluster(kinds))
+
+
+def with_functions(kinds: Sequence[str]) -> tuple[Rule, ...]:
+    """Return what the control plane may do in a namespace of functions."""
+    lasting = tuple(kind for kind in kinds if kind not in _WRITTEN_ONCE)
+    once = tuple(kind for kind in kinds if kind in _WRITTEN_ONCE)
     return (
         Rule(
             group=GROUP,
-            resources=tuple(kinds),
-            verbs=(*_READ, "create", "update", "patch", "delete"),
+            resources=lasting,
+            verbs=(*_READ, "create", "update", "delete"),
             why="they are the platform's state: what the HTTP API is told is kept in them, and what they say is done",
         ),
         Rule(
             group=GROUP,
-            resources=tuple(f"{kind}/status" for kind in kinds),
-            verbs=("get", "update", "patch"),
+            resources=tuple(f"{kind}/status" for kind in lasting),
+            verbs=("update",),
             why="what became of a wish is told in its status",
+        ),
+        *(
+            Rule(
+                group=GROUP,
+                resources=(kind,),
+                verbs=("get", "list", "create", "delete"),
+                why="each deployed state of a function is one, written once and never changed",
+            )
+            for kind in once
+        ),
+        *(
+            Rule(
+                group=GROUP,
+                resources=(f"{kind}/status",),
+                verbs=("patch",),
+                why="which image a tag was found to mean is noted there",
+            )
+            for kind in once
         ),
         Rule(
             group="",
             resources=("secrets",),
-            verbs=("get", "list", "create", "update", "patch", "delete"),
+            verbs=("get", "list", "create", "update", "delete"),
             why="functions' secrets are Secrets of their namespaces; RBAC knows no labels, so it could read others too",
         ),
+    )
+
+
+def about_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
+    """Return what the control plane may do with what is in no namespace."""
+    return (
         Rule(
             group="",
             resources=("namespaces",),
-            verbs=(*_READ, "create", "delete"),
+            verbs=("get", "create", "delete"),
             why="`dayfly namespace create` makes one where there is none, and removes no other than those",
         ),
         Rule(
@@ -82,7 +114,8 @@ def in_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
         Rule(
             group="apiextensions.k8s.io",
             resources=("customresourcedefinitions",),
-            verbs=_READ,
+            verbs=("get",),
+            names=tuple(f"{kind}.{GROUP}" for kind in kinds),
             why="it is checked at the start that ours are there, in the versions that this control plane writes",
         ),
     )
@@ -94,7 +127,7 @@ def for_pods() -> tuple[Rule, ...]:
         Rule(
             group="",
             resources=("pods",),
-            verbs=(*_READ, "create", "patch", "delete"),
+            verbs=("list", "watch", "create", "patch", "delete"),
             why="a waiting pod is claimed by changing its labels, and ends with its replica; larger ones are made",
         ),
         Rule(
@@ -106,8 +139,20 @@ def for_pods() -> tuple[Rule, ...]:
         Rule(
             group="apps",
             resources=("deployments",),
-            verbs=(*_READ, "create", "update", "patch", "delete"),
-            why="an image's revision is a Deployment, whose number of pods follows the calls",
+            verbs=("get", "list", "create", "delete"),
+            why="an image's revision is a Deployment, made once; the pool's says what its pods are",
+        ),
+        Rule(
+            group="apps",
+            resources=("deployments/scale",),
+            verbs=("patch",),
+            why="its number of pods follows the calls",
+        ),
+        Rule(
+            group="",
+            resources=("secrets",),
+            verbs=("get", "create", "patch", "delete"),
+            why="an image's pods mount one, which its Deployment owns; logins at registries are read",
         ),
         Rule(
             group="",
@@ -118,7 +163,7 @@ def for_pods() -> tuple[Rule, ...]:
         Rule(
             group="",
             resources=("configmaps",),
-            verbs=("get", "update", "patch"),
+            verbs=("patch",),
             names=(pool.NAME,),
             why="the same, where it is there already",
         ),
@@ -137,15 +182,15 @@ def in_our_namespace() -> tuple[Rule, ...]:
         Rule(
             group="coordination.k8s.io",
             resources=("leases",),
-            verbs=("get", "update", "patch", "watch"),
+            verbs=("get", "update"),
             names=(LEASE,),
             why="the control plane that holds it is the one that works",
         ),
         Rule(
             group="",
             resources=("pods",),
-            verbs=(*_READ, "patch"),
-            why="the one that works marks its own pod, which its Service looks for, and finds the gateways",
+            verbs=("get", "list", "patch"),
+            why="the one that works marks its own pod, which its Service looks for; `dayfly machine` shows ours",
         ),
         Rule(
             group="",
@@ -156,14 +201,14 @@ def in_our_namespace() -> tuple[Rule, ...]:
         Rule(
             group="",
             resources=("configmaps",),
-            verbs=(*_READ, "create", "update", "patch", "delete", "deletecollection"),
+            verbs=("get", "list", "create", "update", "patch", "deletecollection"),
             why="what belongs to no object of a kind of ours is kept in them: versions given out, hosts claimed",
         ),
         Rule(
             group="",
             resources=("secrets",),
-            verbs=("watch", "deletecollection"),
-            why="a changed certificate is taken over without a restart; a namespace's tokens go with it",
+            verbs=("list", "create", "patch", "delete", "deletecollection"),
+            why="access tokens are Secrets here; a namespace's go with it",
         ),
     )
 

@@ -8,11 +8,12 @@ from dayfly import __version__
 from dayfly.server.cluster.install.choices import Node, each, is_equal, is_not, is_set, when
 from dayfly.server.cluster.install.values import Resources, Values
 from dayfly.server.cluster.names import CREDENTIALS, DATA
+from dayfly.server.cluster.versions import VERSION
 
 USER = 65532
 """As whom all of it runs: nobody in particular, as the image says too."""
 NAME, INSTANCE, COMPONENT = "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"
-PART_OF, VERSION = "app.kubernetes.io/part-of", "app.kubernetes.io/version"
+PART_OF = "app.kubernetes.io/part-of"
 DAYFLY = "dayfly"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
 """Labels by which a namespace takes no pods but those of the level `restricted`."""
@@ -60,7 +61,6 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     lingers_s: int = 0
     """How long it goes on as before once it is to go, which is a part of `grace_s`."""
     asks_the_api: bool = False
-    is_spread: bool = True
     is_movable: bool = True
     """Whether another pod may take its place while nobody can say whether it has ended."""
 
@@ -85,14 +85,13 @@ def meta(values: Values, name: str, component: str = "", namespace: str | None =
 
 def template(values: Values, part: Part) -> Node:
     """Return the template of a workload's pods."""
-    spread = spreading(selector_of(values, part.component))
     spec = {
         "serviceAccountName": part.account,
         "automountServiceAccountToken": part.asks_the_api,
         "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": part.grace_s,
-        **({"topologySpreadConstraints": spread} if part.is_spread else {}),
+        "topologySpreadConstraints": spreading(selector_of(values, part.component)),
         **placing(values, is_movable=part.is_movable),
         "containers": [_container(values, part)],
         "volumes": _volumes(part),

@@ -14,7 +14,7 @@ from dayfly.server.cluster.install.applying import Say, others_in
 from dayfly.server.cluster.install.kubectl import Kubectl
 from dayfly.server.cluster.install.permissions import GROUP
 from dayfly.server.cluster.install.pods import DAYFLY, INSTANCE, NAME, PART_OF
-from dayfly.server.cluster.names import CONTROL, FUNCTIONS_NAMESPACE
+from dayfly.server.cluster.names import BOUNDS, CONTROL, FUNCTIONS_NAMESPACE
 from dayfly.storage.kubernetes import secrets
 from dayfly.storage.kubernetes.shelf import SHELF
 from dayfly.storage.kubernetes.tenancy import TOKEN
@@ -136,9 +136,18 @@ def _remove_namespaces(kubectl: Kubectl, there: There, what: What, say: Say) -> 
 
 
 def _pods_namespace(control: dict[str, object]) -> str:
+    return _variable(control, _PODS) or FUNCTIONS_NAMESPACE
+
+
+def bounds_of(control: dict[str, object]) -> list[str]:
+    """Return the only namespaces that a control plane's Deployment lets it work in; none where it works in all."""
+    return [each for each in (_variable(control, BOUNDS) if control else "").split(",") if each]
+
+
+def _variable(control: dict[str, object], name: str) -> str:
     told = msgspec.convert(control, _Control)
     every = [variable for each in told.spec.template.spec.containers for variable in each.env]
-    return next((variable.value for variable in every if variable.name == _PODS), FUNCTIONS_NAMESPACE)
+    return next((variable.value for variable in every if variable.name == name), "")
 
 
 class _Variable(msgspec.Struct, frozen=True):

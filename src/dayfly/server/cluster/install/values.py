@@ -99,6 +99,8 @@ class Functions(_Part, frozen=True, kw_only=True):
     namespaces: Annotated[tuple[Name, ...], Meta(max_length=200)] = (DEFAULT_NAMESPACE,)
     """Of functions, secrets and routes: made at the installation; others are made when they are asked for."""
     is_creating: bool = msgspec.field(default=True, name="createNamespaces")
+    is_everywhere: bool = msgspec.field(default=True, name="everywhere")
+    """False gives the control plane rights in `namespaces` alone, and no ClusterRole; no others can be made then."""
     egress: Literal["none", "public"] = "public"
     """What they reach beside the gateway: addresses outside of private networks, as far as each may, or nothing."""
 
@@ -234,6 +236,12 @@ class Values(_Part, frozen=True, kw_only=True):
                 "set control.replicas: 1, or leave observer.storage empty",
             ),
             (
+                not self.functions.is_everywhere and DEFAULT_NAMESPACE not in self.functions.namespaces,
+                f"functions.everywhere: false takes {DEFAULT_NAMESPACE} among functions.namespaces: it is where"
+                " functions go of which no namespace is said",
+                f"add {DEFAULT_NAMESPACE}",
+            ),
+            (
                 len({each.name for each in self.settings}) < len(self.settings),
                 "settings: one of them is there twice",
                 "say each once",
@@ -242,6 +250,11 @@ class Values(_Part, frozen=True, kw_only=True):
                 self.ingress.enabled and not self.ingress.host,
                 "ingress.enabled needs ingress.host: without it the Ingress would answer for every name",
                 "set ingress.host",
+            ),
+            (
+                bool(self.tls.secret) and (self.ingress.enabled or self.http_route.enabled),
+                "tls.secret: the gateways would speak HTTPS, and ingress and httpRoute send them plain HTTP",
+                "leave tls.secret empty, and name the certificate in ingress.tlsSecret or at the Gateway of the route",
             ),
             (
                 self.http_route.enabled and not (self.http_route.gateway and self.http_route.host),

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from dayfly.model.names import DEFAULT_NAMESPACE
 from dayfly.server.cluster.install import values
 from dayfly.server.cluster.install.template import scalar
 from dayfly.server.cluster.install.values import Values
@@ -97,7 +98,15 @@ def _conditions() -> list[dict[str, Any]]:
     return [
         {"if": _has("service", type={"enum": ["NodePort", "LoadBalancer"]}), "then": {"anyOf": safe}},
         {"if": _has("observer", storage=some), "then": _has("control", replicas={"const": 1})},
+        {
+            "if": _has("functions", everywhere={"const": False}),
+            "then": _has("functions", namespaces={"contains": {"const": DEFAULT_NAMESPACE}}),
+        },
         {"if": _has("ingress", enabled={"const": True}), "then": _has("ingress", host=some)},
+        {
+            "if": {"anyOf": [_has("ingress", enabled={"const": True}), _has("httpRoute", enabled={"const": True})]},
+            "then": _has("tls", secret={"const": ""}),
+        },
         {"if": _has("httpRoute", enabled={"const": True}), "then": _has("httpRoute", host=some, gateway=some)},
     ]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dayfly.providers.kubernetes import pool as pods_of_functions
 from dayfly.providers.kubernetes.pool import PoolValues
-from dayfly.server.cluster.install.choices import Expression, Node, as_text, each, is_set, when
+from dayfly.server.cluster.install.choices import Expression, Node, as_text, each, is_not, is_set, joined, when
 from dayfly.server.cluster.install.network import CONTROL_PORTS
 from dayfly.server.cluster.install.pods import (
     Part,
@@ -26,6 +26,7 @@ from dayfly.server.cluster.names import (
     ADMIN_PASSWORD,
     ADMIN_SECRET,
     ADMIN_USER,
+    BOUNDS,
     CA,
     CERT,
     CERTIFICATE,
@@ -84,6 +85,10 @@ def control(values: Values) -> Part:
         env=[
             *_itself(),
             variable("DAYFLY_FUNCTIONS_NAMESPACE", values.functions.namespace),
+            when(
+                is_not(values.functions.is_everywhere),
+                variable(BOUNDS, joined(values.functions.namespaces)),
+            ),
             variable("DAYFLY_QUEUE_HOST", f"{QUEUE}.{values.namespace}.svc"),
             variable("DAYFLY_QUEUE_NODES", as_text(values.queue.nodes)),
             variable("DAYFLY_DATA_DIR", DATA),

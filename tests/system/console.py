@@ -1,0 +1,81 @@
+"""What people do on the console's page, in words of theirs: sign in, open a function, write, call it."""
+
+import io
+import itertools
+import os
+from typing import cast
+
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+from tests.system.driver import ROOT
+
+PASSWORD = "a word to pass by"
+OUTLINED = """element => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+}"""
+SHOTS = ROOT / "docs/page" if os.environ.get("DAYFLY_TEST_SHOTS") else None
+"""Where pictures for the documentation go, when they are wanted."""
+AREAS, LINES = 40, 24
+"""How many colours a picture has, few for a small file: its most frequent ones as they are, and for thin lines some
+that are far from each other."""
+
+
+def sign_in(page: Page, password: str = PASSWORD) -> None:
+    page.get_by_role("textbox", name="Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def open_function(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    page.get_by_role("heading", name=name, level=1).wait_for()
+
+
+def invoke(page: Page, body: str = "", *, path: str = "/", kind: str = "Text") -> Locator:
+    """Fill the form in, send it, and return where the answer is shown."""
+    page.get_by_label("Path").fill(path)
+    page.get_by_role("radio", name=kind, exact=True).and_(page.locator("[value=text], [value=json]")).first.check()
+    page.get_by_role("textbox", name="Body").fill(body)
+    before = page.get_by_label("Last tries").get_by_role("listitem").count()
+    page.get_by_role("button", name="Invoke").click()
+    expect(page.get_by_label("Last tries").get_by_role("listitem")).to_have_count(before + 1)
+    return page.get_by_role("region", name="Answer")
+
+
+def write(page: Page, path: str, text: str) -> None:
+    """Have the editor hold this text in this file, as if it was pasted."""
+    editor = page.get_by_role("textbox", name=path, exact=True)
+    editor.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+    expect(editor).to_contain_text(text.strip().splitlines()[-1].strip())
+
+
+def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        SHOTS.mkdir(exist_ok=True)
+        page.mouse.move(0, 0)
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        page.wait_for_timeout(300)  # colours change within a tenth of a second, and a picture is no assertion
+        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        few_colours(taken).save(SHOTS / f"{name}.png", optimize=True)
+
+
+def few_colours(picture: Image.Image) -> Image.Image:
+    found = cast("list[tuple[int, tuple[int, int, int]]]", picture.getcolors(picture.width * picture.height))
+    areas = [colour for _, colour in sorted(found, reverse=True)[:AREAS]]
+    lines = picture.quantize(LINES, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*itertools.chain.from_iterable(areas), *lines[: 3 * LINES]])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until the element has the focus, which must be seen."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            assert wanted.evaluate("element => element.matches(':focus-visible')")
+            assert wanted.evaluate(OUTLINED), "where the keyboard is must be seen"
+            return
+    raise AssertionError(f"Tab does not lead to {wanted}")
