@@ -10,6 +10,10 @@ from playwright.sync_api import Locator, Page, expect
 from tests.system.driver import ROOT
 
 PASSWORD = "a word to pass by"
+OUTLINED = """element => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+}"""
 SHOTS = ROOT / "docs/page" if os.environ.get("DAYFLY_TEST_SHOTS") else None
 """Where pictures for the documentation go, when they are wanted."""
 AREAS, LINES = 40, 24
@@ -72,5 +76,6 @@ def tab_to(page: Page, wanted: Locator) -> None:
         page.keyboard.press("Tab")
         if wanted.evaluate("element => element === document.activeElement"):
             assert wanted.evaluate("element => element.matches(':focus-visible')")
+            assert wanted.evaluate(OUTLINED), "where the keyboard is must be seen"
             return
     raise AssertionError(f"Tab does not lead to {wanted}")

@@ -375,7 +375,8 @@ def test_everybody_can_use_it(page: Page, console: str, installed: Platform, tmp
     page.set_viewport_size({"width": 1280, "height": 860})
 
 
-def test_the_keyboard_is_enough(page: Page, console: str) -> None:
+def test_the_keyboard_is_enough(page: Page, console: str, installed: Platform) -> None:
+    bill(installed, {"price": 1})
     page.goto(f"{console}/#/calls")
     page.get_by_role("heading", name="Calls").wait_for()
     first = page.get_by_role("link", name=re.compile("^Call ")).first

@@ -1,5 +1,7 @@
 """Parts that are killed: what goes on meanwhile, and what comes back."""
 
+import os
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +48,25 @@ def test_a_killed_gateway_is_back_on_the_same_port(platform: Platform, scratch: 
     eventually("another serves", lambda: platform.pids("gateway") not in ([], [gateway]))
     assert platform.ask("POST", "/function/echo", b"hello").body == b"hello"
     assert platform.status()["gateway_url"] == url
+
+
+def test_a_gateway_that_begins_while_the_control_plane_is_away_serves_what_the_one_before_it_did(
+    platform: Platform, scratch: Path
+) -> None:
+    platform.start()
+    platform.deploy_function(scratch / "echo", ECHO)
+    assert platform.ask("POST", "/function/echo", b"before").status == 200
+    control, gateway = platform.pids("control")[0], platform.pids("gateway")[0]
+    os.kill(control, signal.SIGSTOP)
+    try:
+        kill(gateway)
+        eventually("another begins", lambda: platform.pids("gateway") not in ([], [gateway]))
+        assert platform.ask("POST", "/function/echo", b"meanwhile").body == b"meanwhile"
+        assert platform.ask("POST", "/function/other", b"").status == 503, "nobody can say that there is none"
+    finally:
+        os.kill(control, signal.SIGCONT)
+    eventually("all is known again", lambda: platform.ask("POST", "/function/other", b"").status == 404)
+    assert platform.ask("POST", "/function/echo", b"after").body == b"after"
 
 
 def test_several_gateways_share_the_port_and_one_may_die(platform: Platform, scratch: Path) -> None:

@@ -48,9 +48,14 @@ async def passed_on(services: Services, request: Request, asked: Asked) -> Respo
     return Response(reply.body, reply.status, media_type="application/json")
 
 
+def given(asked: Asked, name: str) -> str:
+    """Return a parameter, the first that says something where there are several; empty where none does."""
+    return next((text for each, text in asked if each == name and text), "")
+
+
 def one(asked: Asked, name: str) -> str:
     """Return a parameter that has to be given. Raises InvalidRequest."""
-    found = next((text for each, text in asked if each == name), "")
+    found = given(asked, name)
     if not found:
         raise InvalidRequest(f'invalid parameter "{name}": it is not given')
     return found
@@ -61,7 +66,7 @@ def moment(asked: Asked, name: str, default: int | None) -> int:
 
     Raises InvalidRequest, also where there is none and no default.
     """
-    text = next((text for each, text in asked if each == name and text), "")
+    text = given(asked, name)
     if not text and default is not None:
         return default
     try:
@@ -98,7 +103,7 @@ def success(data: Any, warnings: Sequence[str] = ()) -> Response:
 
 def limit_of(asked: Asked) -> int | None:
     """Return how many are wanted at most, None for all. Raises InvalidRequest."""
-    text = next((text for each, text in asked if each == "limit" and text), "0")
+    text = given(asked, "limit") or "0"
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise InvalidRequest(f'invalid parameter "limit": {text[:40]!r} is no whole number from 0')
     return int(text) or None

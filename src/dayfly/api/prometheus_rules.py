@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dayfly.api.prometheus_form import Asked, number, passed_on, read_asked, success
+from dayfly.api.prometheus_form import Asked, given, number, passed_on, read_asked, success
 from dayfly.api.routes import Routes
 from dayfly.api.scope import principal_of
 from dayfly.api.services import Services
@@ -35,7 +35,7 @@ routes = Routes(errors="prometheus")
 async def rules(services: Services, request: Request) -> Response:
     """Return the rules that are looked at, a group for each namespace, and their alerts."""
     asked = await read_asked(request)
-    kind = next((text for name, text in asked if name == "type"), "")
+    kind = given(asked, "type")
     if kind not in _KINDS:
         raise InvalidRequest(f"not supported value {kind[:40]!r}")
     if theirs := await passed_on(services, request, asked):

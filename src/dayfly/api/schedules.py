@@ -1,6 +1,5 @@
 """Schedules: when one that somebody writes would be due, before anything of it is kept."""
 
-import re
 import time
 from datetime import UTC, datetime
 
@@ -50,9 +49,9 @@ async def due(services: Services, request: Request) -> Response:
     asked = read_query(request, ScheduleQuery)
     check_count("count", asked.count, MAX_MOMENTS)
     try:
-        schedule = Schedule(asked.schedule, asked.timezone)
+        schedule = Schedule(asked.schedule, asked.timezone, zone_field="timezone")
     except InvalidSpec as error:
-        return json_answer(Due([], re.sub("^zone: ", "timezone: ", error.message)))
+        return json_answer(Due([], error.message))
     found: list[int] = []
     moment: datetime | None = datetime.fromtimestamp(time.time(), UTC)
     while len(found) < asked.count and moment is not None and (moment := schedule.next_after(moment)) is not None:

@@ -9,6 +9,7 @@ import msgspec
 
 from dayfly.client.calls import JSON, Call, nothing, reads
 from dayfly.model.alert import Alert, AlertRule, RuleStatus, Silence, SilenceRequest
+from dayfly.model.alertmanager import Heard, TheirMessage
 from dayfly.model.names import parse_alert_name
 from dayfly.model.past_alert import PastAlert
 from dayfly.model.receiver import Receiver, ReceiverStatus
@@ -30,6 +31,16 @@ def list_past_alerts(namespace: str, rule: str, since: str, limit: int, before: 
     wanted = (("rule", rule), ("since", since), ("limit", str(limit)), ("before", str(before) if before else ""))
     query = (*of(namespace), *((name, text) for name, text in wanted if text))
     return Call("GET", "/v1/alerts/history", reads(list[PastAlert]), query=query)
+
+
+def hear_alerts(message: TheirMessage, namespace: str) -> Call[int]:
+    """Alerts of another system."""
+    read = reads(Heard)
+    content = msgspec.json.encode(message)
+    return Call(
+        "POST", "/v1/alerts/incoming", lambda reply: read(reply).alerts, query=of(namespace), content=content,
+        content_type=JSON,
+    )  # fmt: skip
 
 
 def list_rules(namespace: str) -> Call[list[RuleStatus]]:

@@ -6,6 +6,7 @@ from typing import TypeVar
 from dayfly.client import alert_calls as calls
 from dayfly.client.calls import Call
 from dayfly.model.alert import Alert, AlertRule, RuleStatus, Silence, SilenceRequest
+from dayfly.model.alertmanager import TheirMessage
 from dayfly.model.past_alert import PastAlert
 from dayfly.model.receiver import Receiver, ReceiverStatus
 
@@ -28,6 +29,13 @@ class Alerting(ABC):
     ) -> list[PastAlert]:
         """Return alerts that fired, the newest first: of a rule, and since a time or a duration before now."""
         return self._send(calls.list_past_alerts(namespace, rule, since, limit, before))
+
+    def hear_alerts(self, message: TheirMessage, *, namespace: str = "") -> int:
+        """Have alerts of another system shown and told of, as its Alertmanager posts them; return how many.
+
+        Raises InvalidRequest, LimitExceeded.
+        """
+        return self._send(calls.hear_alerts(message, namespace))
 
     def list_alert_rules(self, namespace: str = "") -> list[RuleStatus]:
         """Return the rules ordered by name, and how each does."""
@@ -94,6 +102,13 @@ class AsyncAlerting(ABC):
     ) -> list[PastAlert]:
         """Return alerts that fired, the newest first: of a rule, and since a time or a duration before now."""
         return await self._send(calls.list_past_alerts(namespace, rule, since, limit, before))
+
+    async def hear_alerts(self, message: TheirMessage, *, namespace: str = "") -> int:
+        """Have alerts of another system shown and told of, as its Alertmanager posts them; return how many.
+
+        Raises InvalidRequest, LimitExceeded.
+        """
+        return await self._send(calls.hear_alerts(message, namespace))
 
     async def list_alert_rules(self, namespace: str = "") -> list[RuleStatus]:
         """Return the rules ordered by name, and how each does."""

@@ -1,10 +1,11 @@
-"""What both clients have for history, and for the machine."""
+"""What both clients have for history, for the machine, and for what the API is."""
 
 from abc import ABC, abstractmethod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dayfly.client import metric_calls as calls
 from dayfly.client.calls import Call
+from dayfly.client.gateway import Target
 from dayfly.model.machine import Machine
 from dayfly.model.metric import Metric, MetricAnswer
 
@@ -13,6 +14,8 @@ T = TypeVar("T")
 
 class Measuring(ABC):
     """The methods of the client for programs without asyncio."""
+
+    _target: Target
 
     @abstractmethod
     def _send(self, call: Call[T]) -> T:
@@ -33,13 +36,23 @@ class Measuring(ABC):
         """Return what the metrics are, by name."""
         return self._send(calls.list_metrics())
 
+    def get_metrics(self, namespace: str = "") -> str:
+        """Return a namespace's figures now, in Prometheus' text format. Raises NotFound, Forbidden."""
+        return self._send(calls.get_metrics(self._target.namespace(namespace)))
+
     def get_machine(self) -> Machine:
         """Return what the machine or cluster has and uses, and what runs there. Raises Forbidden."""
         return self._send(calls.get_machine())
 
+    def describe_api(self) -> dict[str, Any]:
+        """Return the API's description as an OpenAPI document."""
+        return self._send(calls.describe_api())
+
 
 class AsyncMeasuring(ABC):
     """The methods of the client for asyncio."""
+
+    _target: Target
 
     @abstractmethod
     async def _send(self, call: Call[T]) -> T:
@@ -60,6 +73,14 @@ class AsyncMeasuring(ABC):
         """Return what the metrics are, by name."""
         return await self._send(calls.list_metrics())
 
+    async def get_metrics(self, namespace: str = "") -> str:
+        """Return a namespace's figures now, in Prometheus' text format. Raises NotFound, Forbidden."""
+        return await self._send(calls.get_metrics(self._target.namespace(namespace)))
+
     async def get_machine(self) -> Machine:
         """Return what the machine or cluster has and uses, and what runs there. Raises Forbidden."""
         return await self._send(calls.get_machine())
+
+    async def describe_api(self) -> dict[str, Any]:
+        """Return the API's description as an OpenAPI document."""
+        return await self._send(calls.describe_api())

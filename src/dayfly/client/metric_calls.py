@@ -1,11 +1,11 @@
 """The API's calls about history without their transport; see `calls`. They are Prometheus' own."""
 
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from dayfly.client.calls import Call, Reply, nothing
+from dayfly.client.calls import Call, Reply, nothing, reads
 from dayfly.model.errors import DayflyError, InvalidRequest, LimitExceeded, NotSupported, Unavailable
 from dayfly.model.machine import Machine
 from dayfly.model.metric import Metric, MetricAnswer, MetricSeries, Pair
@@ -50,6 +50,16 @@ def list_metrics() -> Call[list[Metric]]:
         return [Metric(name, about[0].type, about[0].help) for name, about in sorted(found.items()) if about]
 
     return Call("GET", "/api/v1/metadata", read, expected=(200, *_REFUSALS))
+
+
+def get_metrics(namespace: str) -> Call[str]:
+    """A namespace's figures, as Prometheus reads them."""
+    return Call("GET", f"/v1/namespaces/{namespace}/metrics", lambda reply: reply.body.decode())
+
+
+def describe_api() -> Call[dict[str, Any]]:
+    """The API, as OpenAPI has it."""
+    return Call("GET", "/v1/openapi.json", reads(dict[str, Any]))
 
 
 def get_machine() -> Call[Machine]:

@@ -51,7 +51,7 @@ _Turn = Callable[[datetime, bool], datetime | None]
 class Schedule:
     """The moments at which something is due."""
 
-    def __init__(self, text: str, zone: str = "") -> None:
+    def __init__(self, text: str, zone: str = "", *, zone_field: str = "zone") -> None:
         """Read expressions; `zone` is for those that name none. Raises InvalidSpec, the field in the text."""
         if len(text) > MAX_TEXT:
             raise InvalidSpec(f"schedule: has at most {MAX_TEXT} characters")
@@ -59,7 +59,7 @@ class Schedule:
         if not 1 <= len(parts) <= MAX_EXPRESSIONS:
             raise InvalidSpec(f"schedule: has 1 to {MAX_EXPRESSIONS} expressions, with ; between them")
         self.text = text
-        self._turns = [_turn(part, zone) for part in parts]
+        self._turns = [_turn(part, zone, zone_field) for part in parts]
 
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first moment after this one at which it is due; None when there is none any more."""
@@ -99,11 +99,11 @@ class CronPlan(msgspec.Struct, frozen=True):
         return last if now - last <= (LATE if self.missed == "skip" else LONG_AGO) else None
 
 
-def _turn(text: str, zone_name: str) -> _Turn:
+def _turn(text: str, zone_name: str, zone_field: str) -> _Turn:
     zoned = _ZONE.fullmatch(text)
     if zoned:
         zone_name, text = zoned[1], zoned[2].strip()
-    zone = _zone(zone_name)
+    zone = _zone(zone_name, zone_field)
     if text.startswith("@every"):
         return _every(text)
     fields = _DESCRIPTORS.get(text.lower(), text).replace("?", "*")
@@ -156,11 +156,11 @@ def _every(text: str) -> _Turn:
     return turn
 
 
-def _zone(name: str) -> tzinfo:
+def _zone(name: str, field: str) -> tzinfo:
     if not name or name.upper() == "UTC":
         return UTC
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         hint = "Zones are called Europe/Paris; what this machine knows is in /usr/share/zoneinfo."
-        raise InvalidSpec(f"zone: this machine knows no time zone {name[:64]!r}", hint=hint) from error
+        raise InvalidSpec(f"{field}: this machine knows no time zone {name[:64]!r}", hint=hint) from error

@@ -30,10 +30,9 @@ def check_trigger(spec: TriggerSpec) -> None:
 
 def _check_schedule(source: CronSource) -> None:
     try:
-        Schedule(source.schedule, source.timezone)
+        Schedule(source.schedule, source.timezone, zone_field="timezone")
     except InvalidSpec as error:
-        field, _, told = error.message.partition(": ")
-        raise InvalidSpec(f"source.{'timezone' if field == 'zone' else field}: {told}", hint=error.hint) from error
+        raise InvalidSpec(f"source.{error.message}", hint=error.hint) from error
 
 
 def check_reach(spec: TriggerSpec, before: TriggerSpec | None, reach: Reach, *, is_admin: bool) -> None:

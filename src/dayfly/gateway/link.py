@@ -10,6 +10,7 @@ import uuid
 
 import msgspec
 
+from dayfly.gateway.memory import Memory
 from dayfly.gateway.records import TURN_S
 from dayfly.gateway.state import State, drop
 from dayfly.model.table import MAX_MESSAGE_BYTES, Hello, ToControl, ToGateway
@@ -26,8 +27,9 @@ _log = logging.getLogger("dayfly.gateway")
 class Link:
     """Speaks `model.table` with the control plane on behalf of one gateway process."""
 
-    def __init__(self, path: str, gateway: str, state: State) -> None:
+    def __init__(self, path: str, gateway: str, state: State, memory: Memory | None = None) -> None:
         self._path = path
+        self._memory = memory
         self._hello = Hello(gateway, uuid.uuid4().hex)
         self._state = state
         self._encoder = msgspec.msgpack.Encoder()
@@ -88,7 +90,11 @@ class Link:
             (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
             if size > MAX_MESSAGE_BYTES:
                 raise OSError(f"a message of {size} bytes")
-            self._state.receive(self._decoder.decode(await reader.readexactly(size)))
+            data = await reader.readexactly(size)
+            message = self._decoder.decode(data)
+            if self._memory is not None:
+                self._memory.keep(message, data)
+            self._state.receive(message)
 
     def _hang_up(self) -> None:
         writer, self._writer = self._writer, None

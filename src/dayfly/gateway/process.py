@@ -13,6 +13,7 @@ from dayfly.gateway.headers import ends_from_control
 from dayfly.gateway.inner import InnerListener
 from dayfly.gateway.link import Link
 from dayfly.gateway.listener import Listener, PublicListener
+from dayfly.gateway.memory import Memory
 from dayfly.gateway.records import Records
 from dayfly.gateway.state import State
 from dayfly.gateway.submission import Queue
@@ -25,6 +26,8 @@ _BACKLOG = 4_096
 _FIRST_TABLE_S = 10.0
 """How long calls wait for a gateway that has no table yet: on a busy machine the control plane takes seconds to begin,
 and only one that is away for longer is worth telling callers of."""
+_NEWER_TABLE_S = 0.5
+"""The same where it knows what an earlier life served."""
 _CONTROL_TRIM_S = 2.0
 """The control plane's server closes connections that were idle for 5 s; ours are closed well before."""
 _TRIM_EVERY = 15
@@ -69,6 +72,7 @@ async def serve(
     stop: asyncio.Event,
     on_ready: Callable[[], None],
     drain_s: Callable[[], float] | None = None,
+    memory: Memory | None = None,
 ) -> None:
     """Serve until `stop` is set, then drain and return. The sockets are bound; `tls` is for the public one.
 
@@ -76,12 +80,17 @@ async def serve(
 
     `drain_s` is asked then how many seconds calls under way may go on; without it the settings say so.
 
+    `memory` is what an earlier life was told, and where the next finds what this one is.
+
     `on_ready` is called when all listeners accept, which waits for the first routing table, but not for long, and not
     at all once `stop` is set: then it is not called.
     """
     loop = asyncio.get_running_loop()
     state = State(loop, settings.max_depth, Records(settings.records_per_second, settings.payload_bytes))
-    link = Link(settings.link_socket, settings.name, state)
+    link = Link(settings.link_socket, settings.name, state, memory)
+    remembered = memory.recall() if memory is not None else None
+    if remembered is not None:
+        state.remember(remembered)
     sieve = Sieve(ends_from_control)
     controls = [
         Pool(f"unix:{path}", sieve) for path in (settings.api_socket, settings.console_socket, settings.metrics_socket)
@@ -101,7 +110,7 @@ async def serve(
             listeners.append((Listener(loop, limits, pool, size, False), sock, None))
     pools = [*controls, *filter(None, (queue.pool,))]
     async with _running(link.run(), link.report(), link.record(), _trim(state, pools)):
-        await _either(state.ready, stop)
+        await _either(state.ready, stop, _FIRST_TABLE_S if remembered is None else _NEWER_TABLE_S)
         if stop.is_set():  # nobody was let in yet
             for _, sock, _ in listeners:
                 sock.close()
@@ -124,11 +133,11 @@ async def serve(
     state.close()
 
 
-async def _either(ready: asyncio.Event, stop: asyncio.Event) -> None:
-    """Return once there is a table or the process is told to stop, and after _FIRST_TABLE_S in any case."""
+async def _either(ready: asyncio.Event, stop: asyncio.Event, patience_s: float) -> None:
+    """Return once there is a table or the process is told to stop, and after `patience_s` in any case."""
     waiting = [asyncio.create_task(event.wait()) for event in (ready, stop)]
     try:
-        await asyncio.wait(waiting, timeout=_FIRST_TABLE_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for each in waiting:
             each.cancel()

@@ -76,6 +76,19 @@ class State:
             _log.info("routing table received version=%d functions=%d", message.version, len(message.entries))
             self.report()
 
+    def remember(self, snapshot: Snapshot) -> None:
+        """Serve what an earlier life was told, until the control plane says what is so now.
+
+        What it does not know may be there all the same. Functions with a budget are left out: how much of it is left
+        is not known any more.
+        """
+        entries = tuple(entry for entry in snapshot.entries if entry.allowed is None)
+        self.table.reset(msgspec.structs.replace(snapshot, entries=entries))
+        self.table.known = False
+        self.rules.reset(snapshot.routes)
+        self._tell_of_rules()
+        _log.info("routing table remembered version=%d functions=%d", snapshot.version, len(entries))
+
     def introduce(self) -> None:
         """Tell a control plane that is not the first what was counted before it came."""
         if self.ready.is_set():

@@ -14,7 +14,6 @@ first waits until all that was written before it is in there.
 import asyncio
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -25,8 +24,7 @@ from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.observe.log_file import LogFile, LogQuery, Row
 from dayfly.observe.log_follower import Follower, tidy
 from dayfly.observe.log_search import IndexDamaged, LogSearch, find
-from dayfly.observe.losses import Losses
-from dayfly.observe.settling import settle, tell
+from dayfly.observe.writer import Writer, settle
 
 MAX_PENDING_LINES = 50_000
 MAX_PENDING_CHARACTERS = 16 * 1024 * 1024
@@ -55,40 +53,24 @@ class LogStore:
         self._damage = ""
         self._file = LogFile(path, retention or Retention())
         self._followers: dict[FunctionKey, set[Follower]] = {}
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._changed = threading.Condition()
-        self._pending: list[Row] = []
-        self._forgetting: list[tuple[NamespaceName, asyncio.Future[None]]] = []
+        self._writer = Writer[Row](
+            "log lines", self._write, self._file.forget, self._tend, linger_s=_LINGER_S,
+            wants=lambda: bool(self._searching) or self._has_to_index(),
+        )  # fmt: skip
         self._searching: list[tuple[int, asyncio.Future[None]]] = []
-        self._pending_characters = 0
-        self._hurry = False
-        self._closing = True
-        self._dropped = 0
         self._newest = 0
-        self._written = 0
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._expire_at = 0.0
 
     async def open(self) -> None:
         """Open the file, or begin a new one when it is damaged, and start to write. Raises StoreUnavailable."""
-        self._loop = asyncio.get_running_loop()
-        self._newest = self._written = await asyncio.to_thread(self._file.open)
-        self._closing = False
-        self._thread = threading.Thread(target=self._write_batches, name="log-writer", daemon=True)
-        self._thread.start()
+        self._newest = await asyncio.to_thread(self._file.open)
+        self._writer.start()
 
     async def close(self) -> None:
         """End those who follow, write what is pending and close the file. Idempotent."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
         self.end_followers()
-        await asyncio.to_thread(thread.join)
-        self._wake_waiters(None)
-        await asyncio.to_thread(self._file.close)
+        if await self._writer.close():
+            await asyncio.to_thread(self._file.close)
 
     def end_followers(self) -> None:
         """Let those who follow come to their end; for a server that is about to stop."""
@@ -104,38 +86,33 @@ class LogStore:
     @property
     def dropped(self) -> int:
         """How many lines were dropped since the store was opened because the disk did not take them in time."""
-        return self._dropped
+        return self._writer.dropped
 
     def write(self, line: LogLine) -> None:
         """Keep the line; never blocks and never raises. Lines over the limit of a line are cut."""
         line = tidy(line)
-        with self._changed:
-            full = len(self._pending) >= MAX_PENDING_LINES or self._pending_characters >= MAX_PENDING_CHARACTERS
-            if self._closing or full:
-                self._dropped += 1
+        writer = self._writer
+        with writer.changed:
+            full = len(writer.pending) >= MAX_PENDING_LINES or writer.weight >= MAX_PENDING_CHARACTERS
+            if writer.is_closed or full:
+                writer.dropped += 1
                 return
             self._newest += 1
             number = self._newest
-            self._pending.append((number, line))
-            self._pending_characters += len(line.text)
-            if len(self._pending) == 1:
-                self._changed.notify()
+            writer.pending.append((number, line))
+            writer.weight += len(line.text)
+            if len(writer.pending) == 1:
+                writer.changed.notify()
         for follower in self._followers.get(line.key, ()):
             follower.put(number, line)
 
     async def flush(self) -> None:
         """Return when all that was written up to now is in the file."""
-        await self._flushed(self._newest)
+        await self._writer.flush()
 
     async def forget(self, namespace: NamespaceName) -> None:
         """Remove every line of the namespace's functions that was written up to now. Raises StoreUnavailable."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with self._changed:
-            if self._closing:
-                raise StoreUnavailable("the log store is closed")
-            self._forgetting.append((namespace, done))
-            self._changed.notify()
-        await done
+        await self._writer.forget(namespace)
 
     async def query(
         self, key: FunctionKey, *, since_unix_ns: int = 0, tail: int = -1, replica: str = ""
@@ -161,7 +138,7 @@ class LogStore:
         follower = self._enter(query.key) if follow else None
         upto = self._newest  # in the same step as entering: live lines begin with the next number
         try:
-            await self._flushed(upto)
+            await self._writer.flush()
             after = await asyncio.to_thread(self._file.start_of, query, upto)
             while page := await asyncio.to_thread(self._file.page, query, after, upto, _PAGE):
                 for number, line in page:
@@ -190,18 +167,16 @@ class LogStore:
     async def _indexed(self, *, damage: str = "") -> None:
         """Return when the words of all that was written up to now are in the index; with `damage` in a new one."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with self._changed:
-            if self._closing:
-                raise StoreUnavailable("the log store is closed")
+        with self._writer.changed:
+            self._writer.check_open()
             self._damage = damage or self._damage
             self._searching.append((self._newest, done))
-            self._hurry = True
-            self._changed.notify()
+            self._writer.changed.notify()
         await done
 
     def _enter(self, key: FunctionKey) -> "Follower":
         follower = Follower(key)
-        if self._closing:
+        if self._writer.is_closed:
             follower.end()
         self._followers.setdefault(key, set()).add(follower)
         return follower
@@ -212,68 +187,31 @@ class LogStore:
         if not followers:
             self._followers.pop(key, None)
 
-    async def _flushed(self, number: int) -> None:
-        if self._written >= number or self._thread is None:
-            return
-        done = asyncio.get_running_loop().create_future()
-        self._waiters.append((number, done))
-        with self._changed:
-            self._hurry = True
-            self._changed.notify()
-        await done
+    def _write(self, batch: list[Row], _at_once: bool) -> StoreUnavailable | None:
+        failure = self._file.append(batch) if batch else None
+        if failure is not None:
+            with self._writer.changed:
+                self._writer.dropped += len(batch)
+        return failure
 
-    def _wake_waiters(self, written: int | None) -> None:
-        if written is not None:
-            self._written = written
-        waiting, self._waiters = self._waiters, []
-        for number, done in waiting:
-            if written is not None and number > written:
-                self._waiters.append((number, done))
-            elif not done.done():
-                done.set_result(None)
-
-    def _write_batches(self) -> None:
-        losses, expire_at = Losses("log lines", self._dropped), time.monotonic()
-        while True:
-            with self._changed:
-                self._changed.wait_for(self._is_called, timeout=max(0.0, expire_at - time.monotonic()))
-                if self._pending:
-                    # Lines come in bursts; a moment's wait makes one transaction of many. A reader ends the wait.
-                    self._changed.wait_for(lambda: self._hurry or self._forgetting or self._closing, timeout=_LINGER_S)
-                batch, self._pending, self._pending_characters = self._pending, [], 0
-                forgetting, self._forgetting = self._forgetting, []
-                searching, self._searching = self._searching, []
-                self._hurry = False
-                closing = self._closing
-            if batch:
-                failure = self._file.append(batch)
-                if failure is not None:
-                    with self._changed:
-                        self._dropped += len(batch)
-                losses.tell(self._dropped, failure)
-                tell(self._loop, self._wake_waiters, batch[-1][0])
-            for namespace, done in forgetting:
-                tell(self._loop, settle, done, self._file.forget(namespace))
-            if time.monotonic() >= expire_at and not self._file.expire(self._unix_ms() * 1_000_000):
-                expire_at = time.monotonic() + _EXPIRE_EVERY_S
-            self._index(searching, closing=closing)
-            if closing and not batch:
-                return
-
-    def _is_called(self) -> bool:
-        wanted = self._pending or self._forgetting or self._searching or self._closing
-        return bool(wanted) or self._has_to_index()
+    def _tend(self, is_closing: bool) -> float:
+        if time.monotonic() >= self._expire_at and not self._file.expire(self._unix_ms() * 1_000_000):
+            self._expire_at = time.monotonic() + _EXPIRE_EVERY_S
+        self._index(is_closing)
+        return max(0.0, self._expire_at - time.monotonic())
 
     def _has_to_index(self) -> bool:
         return self._file.is_behind and time.monotonic() >= self._rest_until
 
-    def _index(self, searching: "list[tuple[int, asyncio.Future[None]]]", *, closing: bool) -> None:
+    def _index(self, is_closing: bool) -> None:
         """Take a piece into the index, where there is a whole one or somebody waits; tell those who wait no more."""
-        failure = StoreUnavailable("the log store is closed") if closing else None
-        if not closing and (
-            self._damage or self._has_to_index() or any(number > self._file.indexed for number, _ in searching)
-        ):
+        with self._writer.changed:
+            searching, self._searching = self._searching, []
             damage, self._damage = self._damage, ""
+        failure = StoreUnavailable("the store of log lines is closed") if is_closing else None
+        if not is_closing and (
+            damage or self._has_to_index() or any(number > self._file.indexed for number, _ in searching)
+        ):
             failure = self._file.index_anew(damage) if damage else self._file.index()
             if failure is not None:
                 self._rest_until = time.monotonic() + _REST_S
@@ -282,6 +220,6 @@ class LogStore:
             if failure is None and number > self._file.indexed:
                 waiting.append((number, done))
             else:
-                tell(self._loop, settle, done, failure)
-        with self._changed:
+                self._writer.tell(settle, done, failure)
+        with self._writer.changed:
             self._searching = waiting + self._searching

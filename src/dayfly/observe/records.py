@@ -8,7 +8,6 @@ on file, or gone; until then they keep what they handed over, so that nothing is
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -25,11 +24,10 @@ from dayfly.model.rollup import Rollup
 from dayfly.model.table import Load
 from dayfly.observe.batches import Source
 from dayfly.observe.failures import FailureQuery
-from dayfly.observe.losses import Losses
 from dayfly.observe.record_file import RecordFile
 from dayfly.observe.rollup_sums import RollupSums
 from dayfly.observe.rollups import Life, RollupQuery, Totals, totals_of
-from dayfly.observe.settling import settle, tell
+from dayfly.observe.writer import Writer
 
 MAX_PENDING_BYTES = 32 * 2**20
 _LINGER_S = 0.1
@@ -73,40 +71,24 @@ class RecordStore:
         """Tells a gateway, in its life, up to which batch its records are taken care of; on the event loop."""
         self._file = RecordFile(path, limits)
         self._clock = clock
-        self._changed = threading.Condition()
-        self._pending: list[_Handed] = []
-        self._pending_bytes = 0
+        self._writer = Writer[_Handed](self.kind, self._write, self._file.forget, self._tend, linger_s=_LINGER_S)
         self._reports: dict[Life, Totals] = {}
-        self._forgetting: list[tuple[NamespaceName, asyncio.Future[None]]] = []
-        self._waiters: list[asyncio.Future[None]] = []
-        self._closing = True
         self._of_gateways: dict[tuple[str, str], tuple[int, int]] = {}
-        self._dropped = 0
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._trim_at = self._roll_up_at = 0.0
 
     async def open(self) -> None:
         """Open the file, or begin a new one when it is damaged, and start to write; without a file nothing is kept."""
-        self._loop = asyncio.get_running_loop()
         try:
             await asyncio.to_thread(self._file.open)
         except StoreUnavailable as error:
             _log.error("no calls are recorded until the next start: %s", error)
             return
-        self._closing = False
-        self._thread = threading.Thread(target=self._write_batches, name="record-writer", daemon=True)
-        self._thread.start()
+        self._writer.start()
 
     async def close(self) -> None:
         """Write what is pending and close the file. Idempotent."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        await asyncio.to_thread(thread.join)
-        await asyncio.to_thread(self._file.close)
+        if await self._writer.close():
+            await asyncio.to_thread(self._file.close)
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -114,28 +96,29 @@ class RecordStore:
         second, a control plane that was away, a disk that took nothing.
         """
         per_second, away = (sum(told[at] for told in self._of_gateways.values()) for at in (0, 1))
-        return {"rate": per_second, "away": away, "disk": self._dropped}
+        return {"rate": per_second, "away": away, "disk": self._writer.dropped}
 
     def take(self, gateway: str, boot: str, load: Load) -> None:
         """Take in what came of a gateway; never blocks and never raises."""
         if any(load.dropped):
             self._of_gateways[gateway, boot] = load.dropped
-        with self._changed:
+        writer = self._writer
+        with writer.changed:
             for each in load.functions:
                 self._reports[gateway, boot, each.function] = totals_of(each)
             if not load.records:
                 return
-            self._pending.append(_Handed((gateway, boot), load.batch, load.records))
-            self._pending_bytes += len(load.records)
-            while self._closing or self._pending_bytes > MAX_PENDING_BYTES:
-                oldest = self._pending.pop(0)
-                self._pending_bytes -= len(oldest.records)
-                self._dropped += _count(oldest.records)
+            writer.pending.append(_Handed((gateway, boot), load.batch, load.records))
+            writer.weight += len(load.records)
+            while writer.is_closed or writer.weight > MAX_PENDING_BYTES:
+                oldest = writer.pending.pop(0)
+                writer.weight -= len(oldest.records)
+                writer.dropped += _count(oldest.records)
                 self._confirm(_last_of([oldest]))
-                if not self._pending:
+                if not writer.pending:
                     return
-            if len(self._pending) == 1:
-                self._changed.notify()
+            if len(writer.pending) == 1:
+                writer.changed.notify()
 
     async def inside(self, _namespace: NamespaceName) -> list[str]:
         """Return nothing: a record is no reason to keep what it tells of."""
@@ -143,13 +126,7 @@ class RecordStore:
 
     async def clear(self, namespace: NamespaceName) -> None:
         """Remove every record of the namespace's functions that came up to now. Raises StoreUnavailable."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with self._changed:
-            if self._closing:
-                raise StoreUnavailable("the store of calls is closed")
-            self._forgetting.append((namespace, done))
-            self._changed.notify()
-        await done
+        await self._writer.forget(namespace)
 
     async def find(self, query: RecordQuery) -> list[Invocation]:
         """Return the calls wanted, the newest first. Raises StoreUnavailable."""
@@ -183,54 +160,26 @@ class RecordStore:
 
     async def flush(self) -> None:
         """Return when all that came up to now is in the file, or lost."""
-        with self._changed:
-            if self._closing:
-                return
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(done)
-            self._changed.notify()
-        await done
+        await self._writer.flush()
 
-    def _write_batches(self) -> None:
-        losses, trim_at = Losses(self.kind, self._dropped), self._clock.now()
-        roll_up_at = trim_at
-        while True:
-            with self._changed:
-                self._changed.wait_for(self._is_called, timeout=_ROLL_UP_EVERY_S)
-                # A moment's wait makes one transaction of many messages. A reader ends it.
-                self._changed.wait_for(self._is_urgent, timeout=_LINGER_S)
-                batch, self._pending, self._pending_bytes = self._pending, [], 0
-                forgetting, self._forgetting = self._forgetting, []
-                waiters, self._waiters = self._waiters, []
-                closing = self._closing
-                reports: dict[Life, Totals] = {}
-                if self._is_urgent() or waiters or forgetting or self._clock.now() >= roll_up_at:
-                    reports, self._reports = self._reports, {}
-            if batch:
-                written = _last_of(batch)
-                failure = self._write(batch, written)
-                losses.tell(self._dropped, failure)
-                tell(self._loop, self._confirm, written)
-            if reports:
-                roll_up_at = self._clock.now() + _ROLL_UP_EVERY_S
-                self._roll_up(reports)
-            for namespace, done in forgetting:
-                tell(self._loop, settle, done, self._file.forget(namespace))
-            for done in waiters:
-                tell(self._loop, settle, done, None)
-            if self._clock.now() >= trim_at:
-                trim_at = self._clock.now() + _TRIM_EVERY_S
-                self._file.trim(self._clock.unix_ms())
-            if closing and not batch:
-                return
+    def _write(self, batch: list[_Handed], at_once: bool) -> StoreUnavailable | None:
+        failure = None
+        if batch:
+            written = _last_of(batch)
+            failure = self._append(batch, written)
+            self._writer.tell(self._confirm, written)
+        if at_once or self._clock.now() >= self._roll_up_at:
+            self._roll_up_at = self._clock.now() + _ROLL_UP_EVERY_S
+            self._roll_up()
+        return failure
 
-    def _is_called(self) -> bool:
-        return bool(self._pending) or self._is_urgent()
+    def _tend(self, _is_closing: bool) -> float:
+        if self._clock.now() >= self._trim_at:
+            self._trim_at = self._clock.now() + _TRIM_EVERY_S
+            self._file.trim(self._clock.unix_ms())
+        return _ROLL_UP_EVERY_S
 
-    def _is_urgent(self) -> bool:
-        return bool(self._waiters or self._forgetting or self._closing)
-
-    def _write(self, batch: list[_Handed], written: dict[Source, int]) -> StoreUnavailable | None:
+    def _append(self, batch: list[_Handed], written: dict[Source, int]) -> StoreUnavailable | None:
         calls: list[Invocation] = []
         payloads: dict[int, CallPayload] = {}
         for handed in batch:
@@ -246,13 +195,15 @@ class RecordStore:
                 _log.error("records of calls that cannot be read reason=%s", error)
         failure = self._file.append(calls, payloads, written, self._clock.unix_ms())
         if failure is not None:
-            with self._changed:
-                self._dropped += len(calls)
+            with self._writer.changed:
+                self._writer.dropped += len(calls)
         return failure
 
-    def _roll_up(self, reports: dict[Life, Totals]) -> None:
-        if self._file.roll_up(reports, self._clock.unix_ms()) is not None:
-            with self._changed:  # they are totals: what is not written now is in the next ones
+    def _roll_up(self) -> None:
+        with self._writer.changed:
+            reports, self._reports = self._reports, {}
+        if reports and self._file.roll_up(reports, self._clock.unix_ms()) is not None:
+            with self._writer.changed:  # they are totals: what is not written now is in the next ones
                 self._reports = {**reports, **self._reports}
 
     def _confirm(self, written: dict[Source, int]) -> None:

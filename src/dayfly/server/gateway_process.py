@@ -1,7 +1,7 @@
 """A gateway as a process: it takes over the listeners the supervisor bound and serves until it is told to go.
 
     python -P -m dayfly.server.gateway_process RUN_DIR/settings-LIFE.json --name gw0 --ready-fd FD --public-fd FD
-                                               [--console-fd FD --metrics-fd FD]
+                                               --memory-fd FD [--console-fd FD --metrics-fd FD]
 
 SIGTERM says that another gateway takes its place: the supervisor is told at once, and the calls under way have all the
 time that any function may take. SIGUSR1 says that the platform ends: they have the time for draining that was set.
@@ -21,6 +21,7 @@ import msgspec
 import uvloop
 
 from dayfly.gateway.certificates import Certificates
+from dayfly.gateway.memory import Memory
 from dayfly.gateway.process import GatewaySettings, serve
 from dayfly.model.errors import DayflyError
 from dayfly.model.function import MAX_TIMEOUT_S
@@ -78,6 +79,7 @@ async def _run(place: Place, given: argparse.Namespace, reporter: Reporter) -> N
             stop=departure.told,
             on_ready=reporter.ready,
             drain_s=lambda: departure.seconds,
+            memory=Memory(given.memory_fd),
         )
     if watching is not None:
         watching.cancel()
@@ -138,6 +140,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--name", required=True)
     parser.add_argument("--ready-fd", type=int, required=True)
     parser.add_argument("--public-fd", type=int, required=True)
+    parser.add_argument("--memory-fd", type=int, required=True)
     parser.add_argument("--console-fd", type=int)
     parser.add_argument("--metrics-fd", type=int)
     given = parser.parse_args(argv)

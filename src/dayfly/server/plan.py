@@ -14,8 +14,9 @@ class Child(NamedTuple):
     name: str
     argv: list[str]
     """`{public}`, `{console}`, `{metrics}` and `{ready}` stand for the numbers of inherited sockets and of the pipe,
-    `{name}` for a name that no other living process has, `{generation}` for the zygotes' generation; the last one may
-    also be within an argument, as `-{generation}.`."""
+    `{memory}` for that of what it leaves to its successor when it dies, `{name}` for a name that no other living
+    process has, `{generation}` for the zygotes' generation; the last one may also be within an argument, as
+    `-{generation}.`."""
     inherits: list[str]
     """The environment variables it gets of those the supervisor has; all others stay away from it."""
     sockets: list[str]

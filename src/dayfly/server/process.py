@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dayfly.runtimes.scribe import Feed
@@ -15,6 +15,10 @@ from dayfly.server.plan import Child, Handed
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _EXIT_ORPHANED = 71
+MEMORY = "{memory}"
+"""Stands for a file without a name, in which a process leaves something to who is started when it dies."""
+MAX_REPORT_BYTES = 65_536
+"""The longest line that a process says on its pipe."""
 _STEADY_S = 10.0
 """A process that ran for this long is not counted as failing over and over."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 30.0
@@ -42,6 +46,9 @@ class Process:
         """What it writes to standard output and error."""
         self._sockets = {name: sockets[name] for name in child.sockets}
         self._started_at = 0.0
+        self._memory: int | None = None
+        self._half = b""
+        """What it has begun to say on its pipe."""
 
     @classmethod
     def handed_on(cls, handed: Handed) -> "Process":
@@ -66,8 +73,13 @@ class Process:
         inherited, writer = list(self._sockets.values()), None
         if self.child.reports:
             self.ready_fd, writer = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(self.ready_fd, False)
             words["ready"] = str(writer)
             inherited.append(writer)
+        if MEMORY in self.child.argv:
+            self._memory = os.memfd_create(self.child.name) if self._memory is None else self._memory
+            words["memory"] = str(self._memory)
+            inherited.append(self._memory)
         # A session of its own: Ctrl-C on the terminal reaches the supervisor alone, which then stops all in order.
         try:
             started = subprocess.Popen(
@@ -88,16 +100,32 @@ class Process:
         self._started_at = time.monotonic()
         self.is_ready = not self.child.reports
 
-    def read_report(self) -> dict[str, str]:
-        """Return the line the process said on its pipe; `ended` is in it when it died without a word.
+    def read_reports(self, *, is_gone: bool = False) -> Iterator[dict[str, str]]:
+        """Yield the lines the process has said on its pipe; `ended` is in the last when it died without a word.
+
+        Never waits: half a line is read on when more of it is there, and of a process that `is_gone` nothing more
+        comes, though what it started may still hold its pipe.
 
         The pipe is closed unless the process may overlap with its successor: that one says `leaving` one day.
         """
-        assert self.ready_fd is not None
-        line = b""
-        while not line.endswith(b"\n") and (piece := os.read(self.ready_fd, 65_536)):
-            line += piece
-        report: dict[str, str] = json.loads(line) if line else {"ended": "yes"}
+        if self.ready_fd is None:
+            return
+        try:
+            piece = os.read(self.ready_fd, MAX_REPORT_BYTES)
+            is_gone = is_gone or not piece
+        except BlockingIOError:
+            piece = b""
+        *lines, self._half = (self._half + piece).split(b"\n")
+        if len(self._half) > MAX_REPORT_BYTES:
+            yield self._reported({"error": f"the {self.child.name} says no end of a line"})
+            return
+        for line in lines:
+            if self.ready_fd is not None:
+                yield self._reported(json.loads(line))
+        if is_gone and not lines:
+            yield self._reported({"ended": "yes"})
+
+    def _reported(self, report: dict[str, str]) -> dict[str, str]:
         self.stands_by = "standby" in report
         self.is_ready = not report.keys() & {"ended", "error", "leaving", "standby"}
         if not (self.stands_by or (self.is_ready and self.child.overlaps)):
@@ -106,6 +134,7 @@ class Process:
 
     def close_pipe(self) -> None:
         """Listen to the process no more. Idempotent."""
+        self._half = b""
         if self.ready_fd is not None:
             os.close(self.ready_fd)
             self.ready_fd = None

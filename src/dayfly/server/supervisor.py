@@ -87,8 +87,8 @@ class Supervisor:
         ready = [process.ready_fd for process in self._crew.members if process.ready_fd is not None]
         woken = self._lookout.wait(ready, self._patience_ms())
         for process in list(self._crew.members):
-            if process.ready_fd in woken:
-                self._heard(process, process.read_report())
+            for report in process.read_reports() if process.ready_fd in woken else ():
+                self._heard(process, report)
         self._reap()
         if not self._signals and not self._exit_code:
             self._crew.start_due()
@@ -222,8 +222,8 @@ class Supervisor:
             self._ended(process, code)
 
     def _ended(self, process: Process, code: int) -> None:
-        if process.ready_fd is not None and not process.is_ready:
-            self._heard(process, process.read_report())
+        for report in () if process.is_ready else process.read_reports(is_gone=True):
+            self._heard(process, report)
         process.ended()
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         if process in self._crew.leaving:

@@ -195,6 +195,7 @@ def _control(place: Place) -> Child:
 def _gateway(place: Place, number: int) -> Child:
     name = f"gw{number}"
     argv = [*_module("gateway_process", place), "--name", "{name}", "--ready-fd", "{ready}", "--public-fd", "{public}"]
+    argv += ["--memory-fd", "{memory}"]
     sockets = ["public"]
     if number == 0:
         argv += ["--console-fd", "{console}", "--metrics-fd", "{metrics}"]

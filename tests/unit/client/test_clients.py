@@ -17,6 +17,7 @@ from dayfly.client import AsyncClient, Client, Credential
 from dayfly.client.bundle import Bundle
 from dayfly.client.gateway import Target
 from dayfly.model import errors
+from dayfly.model.alertmanager import Heard, TheirAlert, TheirMessage
 from dayfly.model.builder import BuilderSecret
 from dayfly.model.flow import FlowSpec
 from dayfly.model.function import FunctionSpec
@@ -134,6 +135,7 @@ REVISION = RevisionStatus(number=1, spec=STATUS.spec, created_unix_ms=1, role="s
         ("create_token", ("deploy",), "POST /v1/namespaces/openfaas-fn/tokens", ISSUED),
         ("put_secret", ("a.b", b"x"), "PUT /v1/namespaces/openfaas-fn/secrets/a.b", SECRET),
         ("rotate_key", (), "POST /v1/secrets/rotate-key", KeyRotation(key="k", retired=("l",), secrets=2)),
+        ("describe_api", (), "GET /v1/openapi.json", {"openapi": "3.1.0"}),
         ("info", (), "GET /v1/info", PlatformInfo(
             version="1", provider="p", architecture="a", default_namespace="d", gateway_url="", console_url="",
             metrics_url="", functions=0, gateways=1,
@@ -145,6 +147,20 @@ def test_calls_and_what_they_return(driver: Driver, method: str, args: tuple[Any
     assert driver.call(method, *args) == reply
     assert f"{driver.last.method} {driver.last.url.path}" == sent
     assert driver.last.headers["authorization"] == "Bearer token"
+
+
+def test_alerts_of_another_system_are_handed_over(driver: Driver) -> None:
+    driver.reply(Heard(1))
+    message = TheirMessage((TheirAlert("firing", {"alertname": "Down"}),))
+    assert driver.call("hear_alerts", message, namespace="team-a") == 1
+    assert f"{driver.last.method} {driver.last.url.raw_path.decode()}" == "POST /v1/alerts/incoming?namespace=team-a"
+    assert msgspec.json.decode(driver.last.content, type=TheirMessage) == message
+
+
+def test_figures_are_a_text(driver: Driver) -> None:
+    driver.answer = lambda _: httpx2.Response(200, text="up 1\n")
+    assert driver.call("get_metrics", "team-a") == "up 1\n"
+    assert driver.last.url.path == "/v1/namespaces/team-a/metrics"
 
 
 def test_deploy_sends_the_spec(driver: Driver) -> None:

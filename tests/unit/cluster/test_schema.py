@@ -200,6 +200,7 @@ def test_a_budgets_status_is_valid_and_its_table_says_what_is_left() -> None:
         ({"calls": {"day": -1}}, "spec.calls.day in body should be greater than or equal to 0"),
         ({"cpu_seconds": {"month": 1e13}}, "spec.cpu_seconds.month in body should be less than or equal to"),
         ({"function": "No_Name", "calls": {"day": 1}}, "spec.function in body should match"),
+        ({"function": "a" * 64, "calls": {"day": 1}}, "spec.function: Too long: may not be more than 63"),
     ],
 )
 def test_a_budget_that_is_none_is_refused_at_once(known: Double, spec: Object, said: str) -> None:

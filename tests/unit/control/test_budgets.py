@@ -119,6 +119,9 @@ def test_it_outlives_its_function_and_a_restart_but_not_its_namespace(play: Play
         team = NamespaceName("team")
         await rig.plane.namespaces.create(team, NamespaceChange())
         await rig.plane.budgets.put(BudgetSpec(name="b", namespace=team, function="hello", calls=Counts(day=1)))
+        # Who may remove the namespace may remove what only the administrator takes away from it.
+        whole = BudgetSpec(name="whole", namespace=team, function="", calls=Counts(day=1))
+        await rig.plane.budgets.put(whole, is_admin=True)
         await rig.plane.budgets.put(spec(day=1))
         gateway = await rig.gateway()
         await rig.deployed()
@@ -131,7 +134,7 @@ def test_it_outlives_its_function_and_a_restart_but_not_its_namespace(play: Play
             1.0,
         )
         await rig.restart()
-        assert [each.key for each in rig.plane.budgets.all()] == [(SPACE, "b"), (team, "b")]
+        assert [each.key for each in rig.plane.budgets.all()] == [(SPACE, "b"), (team, "b"), (team, "whole")]
         await rig.plane.namespaces.remove(team)
         assert [each.key for each in rig.plane.budgets.all()] == [(SPACE, "b")]
         assert [each.key for each in await rig.budgets.all()] == [(SPACE, "b")]

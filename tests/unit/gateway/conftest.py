@@ -16,6 +16,7 @@ import msgspec
 import pytest
 import uvloop
 
+from dayfly.gateway.memory import Memory
 from dayfly.gateway.process import GatewaySettings, serve
 from dayfly.http1.limits import Limits
 from dayfly.model.route_entry import RouteEntry
@@ -333,7 +334,11 @@ class Rig:
             conversation.reply(conversation.body or b"empty", f"X-Line: {conversation.line}")
 
     async def serve(
-        self, *entries: Entry, tls: ssl.SSLContext | None = None, inner: socket.socket | None = None
+        self,
+        *entries: Entry,
+        tls: ssl.SSLContext | None = None,
+        inner: socket.socket | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Start the gateway with a table of `entries`."""
         self.entries = entries
@@ -350,6 +355,7 @@ class Rig:
                 tls=tls,
                 stop=self.stop,
                 on_ready=ready.set,
+                memory=memory,
             )
         )
         self.gateway = task

@@ -212,7 +212,7 @@ def test_what_waits_for_the_disk_is_bounded_and_the_oldest_go(tmp_path: Path, mo
     async def story(store: RecordStore) -> None:
         message = load(note("x"))
         monkeypatch.setattr(module, "MAX_PENDING_BYTES", 2 * len(message.records))
-        with store._changed:  # the writer takes nothing meanwhile
+        with store._writer.changed:  # the writer takes nothing meanwhile
             for call_id in "abcd":
                 store.take("gw0", "boot", load(note(call_id)))
         assert await ids(store) == ["d", "c"]
@@ -237,7 +237,7 @@ def test_a_gateway_is_told_what_is_on_file_and_what_is_given_up(
         message = load(note("x"))
         monkeypatch.setattr(module, "MAX_PENDING_BYTES", len(message.records))
         told.clear()
-        with store._changed:  # the writer takes nothing meanwhile
+        with store._writer.changed:  # the writer takes nothing meanwhile
             store.take("gw0", "one", load(note("d"), batch=3))
             store.take("gw1", "x", load(note("e"), batch=1))
             assert told == [("gw0", "one", 3)]

@@ -168,6 +168,37 @@ def test_one_that_never_starts_ends_the_start_with_70(run: Callable[..., Running
     assert running.process.wait(DEADLINE_S) == 70
 
 
+def test_what_a_dead_one_started_may_hold_its_pipe(run: Callable[..., Running]) -> None:
+    running = run(child("one", "sleep 600 & exit 3"), child("two", SERVES))
+    assert "the one does not start: it ended with code 3" in str(running.said()["error"])
+    assert running.process.wait(DEADLINE_S) == 70
+
+
+def test_half_a_line_is_waited_for_and_nothing_else_waits(run: Callable[..., Running], tmp_path: Path) -> None:
+    half, whole = tmp_path / "half", tmp_path / "whole"
+    halting = f"printf '{{' >/dev/fd/$1; : > {half}; until [ -e {whole} ]; do sleep 0.01; done; "
+    running = run(
+        child("one", halting + "echo '}' >/dev/fd/$1; exec sleep 60"),
+        child("two", f"until [ -e {half} ]; do sleep 0.01; done; echo two works; {SERVES}"),
+    )
+    eventually(lambda: "two works" in running.text())
+    whole.touch()
+    assert "http://g" in str(running.said()["text"])
+
+
+def test_two_lines_at_once_are_two(run: Callable[..., Running], tmp_path: Path) -> None:
+    twice = r"""printf '{}\n{"leaving": "yes"}\n' >/dev/fd/$1; exec sleep 60"""
+    running = run(child("one", f"mkdir {tmp_path}/first && {{ {twice}; }}; {SERVES}", overlaps=True))
+    assert "http://g" in str(running.said()["text"])
+    eventually(lambda: is_back(running, 1))
+
+
+def test_one_that_says_no_end_of_a_line_is_not_listened_to(run: Callable[..., Running]) -> None:
+    running = run(child("one", "head -c 200000 /dev/zero >/dev/fd/$1; exec sleep 60"), child("two", SERVES))
+    assert running.said() == {"error": "the one says no end of a line", "exit_code": 70}
+    assert running.process.wait(DEADLINE_S) == 70
+
+
 def test_stages_end_in_order(run: Callable[..., Running], tmp_path: Path) -> None:
     def noting(name: str) -> str:
         at_end = f'trap "sleep 0.1; echo {name} >> {tmp_path}/order; exit 0" USR1'

@@ -8,7 +8,6 @@ platform's processor from it.
 import asyncio
 import concurrent.futures
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -23,9 +22,8 @@ from dayfly.observe.history.file import HistoryFile
 from dayfly.observe.history.queries import Answer, Extent
 from dayfly.observe.history.scrape import GatewayLife, Scrape
 from dayfly.observe.history.shelf import Family, Shelf
-from dayfly.observe.losses import Losses
 from dayfly.observe.promql.series import Labels
-from dayfly.observe.settling import settle, tell
+from dayfly.observe.writer import Writer
 
 MAX_PENDING = 6
 """Scrapes that wait for a slow disk; beyond it the oldest go."""
@@ -58,16 +56,10 @@ class HistoryStore:
         self._file = HistoryFile(path, limits)
         self._shelf = Shelf(path)
         self._clock = clock
-        self._changed = threading.Condition()
-        self._pending: list[Scrape] = []
-        self._forgetting: list[tuple[NamespaceName, asyncio.Future[None]]] = []
-        self._waiters: list[asyncio.Future[None]] = []
-        self._closing = True
+        self._writer = Writer[Scrape](self.kind, self._write, self._file.forget, self._tend)
+        self._trim_at = 0.0
         self._waiting = 0
-        self._dropped = 0
-        self._writer: threading.Thread | None = None
         self._reader: concurrent.futures.ThreadPoolExecutor | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def marks(self) -> Mapping[GatewayLife, FunctionLoad]:
@@ -81,41 +73,34 @@ class HistoryStore:
 
     async def open(self) -> None:
         """Open the file, or begin a new one when it is damaged; without a file nothing is kept."""
-        self._loop = asyncio.get_running_loop()
         try:
             await asyncio.to_thread(self._file.open)
         except StoreUnavailable as error:
             _log.error("no history is kept until the next start: %s", error)
             return
-        self._closing = False
-        self._writer = threading.Thread(target=self._write, name="history-writer", daemon=True)
         self._writer.start()
         self._reader = concurrent.futures.ThreadPoolExecutor(1, "history-reader")
 
     async def close(self) -> None:
         """Write what is pending and close the file. Idempotent."""
-        writer, self._writer = self._writer, None
         reader, self._reader = self._reader, None
-        if writer is None or reader is None:
+        if not await self._writer.close() or reader is None:
             return
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        await asyncio.to_thread(writer.join)
         await asyncio.get_running_loop().run_in_executor(reader, self._shelf.close)
         await asyncio.to_thread(reader.shutdown)
         await asyncio.to_thread(self._file.close)
 
     def record(self, scrape: Scrape) -> None:
         """Have what was found written; never blocks and never raises."""
-        with self._changed:
-            if self._closing:
+        writer = self._writer
+        with writer.changed:
+            if writer.is_closed:
                 return
-            self._pending.append(scrape)
-            if len(self._pending) > MAX_PENDING:
-                del self._pending[0]
-                self._dropped += 1
-            self._changed.notify()
+            writer.pending.append(scrape)
+            if len(writer.pending) > MAX_PENDING:
+                del writer.pending[0]
+                writer.dropped += 1
+            writer.changed.notify()
 
     async def inside(self, _namespace: NamespaceName) -> list[str]:
         """Return nothing: history is no reason to keep what it tells of."""
@@ -123,23 +108,11 @@ class HistoryStore:
 
     async def clear(self, namespace: NamespaceName) -> None:
         """Remove every series of the namespace. Raises StoreUnavailable."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        with self._changed:
-            if self._closing:
-                raise StoreUnavailable("the history is closed")
-            self._forgetting.append((namespace, done))
-            self._changed.notify()
-        await done
+        await self._writer.forget(namespace)
 
     async def flushed(self) -> None:
         """Return when all that was recorded up to now is in the file, or lost."""
-        with self._changed:
-            if self._closing:
-                return
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiters.append(done)
-            self._changed.notify()
-        await done
+        await self._writer.flush()
 
     async def at_moment(self, query: str, extent: Extent) -> Answer:
         """Answer a query at the extent's end. Raises QueryWrong, QueryFailed, LimitExceeded, StoreUnavailable."""
@@ -170,27 +143,17 @@ class HistoryStore:
         finally:
             self._waiting -= 1
 
-    def _write(self) -> None:
-        losses, trim_at = Losses(self.kind, self._dropped), self._clock.now()
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._forgetting or self._waiters or self._closing)
-                batch, self._pending = self._pending, []
-                forgetting, self._forgetting = self._forgetting, []
-                waiters, self._waiters = self._waiters, []
-                closing = self._closing
-            failure: StoreUnavailable | None = None
-            for scrape in batch:
-                failure = self._file.append(scrape) or failure
-                self._dropped += failure is not None
-            failure = failure or (self._file.roll_up() if batch else None)
-            losses.tell(self._dropped, failure)
-            for namespace, done in forgetting:
-                tell(self._loop, settle, done, self._file.forget(namespace))
-            for done in waiters:
-                tell(self._loop, settle, done, None)
-            if self._clock.now() >= trim_at:
-                trim_at = self._clock.now() + _TRIM_EVERY_S
-                self._file.trim()
-            if closing and not batch:
-                return
+    def _write(self, batch: list[Scrape], _at_once: bool) -> StoreUnavailable | None:
+        failure: StoreUnavailable | None = None
+        for scrape in batch:
+            lost = self._file.append(scrape)
+            if lost is not None:
+                failure = lost
+                with self._writer.changed:
+                    self._writer.dropped += 1
+        return failure or (self._file.roll_up() if batch else None)
+
+    def _tend(self, _is_closing: bool) -> None:
+        if self._clock.now() >= self._trim_at:
+            self._trim_at = self._clock.now() + _TRIM_EVERY_S
+            self._file.trim()

@@ -1,9 +1,13 @@
 """What a Budget's object tells: the tightest of its allowances, what is used up the longest, and its trouble."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
+from dayfly.cluster.connection import Connection
+from dayfly.cluster.kinds import Kind, Object
 from dayfly.model.budget import BudgetSpec, BudgetStanding, BudgetStatus, Counts, State
-from dayfly.server.cluster.bounding import _conditions, _gist, _known
+from dayfly.model.errors import NotFound
+from dayfly.server.cluster.bounding import _conditions, _gist, _known, telling_budgets
 
 DAY_MS, MONTH_MS = 86_400_000, 30 * 86_400_000
 
@@ -14,8 +18,8 @@ def status(period: Any, used: float, state: State, ends_unix_ms: int) -> BudgetS
     )
 
 
-def standing(*allowances: BudgetStatus, trouble: str = "") -> BudgetStanding:
-    spec = BudgetSpec(name="b", calls=Counts(day=10, month=10))
+def standing(*allowances: BudgetStatus, trouble: str = "", name: str = "b") -> BudgetStanding:
+    spec = BudgetSpec(name=name, calls=Counts(day=10, month=10))
     return BudgetStanding(spec=spec, created_unix_ms=1, updated_unix_ms=1, trouble=trouble, allowances=allowances)
 
 
@@ -38,3 +42,29 @@ def test_a_threshold_a_new_period_and_trouble_are_told_at_once_and_a_call_is_not
     assert _gist(standing(status("day", 1, "used up", DAY_MS))) != before
     assert _gist(standing(status("day", 1, "within", 2 * DAY_MS))) != before
     assert _gist(standing(status("day", 1, "within", DAY_MS), trouble="gone")) != before
+
+
+class Objects:
+    """The API server's budgets, by name."""
+
+    def __init__(self, *names: str) -> None:
+        self.told: list[str] = []
+        self._names = names
+
+    async def get(self, _kind: Kind, name: str, namespace: str) -> Object:
+        if name not in self._names:
+            raise NotFound(f"there is no budget {name}")
+        return {"metadata": {"name": name, "namespace": namespace, "generation": 1}}
+
+    async def replace(self, _kind: Kind, obj: Object, *, sub: str) -> Object:
+        assert sub == "status"
+        self.told.append(obj["metadata"]["name"])
+        return obj
+
+
+def test_a_budget_that_was_removed_a_moment_ago_keeps_none_from_being_told() -> None:
+    api = Objects("b")
+    allowance = status("day", 1, "within", DAY_MS)
+    found = [standing(allowance, name="a"), standing(allowance)]
+    asyncio.run(telling_budgets(cast("Connection", api), lambda: found)._tell_all())
+    assert api.told == ["b"]
