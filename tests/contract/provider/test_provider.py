@@ -83,7 +83,7 @@ def test_a_handler_that_cannot_be_imported_is_reported_with_its_traceback(stage:
                 await provider.start(order)
             for order in orders:
                 ended = await audience.exited(order.replica)
-                assert ended.reason == ("import_failed" if stage.is_ours else "crashed")
+                assert ended.reason == ("import_failed" if stage.is_ours else "crashed"), ended
             first = await audience.exited(orders[0].replica)
             # Told with the end where the platform imports it, in the log where the function's own program does.
             told = first.detail + "".join(line.text for line in audience.lines)

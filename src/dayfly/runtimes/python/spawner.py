@@ -59,7 +59,7 @@ class Spawner:
         replica = Replica(message.replica, message.path, order, message.limits)
         try:
             template = self._templates.get(message.template)
-            if template is None or template.has_hung_up():
+            if template is None:
                 solo = message.solo or message.template in self._threaded
                 template = self._make_template(message.template, order, message.limits, message.own_net, solo)
         except OSError:
@@ -70,7 +70,9 @@ class Spawner:
         self.replicas[replica.name] = replica
         refusal = self._fork(replica)
         self.report(wire.Taken(replica.name), (replica.log,))
-        if refusal:
+        if refusal and template.has_hung_up():  # it has just ended, by itself
+            self._move(replica, solo=template.solo)
+        elif refusal:
             self._gone(replica, "start_failed", refusal)
 
     def stop(self, message: wire.Stop) -> None:
@@ -122,8 +124,8 @@ class Spawner:
         for data, pid in heard(template.channel):
             if not data:
                 self._reactor.forget(template.channel.fileno())
-            elif pid != template.pid or not self._template_said(template, data):
-                self._junk(template)
+            elif (pid != template.pid or not self._template_said(template, data)) and template.babbles():
+                self._end_template(template)
 
     def _template_said(self, template: Template, data: bytes) -> bool:
         if data == family.TEMPLATE_IMPORTED:
@@ -145,28 +147,25 @@ class Spawner:
                 self._gone(replica, *endings.never_met(replica))
         return True
 
-    def _junk(self, template: Template) -> None:
-        """Bear some nonsense from function code that found a channel, and end a flood of it."""
-        if template.babbles():
-            self._end_template(template)
-
     def _split_up(self, template: Template) -> None:
         """Give each waiting replica a process that imports for itself: this template has threads and may not fork."""
         self._threaded.add(template.name)
-        self._templates.pop(template.name, None)
-        waiting = list(template.replicas.values())
-        template.replicas = {}
+        for replica in list(template.replicas.values()):
+            self._move(replica, solo=True)
         self._end_template(template)
-        for replica in waiting:
-            self._reactor.forget(replica.channel.fileno())
-            try:
-                made = self._make_template(template.name, replica.order, replica.limits, template.own_net, True)
-                replica.join(made)
-                refusal = self._fork(replica)
-            except OSError as error:
-                refusal = f"no process could be made: {error.strerror}"
-            if refusal:
-                self._gone(replica, "start_failed", refusal)
+
+    def _move(self, replica: Replica, *, solo: bool) -> None:
+        """Give a replica that waits for its template to fork it another one."""
+        before = replica.template
+        before.replicas.pop(replica.name, None)
+        self._reactor.forget(replica.channel.fileno())
+        try:
+            replica.join(self._make_template(before.name, replica.order, replica.limits, before.own_net, solo))
+            refusal = self._fork(replica)
+        except OSError as error:
+            refusal = f"no process could be made: {error.strerror}"
+        if refusal:
+            self._gone(replica, "start_failed", refusal)
 
     def _template_ended(self, template: Template) -> None:
         self._template_speaks(template)
@@ -201,8 +200,8 @@ class Spawner:
                 self._ready(replica)
             elif data == family.REPLICA_FAILED:
                 replica.failed = True
-            elif data != family.REPLICA_HELLO:
-                self._junk(replica.template)
+            elif data != family.REPLICA_HELLO and replica.template.babbles():
+                self._end_template(replica.template)
 
     def _adopt(self, replica: Replica, pid: int) -> None:
         template = replica.template
