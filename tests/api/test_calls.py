@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.api.conftest import BEARER
 
+from dayfly.model.access import Role
 from dayfly.model.token import TokenRequest
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def test_whether_a_credential_is_good_for_calls_can_be_asked(play: Play) -> None
         path = f"/v1/namespaces/{stage.team}/functions/nobody/may-call"
         assert (await stage.ask("GET", path)).status == 204
         assert (await stage.ask("GET", path, headers={})).status == 401
-        for role, status in (("view", 403), ("invoke", 204), ("deploy", 204)):
+        expected: dict[Role, int] = {"view": 403, "invoke": 204, "deploy": 204}
+        for role, status in expected.items():
             token = await stage.tokens.issue(stage.team, TokenRequest(role=role))
             headers = {"authorization": f"Bearer {token.token}"}
             assert (await stage.ask("GET", path, headers=headers)).status == status

@@ -29,6 +29,7 @@ from dayfly.queue.ledger import Ledger
 from dayfly.queue.life import Life, is_alive
 from dayfly.queue.limits import QueueLimits
 from dayfly.queue.remote import RemoteQueue
+from dayfly.queue.vouching import Vouching
 from dayfly.storage.journal_flow_runs import JournalRuns
 
 RUN = "run1"
@@ -57,6 +58,9 @@ async def main(access: Path, folder: Path, calls: Path, hangs: str) -> None:
     async def deliver(_url: str, _result: Result, /) -> str:
         return ""
 
+    async def nobodys(_function: str, _authorization: bytes, _peer: bytes, /) -> bool:
+        return False
+
     clock, store, journals = SystemClock(), JetStreamStore(access), Journals(access)
     working = [asyncio.create_task(part.run()) for part in (store, journals)]
     ledger, limits, life = Ledger(), QueueLimits(), Life(folder)
@@ -66,7 +70,8 @@ async def main(access: Path, folder: Path, calls: Path, hangs: str) -> None:
     )  # fmt: skip
     await dispatcher.load()
     working.append(asyncio.create_task(dispatcher.run()))
-    front = Front(Desk(store, ledger, dispatcher, limits), limits.body_bytes, dispatcher.clock)
+    vouching = Vouching(nobodys, anybody=False)
+    front = Front(Desk(store, ledger, dispatcher, limits), vouching, limits.body_bytes, dispatcher.clock)
     front.loaded.set()
     await asyncio.get_running_loop().create_unix_server(front.connection, folder / "queue.sock")
     log = JournalRuns(journals.flows)
