@@ -103,7 +103,7 @@ def test_the_answer_is_posted_to_the_callback(wire: Wire, echo: str, receiver: R
 
 
 def test_a_callback_takes_a_credential(wire: Wire, echo: str, receiver: Receiver) -> None:
-    """Ours: OpenFaaS posts to wherever anybody says (ADR 12)."""
+    """Behaviour 45: where it differs: OpenFaaS posts to wherever anybody says (ADR 12)."""
     for login in ({}, {"Authorization": "Basic YWRtaW46d3Jvbmc="}):
         asked = {**login, "X-Callback-Url": f"{receiver.url}/anonymous"}
         answer = wire.send("POST", f"/async-function/{echo}", b"in", headers=asked)
