@@ -202,14 +202,12 @@ def test_a_resolver_that_hangs_or_refuses_is_told_and_keeps_nobody_else_waiting(
         asked = [pool.submit(ask, "asks", "http", f"name{number}.example.com", 80) for number in range(8)]
         for _ in range(4):
             silent.socket.recv(512)
-        body, hook = (
-            json.dumps(["plain", "127.0.0.1", outside]).encode(),
-            {"X-Callback-Url": "http://hook.example.com/"},
-        )
+        token = {"Authorization": f"Bearer {(silent.data_dir / 'run' / 'token').read_text()}"}
+        body = json.dumps(["plain", "127.0.0.1", outside]).encode()
+        hook = {"X-Callback-Url": "http://hook.example.com/", **token}
         assert silent.ask("POST", "/async-function/other", body, headers=hook).status == 202
         again = silent.ask("POST", "/async-function/other", body).headers["x-call-id"]
         assert "outside /plain" in ask("other", "plain", "127.0.0.1", outside), "its door leads to a name as well"
-        token = {"Authorization": f"Bearer {(silent.data_dir / 'run' / 'token').read_text()}"}
         done = silent.ask("GET", f"/v1/calls/{again}?wait=50s", headers=token).json()
         assert done["state"] == "done", done
         for answer in asked:

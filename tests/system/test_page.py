@@ -172,7 +172,7 @@ def test_every_part_of_a_request_arrives(page: Page) -> None:
     page.get_by_role("status").get_by_text("Copied").wait_for(state="attached")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(
-        "curl -i -X POST -H 'X-Mine: 1' -H 'Content-Type: text/plain' --data-raw '' http://127.0.0.1:"
+        "curl -i --globoff --path-as-is -X POST -H 'X-Mine: 1' -H 'Content-Type: text/plain' --data-raw '' http://127.0.0.1:"
     )
     assert copied.endswith("/function/hostile/seen")
 

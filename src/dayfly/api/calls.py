@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dayfly.api.decoding import MAX_JSON_BYTES, decode_json, read_body, read_query
-from dayfly.api.functions import FUNCTION
+from dayfly.api.functions import FUNCTION, key_in
 from dayfly.api.responses import Lines, json_answer
 from dayfly.api.routes import Routes
 from dayfly.api.scope import IN_PATH, namespace_of, principal_of
@@ -68,7 +68,8 @@ class Moved(msgspec.Struct, frozen=True):
 )  # fmt: skip
 async def may_call(services: Services, request: Request) -> Response:
     """Say that it is: whoever's is not has been refused before."""
-    del services, request
+    del services
+    key_in(request)
     return Response(status_code=204)
 
 

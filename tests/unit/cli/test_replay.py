@@ -194,6 +194,6 @@ def test_a_file_is_read_as_it_was_written_and_holds_nothing_redacted() -> None:
     body = b"\x00\xff\n\nrest"
     told = read(written(kept(headers=(("x-mine", "\xe4"), ("idempotency-key", "[redacted]")), body=body)))
     assert told == ReplayedRequest(target="/x?y=1", headers=(("x-mine", "\xe4"),), body=body)
-    for wrong in (b"", b"NONSENSE /\n\n", b"GET /\nno header\n\n", b"GET /\nauthorization: [redacted]\n\n"):
+    for wrong in (b"", b"nonsense /\n\n", b"GET /\nno header\n\n", b"GET /\nauthorization: [redacted]\n\n"):
         with pytest.raises(InvalidRequest):
             read(wrong)

@@ -98,9 +98,14 @@ def test_a_follower_misses_nothing_and_sees_nothing_twice(tmp_path: Path) -> Non
 
 def test_a_follower_gets_only_what_it_asked_for_and_ends_with_the_store(tmp_path: Path) -> None:
     async def story(store: LogStore) -> None:
-        async def collect() -> list[str]:
+        got: list[str] = []
+        came = asyncio.Event()
+
+        async def collect() -> None:
             query = LogQuery(key=KEY, replica="s" * 10, since_unix_ns=5)
-            return [one.text async for one in store.lines(query, follow=True)]
+            async for one in store.lines(query, follow=True):
+                got.append(one.text)
+                came.set()
 
         following = asyncio.ensure_future(collect())
         await asyncio.sleep(0)
@@ -108,8 +113,10 @@ def test_a_follower_gets_only_what_it_asked_for_and_ends_with_the_store(tmp_path
         store.write(line("wrong replica", unix_ns=9))
         store.write(line("too old", unix_ns=4, replica="s" * 10))
         store.write(line("right", unix_ns=5, replica="s" * 10))
+        await came.wait()
         await store.close()
-        assert await following == ["right"]
+        await following
+        assert got == ["right"]
         assert store.followers == 0
 
     play(tmp_path / "logs.db", story)
