@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from tests.system.browser import Watched, chromium
+from tests.system.browser import Watched
 from tests.system.conftest import end
 from tests.system.console import PASSWORD, sign_in
 from tests.system.driver import Platform, eventually
@@ -74,19 +74,6 @@ def fill(platform: Platform, folder: Path) -> None:
     ok("budget", "put", "trial", "calls=100/day", "--function", "bill")
     saved = platform.ask("PUT", "/v1/queries/one", b'{"sql": "select 1", "note": "kept by hand"}', headers=ADMIN)
     assert saved.status in (200, 201), saved.body
-
-
-@pytest.fixture(scope="module")
-def console(installed: Platform) -> str:
-    """The console's address."""
-    return str(installed.status()["console_url"])
-
-
-@pytest.fixture(scope="module")
-def window() -> Iterator[Watched]:
-    """The one browser of all these tests."""
-    with chromium() as context:
-        yield Watched(context)
 
 
 def come_in(page: Page, console: str, installed: Platform, *options: str) -> None:
