@@ -1,5 +1,6 @@
 """Every system test gets a platform of its own, and none may leave anything behind."""
 
+import contextlib
 import os
 import re
 import tempfile
@@ -36,12 +37,20 @@ def platform(scratch: Path) -> Iterator[Platform]:
 @pytest.fixture(scope="module")
 def shared_platform() -> Iterator[Platform]:
     """A running platform for tests that do not disturb it."""
+    with started({}) as (platform, _):
+        yield platform
+
+
+@contextlib.contextmanager
+def started(environ: dict[str, str]) -> Iterator[tuple[Platform, Path]]:
+    """A running platform with these settings, in a folder of its own that other accounts can pass through."""
     with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
-        Path(name).chmod(0o755)
-        platform = Platform(Path(name) / "data")
+        folder = Path(name)
+        folder.chmod(0o755)
+        platform = Platform(folder / "data", environ)
         try:
             platform.start()
-            yield platform
+            yield platform, folder
         finally:
             end(platform)
 

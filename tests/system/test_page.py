@@ -5,7 +5,6 @@ import hmac
 import io
 import json
 import re
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, Response, expect
 from tests.system.browser import Watched, axe
-from tests.system.conftest import end
+from tests.system.conftest import started
 from tests.system.console import PASSWORD, invoke, open_function, shot, sign_in, tab_to, write
 from tests.system.driver import Platform, eventually
 
@@ -38,17 +37,10 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Platform]:
     """A platform with a function that echoes, and one that means harm."""
-    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        platform = Platform(folder / "data", {"DAYFLY_ADMIN_PASSWORD": PASSWORD})
-        try:
-            platform.start()
-            platform.deploy_function(folder / "echo", ECHO)
-            platform.ok("deploy", "hostile", "--handler", str(Path(__file__).with_name("hostile")), "--lang", "python")
-            yield platform
-        finally:
-            end(platform)
+    with started({"DAYFLY_ADMIN_PASSWORD": PASSWORD}) as (platform, folder):
+        platform.deploy_function(folder / "echo", ECHO)
+        platform.ok("deploy", "hostile", "--handler", str(Path(__file__).with_name("hostile")), "--lang", "python")
+        yield platform
 
 
 def test_who_may_not_come_in_is_told_so_and_who_may_does(window: Watched, console: str) -> None:

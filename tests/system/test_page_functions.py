@@ -3,17 +3,15 @@
 import json
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 from tests.system.browser import Watched
-from tests.system.conftest import end
+from tests.system.conftest import started
 from tests.system.console import PASSWORD, invoke, open_function
 from tests.system.driver import Platform, eventually, kill
 
@@ -42,17 +40,10 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Platform]:
     """A platform with a function that tells what it is asked, twice."""
-    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        platform = Platform(folder / "data", {"DAYFLY_ADMIN_PASSWORD": PASSWORD})
-        try:
-            platform.start()
-            platform.deploy_function(folder / "teller", TELLER, "--label", "com.openfaas.scale.min=2")
-            eventually("both replicas are there", lambda: platform.describe("teller")["ready_replicas"] == 2)
-            yield platform
-        finally:
-            end(platform)
+    with started({"DAYFLY_ADMIN_PASSWORD": PASSWORD}) as (platform, folder):
+        platform.deploy_function(folder / "teller", TELLER, "--label", "com.openfaas.scale.min=2")
+        eventually("both replicas are there", lambda: platform.describe("teller")["ready_replicas"] == 2)
+        yield platform
 
 
 def test_no_line_is_missing_and_none_comes_twice(page: Page, window: Watched, installed: Platform) -> None:

@@ -3,14 +3,13 @@
 import base64
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 from tests.system.browser import Watched
-from tests.system.conftest import end
+from tests.system.conftest import started
 from tests.system.console import PASSWORD, sign_in
 from tests.system.driver import Platform, eventually
 
@@ -39,16 +38,9 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Platform]:
     """A platform that has one of everything."""
-    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        platform = Platform(folder / "data", {"DAYFLY_ADMIN_PASSWORD": PASSWORD, "DAYFLY_ALERT_INTERVAL": "1s"})
-        try:
-            platform.start()
-            fill(platform, folder)
-            yield platform
-        finally:
-            end(platform)
+    with started({"DAYFLY_ADMIN_PASSWORD": PASSWORD, "DAYFLY_ALERT_INTERVAL": "1s"}) as (platform, folder):
+        fill(platform, folder)
+        yield platform
 
 
 def fill(platform: Platform, folder: Path) -> None:

@@ -4,14 +4,13 @@ import json
 import os
 import re
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.system.browser import Watched, axe
-from tests.system.conftest import end
+from tests.system.conftest import started
 from tests.system.console import PASSWORD, shot, tab_to
 from tests.system.driver import Platform, eventually
 from tests.unit.observe.alerts.servers import Posts, http_server
@@ -48,17 +47,10 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Platform]:
     """A platform with a function that fails when an order has no count."""
-    with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        platform = Platform(folder / "data", {"DAYFLY_ADMIN_PASSWORD": PASSWORD, "DAYFLY_ALERT_INTERVAL": "1s"})
-        try:
-            platform.start()
-            platform.ok("namespace", "create", "other")
-            platform.deploy_function(folder / "bill", BROKEN, *KEPT)
-            yield platform
-        finally:
-            end(platform)
+    with started({"DAYFLY_ADMIN_PASSWORD": PASSWORD, "DAYFLY_ALERT_INTERVAL": "1s"}) as (platform, folder):
+        platform.ok("namespace", "create", "other")
+        platform.deploy_function(folder / "bill", BROKEN, *KEPT)
+        yield platform
 
 
 def go(page: Page, section: str, tab: str = "") -> None:

@@ -42,14 +42,16 @@ def _serve(file: Path, media_type: str) -> Handler:
     size_bytes = os.fstat(opened).st_size
     packed = b""  # made when it is first asked for: all of them together would be a tenth of a start
 
+    def read() -> bytes:
+        return os.pread(opened, size_bytes, 0)
+
     async def answer(_services: Services, request: Request) -> Response:
         nonlocal packed
         headers = {"Vary": "Accept-Encoding"}
-        data = await asyncio.to_thread(os.pread, opened, size_bytes, 0)
         if "gzip" in request.headers.get("accept-encoding", ""):
-            packed = packed or await asyncio.to_thread(gzip.compress, data, mtime=0)
+            packed = packed or await asyncio.to_thread(lambda: gzip.compress(read(), mtime=0))
             return Response(packed, media_type=media_type, headers=headers | {"Content-Encoding": "gzip"})
-        return Response(data, media_type=media_type, headers=headers)
+        return Response(await asyncio.to_thread(read), media_type=media_type, headers=headers)
 
     answer.__name__ = file.name.replace(".", "_").replace("-", "_")  # what operations are told apart by
     return answer

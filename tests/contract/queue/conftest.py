@@ -8,16 +8,19 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from dayfly.queue.binary import find_server
 from dayfly.queue.jetstream import JetStreamStore
+from dayfly.queue.journal import Journals
 from dayfly.queue.memory import MemoryQueueStore
 from dayfly.queue.port import QueueStore
 from dayfly.queue.server import ACCESS
 
 DEADLINE_S = 60.0
+Connects = TypeVar("Connects", JetStreamStore, Journals)
 
 
 class NatsServer:
@@ -72,8 +75,8 @@ async def until(is_true: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(store: JetStreamStore) -> AsyncIterator[JetStreamStore]:
-    """Keep the store connected for as long as it is used."""
+async def running(store: Connects) -> AsyncIterator[Connects]:
+    """Keep it connected for as long as it is used."""
     task = asyncio.create_task(store.run())
     try:
         async with asyncio.timeout(DEADLINE_S):

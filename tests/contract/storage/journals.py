@@ -1,11 +1,10 @@
 """Journals on a real nats-server, empty."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.contract.queue.conftest import DEADLINE_S, NatsServer, until
+from tests.contract.queue.conftest import NatsServer, running
 
 from dayfly.queue.journal import FLOWS, SPENDING, Journals
 
@@ -13,15 +12,8 @@ from dayfly.queue.journal import FLOWS, SPENDING, Journals
 @contextlib.asynccontextmanager
 async def connected(access_file: Path) -> AsyncIterator[Journals]:
     """Yield the journals as they are."""
-    found = Journals(access_file)
-    task = asyncio.create_task(found.run())
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            await until(lambda: found.connection.is_up)
+    async with running(Journals(access_file)) as found:
         yield found
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 @contextlib.asynccontextmanager
