@@ -169,10 +169,10 @@ class HistoryFile(SideFile):
                         refused += 1
                         continue
                     known = self._begin(writer, labels, counts=counts, life=group.life)
-                    # What is counted for the first time was at zero a moment ago, or the first call of all, and the
-                    # first failure, would be in no rate; unless it was counted before, and there was no room for it.
-                    if counts and group.life and before_ms and not self.refused:
-                        rows.append((0, known.number, before_ms, 0.0, None, None, None, None))
+                # What is counted for the first time, or again, was where it was a moment ago: the first call of all, and
+                # the first failure, are in rates as well. What there was no room for is not counted for the first time.
+                if counts and known.value is None and group.life and before_ms and not self.refused:
+                    rows.append((0, known.number, before_ms, known.base, None, None, None, None))
                 value = self._counted(writer, known, found, group.life) if counts else found
                 if value != known.value:
                     rows.append((0, known.number, at_ms, value, None, None, None, None))

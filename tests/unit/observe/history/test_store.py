@@ -53,6 +53,15 @@ def test_what_is_counted_for_the_first_time_is_in_its_rate(tmp_path: Path) -> No
     played(tmp_path / "h.db", story)
 
 
+def test_what_is_counted_again_is_in_its_rate(tmp_path: Path) -> None:
+    async def story(store: HistoryStore) -> None:
+        await kept(store, scrape(0, memory("a.x", 1)), scrape(10, calls("a.x", 4)), scrape(20, memory("b.x", 1)))
+        await kept(store, scrape(30, memory("b.x", 1)), scrape(40, calls("a.x", 2), life="b"))
+        assert values(await store.at_moment(f"{NAME}[1m]", at(40))) == {"200,a.x": [0, 4, 4, 6]}
+
+    played(tmp_path / "h.db", story)
+
+
 def test_what_there_was_no_room_for_is_not_taken_for_new(tmp_path: Path) -> None:
     """It was counted before, so what it counts when there is room at last is no rise."""
 
