@@ -160,7 +160,7 @@ def test_a_load_is_shown_as_it_was_just_now(page: Page, installed: Platform) -> 
 
 
 def test_months_are_shown_zoomed_into_and_left_again(page: Page) -> None:
-    """What lasted a day, 50 days ago, is there in a year, and each chart shows it as it was once somebody looks closer."""
+    """What lasted a day, 50 days ago, is there in a year, and closer by each chart shows it as it was."""
     open_charts(page, "past")
     span = page.get_by_label("Time")
     expect(page.get_by_text("Nothing was measured in this time.")).to_have_count(7)

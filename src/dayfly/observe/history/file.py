@@ -169,8 +169,8 @@ class HistoryFile(SideFile):
                         refused += 1
                         continue
                     known = self._begin(writer, labels, counts=counts, life=group.life)
-                # What is counted for the first time, or again, was where it was a moment ago: the first call of all, and
-                # the first failure, are in rates as well. What there was no room for is not counted for the first time.
+                # What is counted for the first time, or again, was where it was a moment ago: so the first call of all,
+                # and the first failure, are in rates. What there was no room for is not counted for the first time.
                 if counts and known.value is None and group.life and before_ms and not self.refused:
                     rows.append((0, known.number, before_ms, known.base, None, None, None, None))
                 value = self._counted(writer, known, found, group.life) if counts else found
