@@ -123,6 +123,11 @@ class Installation:
             }
         )  # fmt: skip
 
+    def renew_volumes(self) -> None:
+        """Have volumes that nobody has claimed yet, with nothing on them."""
+        self._volumes.tear_down()
+        self._volumes.set_up()
+
     def load(self, tar: str) -> None:
         """Have the nodes have an image."""
         self.run(*shlex.split(os.environ["DAYFLY_TEST_IMAGE_LOAD"]), tar)
