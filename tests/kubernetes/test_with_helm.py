@@ -121,7 +121,9 @@ def test_what_helm_leaves_is_found_again_by_the_next_release(released: Installat
 
 
 def _only_what_is_kept_is_there(cluster: Installation) -> None:
-    until(lambda: not cluster.objects("pods", NAMESPACE), "pods stay", lambda: names(cluster.objects("pods", NAMESPACE)))
+    until(
+        lambda: not cluster.objects("pods", NAMESPACE), "pods stay", lambda: names(cluster.objects("pods", NAMESPACE))
+    )
     until(lambda: FUNCTIONS not in names(cluster.objects("namespaces")), "the namespace of functions' pods stays")
     kinds = "deployments,statefulsets,services,networkpolicies,poddisruptionbudgets,roles,rolebindings"
     assert names(cluster.objects(kinds, NAMESPACE)) == set()
