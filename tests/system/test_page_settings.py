@@ -22,7 +22,7 @@ HELLO = """\
 def handle(event, context):
     return {"statusCode": 500 if event.path == "/bad" else 200, "body": "hello"}
 """
-RULES = {
+RULES: dict[str, dict[str, object]] = {
     "Error rate": {"threshold": 0.2, "window": "10m"},
     "Latency": {"threshold": 1.5, "window": "1h", "quantile": 0.99},
     "No traffic": {"threshold": 3.0},
