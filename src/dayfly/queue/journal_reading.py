@@ -53,7 +53,7 @@ async def messages(
 async def last_heads(
     context: JetStreamContext, stream: str, pattern: str, owner: str, claim: int
 ) -> dict[str, tuple[int, Mapping[str, str]]]:
-    """Return number and headers of the last message of each subject; `claim` is the owner's, by which we own the stream.
+    """Return number and headers of the last message of each subject; `claim` is the one we own the stream by.
 
     Raises TimeoutError from a server that has not heard of that.
     """

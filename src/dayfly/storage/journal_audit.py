@@ -152,12 +152,12 @@ class JournalAudit(AuditStore):
     async def verify(self, noted: AuditHead | None = None) -> AuditVerdict:
         """Check the chain as the journal has it."""
         async with self._reading:
-            last, upto, anchor = self._opened().sequence, self._number, self._anchor
-            chain, at = Chain(anchor, noted), 0
+            last, anchor = self._opened().sequence, self._anchor
+            chain, at, upto = Chain(anchor, noted), 0, await self._last_number()
             while chain.holds and at < upto:
                 notes = await self._journal.read_page(ENTRY, at, upto)
-                for entry in (entry for note in notes if note.number <= upto for entry in entries_of(note)):
-                    if entry.sequence > anchor.sequence:
+                for entry in (entry for note in notes for entry in entries_of(note)):
+                    if anchor.sequence < entry.sequence <= last:
                         chain.take(entry)
                 at = notes[-1].number
             return chain.verdict(last)
@@ -266,11 +266,20 @@ class JournalAudit(AuditStore):
     async def _fill(self) -> None:
         """Have the copy hold all that there is. Raises StoreUnavailable."""
         async with self._filling:
-            while self._mirrored < self._number:
-                notes = await self._journal.read_page(ENTRY, self._mirrored, self._number)
+            if self._mirrored >= self._number:
+                return
+            upto, all_there = await self._last_number(), self._number
+            while self._mirrored < upto:
+                notes = await self._journal.read_page(ENTRY, self._mirrored, upto)
                 entries = [entry for note in notes for entry in entries_of(note)]
                 await self._mirror.add([each for each in entries if each.sequence > self._anchor.sequence])
                 self._mirrored = max(self._mirrored, notes[-1].number)
+            self._mirrored = max(self._mirrored, all_there)
+
+    async def _last_number(self) -> int:
+        """Return the number of the last note of entries that there is, which may be one less than it should be."""
+        last = await self._journal.last(ENTRY)
+        return last.number if last is not None else 0
 
     async def _last_note_within(self, gone: AuditHead) -> int:
         """Return the last note that has no entry behind this one; 0 for none."""

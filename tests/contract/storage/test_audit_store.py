@@ -1,4 +1,4 @@
-"""What every store of the audit log does: in a file, and on a real nats-server, where each life has a file of its own."""
+"""What every store of the audit log does: in a file, and on a real nats-server, where each life has a new copy."""
 
 from __future__ import annotations
 
