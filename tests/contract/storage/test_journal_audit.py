@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -249,6 +250,24 @@ def test_the_file_that_an_earlier_version_wrote_goes_on_also_when_that_was_cut_o
         async with cluster.plane("elsewhere") as log:
             await written(log, 1)
             assert len(await told(log)) == 8
+
+    play(story)
+
+
+def test_a_copy_that_somebody_lengthened_is_not_taken_over(play: Play) -> None:
+    async def story(cluster: Cluster) -> None:
+        async with cluster.plane("volume") as log:
+            await written(log, 3)
+        with sqlite3.connect(cluster.folder / "volume" / "audit.db") as copy:
+            forged = "replace(replace(entry, '\"sequence\":3', '\"sequence\":4'), 'function.put', 'function.remove')"
+            copy.execute(
+                "INSERT INTO entries (sequence, at, namespace, who, action, entry)"
+                f" SELECT 4, at, namespace, who, action, {forged} FROM entries WHERE sequence = 3"
+            )
+        copy.close()
+        async with cluster.plane("volume") as log:
+            assert await told(log) == [(1, 200), (2, 200), (3, 200)]
+            assert (await log.verify()).entries == 3
 
     play(story)
 
