@@ -260,9 +260,9 @@ def test_a_copy_that_somebody_lengthened_is_not_taken_over(play: Play) -> None:
             await written(log, 3)
         with sqlite3.connect(cluster.folder / "volume" / "audit.db") as copy:
             copy.execute(
-                "INSERT INTO entries (sequence, at, namespace, who, action, entry) SELECT 4, at, namespace, who, action,"
-                " replace(replace(entry, '\"sequence\":3', '\"sequence\":4'), 'function.put', 'function.remove')"
-                " FROM entries WHERE sequence = 3"
+                "INSERT INTO entries (sequence, at, namespace, who, action, entry)"
+                " SELECT 4, at, namespace, who, action, replace(entry, ?, ?) FROM entries WHERE sequence = 3",
+                ('"sequence":3', '"sequence":4'),
             )
         copy.close()
         async with cluster.plane("volume") as log:
