@@ -8,6 +8,7 @@ import pytest
 
 from dayfly.model.namespace import NamespaceChange
 from dayfly.model.token import TokenRequest
+from dayfly.observe.alerts.text import alertmanager_alerts, stamp
 
 if TYPE_CHECKING:
     from tests.api.conftest import Play, Stage
@@ -240,6 +241,24 @@ def test_a_namespaces_silence_is_about_its_alerts_alone(play: Play) -> None:
 def test_a_silence_without_an_end_or_without_a_mark_is_refused(play: Play, asked: dict[str, Any]) -> None:
     async def story(stage: Stage) -> None:
         assert (await stage.ask("POST", "/v1/alerts/silences", data=asked)).status == 400
+
+    play(story)
+
+
+def test_an_alertmanager_is_tested_by_an_alert_that_ends_by_itself(play: Play) -> None:
+    """It takes no letters; and what nobody ends would fire there for ever."""
+
+    async def story(stage: Stage) -> None:
+        manager = {**HOOK, "target": {"kind": "alertmanager", "url": "https://alertmanager.example.org"}}
+        await stage.ask("PUT", "/v1/alerts/receivers/manager", data=manager)
+        assert (await stage.ask("POST", "/v1/alerts/receivers/manager/test")).json() == {"trouble": ""}
+        ((receiver, notice),) = stage.alerts.senders.told
+        assert (receiver.name, stage.alerts.senders.letters) == ("manager", [])
+        (sent,) = alertmanager_alerts(notice)
+        assert sent["labels"] == {"alertname": "DayflyTest", "receiver": "manager", "severity": "info"}
+        assert "Nothing is wrong" in sent["annotations"]["description"]
+        assert sent["endsAt"] > sent["startsAt"] == stamp(notice.at_unix_ms)
+        assert (await stage.ask("GET", "/v1/alerts/receivers/manager")).json()["sent"] == 1
 
     play(story)
 
