@@ -1,7 +1,7 @@
 """Our kinds as a real API server serves them: what it refuses, its older version, what `kubectl get` shows of them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ _WRONG: Mapping[tuple[str, str], Mapping[str, Any]] = {
     **{("Budget", f"{each}: say how much"): {each: {}} for each in _AMOUNTS},
 }
 """A spec for each rule that is about more than what kind of thing something is."""
-_AROUND = {
+_AROUND: Mapping[tuple[str, str], Callable[[Any], Mapping[str, Any]]] = {
     ("Route", "auth"): lambda inner: {"host": "a.b", "path": "/x", "targets": [{"function": "a"}], "auth": inner},
     ("Trigger", "source"): lambda inner: {"function": "a", "source": inner},
     ("Flow", "steps"): lambda inner: {"steps": [inner]},
@@ -51,12 +51,12 @@ def _wrong(kind: str, path: tuple[str, ...], rule: Mapping[str, str]) -> Mapping
         if of == kind and (rule["message"].startswith(message) or told.startswith(message)):
             return spec
     tag, value = rule["message"].split(" needs ")[0].split()
-    made: Mapping[str, Any] = _AROUND[kind, path[1]]({tag: value})
-    return made
+    return _AROUND[kind, path[1]]({tag: value})
 
 
 def test_each_rule_of_each_kind_refuses_what_breaks_it(cluster: Installation) -> None:
-    wrong, expected = [], {}
+    wrong: list[Any] = []
+    expected: dict[str, str] = {}
     for crd in crds():
         kind = crd["spec"]["names"]["kind"]
         for version in crd["spec"]["versions"]:
