@@ -177,7 +177,7 @@ class JournalAudit(AuditStore):
         await self._took(self._trial, note)
         if number is not None:
             with contextlib.suppress(StoreUnavailable):  # it is let go before the next entry is written
-                await self._let_go_ofbegun_name()
+                await self._let_go_of_begun()
         return entry
 
     async def _took(self, trial: _Trial, note: int) -> None:
@@ -204,9 +204,9 @@ class JournalAudit(AuditStore):
                 self._kept = [*self._kept[1 - _MAX_KEPT :], self._trial]
                 await self._took(self._trial, last.number)
         self._trial = None
-        await self._let_go_ofbegun_name()
+        await self._let_go_of_begun()
 
-    async def _let_go_ofbegun_name(self) -> None:
+    async def _let_go_of_begun(self) -> None:
         if self._over:
             await self._journal.settle()
         for number in list(self._over):
