@@ -70,7 +70,6 @@ class JournalAudit(AuditStore):
 
     async def open(self) -> None:
         """Take the chain over, and have the copy be filled. Raises StoreUnavailable, also for a newer layout."""
-        await self._mirror.open()
         await self._journal.take_over(LAYOUT)
         anchor = await self._journal.last(ANCHOR)
         self._anchor = read(anchor.head, AuditHead) if anchor is not None else START
@@ -86,6 +85,7 @@ class JournalAudit(AuditStore):
         ended = read(last.head, Ends).begun if last is not None else None
         if ended is not None and self._left.pop(ended, None) is not None:
             self._over.add(ended)
+        await self._mirror.open()
         self._head = await self._go_on(head)
         self._first_fill = asyncio.create_task(self._fill_quietly())
 
