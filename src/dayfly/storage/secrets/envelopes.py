@@ -7,9 +7,6 @@ does not open. A key is known by its fingerprint, which says nothing of the key.
 import hashlib
 import secrets
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _FINGERPRINT_BYTES = 8
@@ -29,6 +26,9 @@ class Key:
             raise ValueError(f"a key has {KEY_BYTES} bytes")
         self.data = data
         self.fingerprint = hashlib.sha256(b"dayfly key\0" + data).hexdigest()[: 2 * _FINGERPRINT_BYTES]
+        # Here, because the library takes 7 MiB, and a platform without secrets needs none of it.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         self._cipher = AESGCM(data)
 
     @classmethod
@@ -48,6 +48,8 @@ class Key:
 
     def unseal(self, sealed: bytes, *place: str) -> bytes:
         """Return what was sealed for the place. Raises NotOurs."""
+        from cryptography.exceptions import InvalidTag
+
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound(place))
         except (InvalidTag, ValueError):
