@@ -47,7 +47,7 @@ LONGEST = (
     *(
         f"system/test_{name}.py"
         for name in (
-            "examples", "clock", "page_settings", "images", "queue", "flows", "tenants", "rollouts", "query",
+            "examples", "page_calls", "clock", "page_settings", "images", "queue", "flows", "tenants", "rollouts", "query",
             "egress", "recovery", "dev", "canary", "guards", "triggers", "figures", "alerts", "keys", "functions",
         )
     ),
