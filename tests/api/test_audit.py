@@ -16,6 +16,7 @@ from dayfly.model.namespace import NamespaceChange
 from dayfly.model.token import TokenRequest
 from dayfly.observe.audit import AuditLog
 from dayfly.server.apps import CONSOLE_ROUTES, PUBLIC_ROUTES, build_apps
+from dayfly.storage.sqlite_audit import SqliteAudit
 
 NS = "/v1/namespaces/openfaas-fn"
 Story = Callable[[Stage, AuditLog], Awaitable[None]]
@@ -27,7 +28,7 @@ def audited(play: Play, tmp_path: Path) -> Callable[[Story], None]:
 
     def run(story: Story) -> None:
         async def main(stage: Stage) -> None:
-            log = AuditLog(tmp_path / "audit.db", AuditLimits(), stage.clock)
+            log = AuditLog(SqliteAudit(tmp_path / "audit.db"), AuditLimits(), stage.clock)
             await log.open()
             try:
                 services = dataclasses.replace(stage.services, audit=log)

@@ -36,35 +36,68 @@ def chained(draft: AuditDraft, head: AuditHead) -> AuditEntry:
     return AuditEntry(**fields, sequence=sequence, hash=_hash(head.hash, canonical(draft, sequence)))
 
 
+class Chain:
+    """Checks entries that follow the anchor, one after the other; the first that does not hold is named.
+
+    `noted` is a head that somebody keeps elsewhere: what lies at or before it must be there.
+    """
+
+    def __init__(self, anchor: AuditHead, noted: AuditHead | None = None) -> None:
+        self._anchor, self._noted = anchor, noted
+        self._head, self._count = anchor, 0
+        self._broken: tuple[int, str] | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether all that were taken do."""
+        return self._broken is None
+
+    def take(self, entry: AuditEntry) -> None:
+        """Look at the next entry; nothing after the first that is broken changes anything."""
+        if self._broken is None:
+            self._broken = self._wrong_with(entry)
+
+    def verdict(self, last: int) -> AuditVerdict:
+        """Return what it came to; `last` is the highest number that was ever given, which must be there."""
+        broken = self._broken or self._lacking(last) or (0, "")
+        return AuditVerdict(
+            whole=not broken[1], entries=self._count, anchor=self._anchor, head=self._head, broken=broken[0],
+            reason=broken[1],
+        )  # fmt: skip
+
+    def _wrong_with(self, entry: AuditEntry) -> tuple[int, str] | None:
+        head, noted = self._head, self._noted
+        expected = head.sequence + 1
+        if entry.sequence != expected:
+            return expected, f"entry {expected} is missing: entry {entry.sequence} comes after {head.sequence}"
+        if entry.hash != _hash(head.hash, canonical(entry, entry.sequence)):
+            return expected, f"entry {expected} is not what was written, or one before it was taken out"
+        self._head, self._count = AuditHead(entry.sequence, entry.hash), self._count + 1
+        if noted is not None and noted.sequence == entry.sequence and noted.hash != entry.hash:
+            return expected, f"entry {expected} has another hash than the one that was noted"
+        return None
+
+    def _lacking(self, last: int) -> tuple[int, str] | None:
+        head, noted, anchor = self._head, self._noted, self._anchor
+        if last > head.sequence:
+            return head.sequence + 1, f"the log was cut off: {last} entries were written"
+        if noted is not None and noted.sequence > head.sequence:
+            return head.sequence + 1, f"the log was cut off: entry {noted.sequence} was noted"
+        if noted is not None and noted.sequence == anchor.sequence and noted.hash != anchor.hash:
+            return anchor.sequence, f"entry {anchor.sequence} had another hash when it was noted"
+        return None
+
+
 def verdict(
     anchor: AuditHead, entries: Iterable[AuditEntry], *, last: int = 0, noted: AuditHead | None = None
 ) -> AuditVerdict:
-    """Return whether entries that follow the anchor hold; the first that does not is named.
-
-    `last` is the highest number that was ever given, `noted` a head that somebody keeps elsewhere: what lies at or
-    before either must be there.
-    """
-    head, count = anchor, 0
-
-    def broken(sequence: int, reason: str) -> AuditVerdict:
-        return AuditVerdict(whole=False, entries=count, anchor=anchor, head=head, broken=sequence, reason=reason)
-
+    """Return whether entries that follow the anchor hold, as `Chain` says."""
+    chain = Chain(anchor, noted)
     for entry in entries:
-        expected = head.sequence + 1
-        if entry.sequence != expected:
-            return broken(expected, f"entry {expected} is missing: entry {entry.sequence} comes after {head.sequence}")
-        if entry.hash != _hash(head.hash, canonical(entry, entry.sequence)):
-            return broken(expected, f"entry {expected} is not what was written, or one before it was taken out")
-        head, count = AuditHead(entry.sequence, entry.hash), count + 1
-        if noted is not None and noted.sequence == head.sequence and noted.hash != head.hash:
-            return broken(expected, f"entry {expected} has another hash than the one that was noted")
-    if last > head.sequence:
-        return broken(head.sequence + 1, f"the log was cut off: {last} entries were written")
-    if noted is not None and noted.sequence > head.sequence:
-        return broken(head.sequence + 1, f"the log was cut off: entry {noted.sequence} was noted")
-    if noted is not None and noted.sequence == anchor.sequence and noted.hash != anchor.hash:
-        return broken(anchor.sequence, f"entry {anchor.sequence} had another hash when it was noted")
-    return AuditVerdict(whole=True, entries=count, anchor=anchor, head=head)
+        chain.take(entry)
+        if not chain.holds:
+            break
+    return chain.verdict(last)
 
 
 def differences(before: Any, after: Any) -> tuple[Change, ...]:

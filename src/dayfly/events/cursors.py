@@ -27,6 +27,14 @@ class Cursor(Protocol):
 class Cursors(Protocol):
     """The cursors of all sources."""
 
+    async def open(self) -> None:
+        """Be the one that notes what is seen. Raises StoreUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is being written, and close. Idempotent."""
+        ...
+
     def of(self, name: str) -> Cursor:
         """Return what goes by this name; a source that looks at other things needs another name."""
         ...

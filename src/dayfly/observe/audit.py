@@ -6,18 +6,13 @@ platform that is killed in between leaves the note, which its next life puts int
 knows how it ended. An ending that the disk does not take is kept in memory and written with the next entry; the change
 is not acknowledged then.
 
-It has a file of its own, flushed as the state is: on a cluster, where the state is elsewhere, it lies where records do.
+Where it lies is a store's matter (`storage.audit`): a file of its own on one machine, a journal on a cluster.
 """
 
 import asyncio
 import contextlib
 import logging
-import os
-import sqlite3
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -33,14 +28,12 @@ from dayfly.model.audit import (
     Change,
 )
 from dayfly.model.errors import DayflyError, StoreUnavailable
-from dayfly.observe import audit_file
-from dayfly.storage.writer import Writer
+from dayfly.storage.audit import AuditStore
 
 TRIM_EVERY_MS = 86_400_000
 REFUSALS_A_MINUTE = 60
 MAX_LATE = 1_000
 """Entries that are held in memory while the disk takes none."""
-Result = TypeVar("Result")
 _log = logging.getLogger("dayfly.audit")
 
 
@@ -55,33 +48,47 @@ class Clock(Protocol):
 
 
 class AuditLog:
-    """The log in the file at `path`; one process at a time may have it open."""
+    """The log in a store; one process at a time may have that open."""
 
-    def __init__(self, path: Path, limits: AuditLimits, clock: Clock) -> None:
-        self._path = path
+    def __init__(self, store: AuditStore, limits: AuditLimits, clock: Clock) -> None:
+        self._store = store
         self._limits = limits
         self._clock = clock
-        self._writer: Writer | None = None
         self._refusals: Bucket | None = None
         self._untold = 0
         self._noting: set[asyncio.Task[None]] = set()
         self._late: list[tuple[int | None, AuditDraft]] = []
         self._trim_at_ms = 0
+        self._opening = asyncio.Lock()
+        self._is_open = False
 
     async def open(self) -> None:
-        """Open the file, and put into the chain what an earlier life left begun.
+        """Open the store, and put into the chain what an earlier life left begun.
 
-        Where it cannot be opened, as it is damaged, calls are served all the same, and every change is refused.
+        Where it cannot be opened, as it is damaged, calls are served all the same, and every change is refused until it
+        can: each tries.
         """
-        writer = Writer(self._path, self._connect)
         try:
-            await writer.open()
+            await self._open()
         except StoreUnavailable as error:
-            _log.error("nothing can be changed until the audit log can be opened reason=%s", error)
-            return
-        self._writer = writer
+            _log.error("calls are served, changes refused reason=%s", error)
+
+    async def _open(self) -> None:
+        """Open the store where it is not open. Raises StoreUnavailable."""
+        async with self._opening:
+            if self._is_open:
+                return
+            try:
+                await self._store.open()
+            except StoreUnavailable as error:
+                what = f"the audit log cannot be opened, and nothing is changed without it: {error}"
+                raise StoreUnavailable(what, hint=error.hint or "docs/audit.md says what to do") from error
+            self._is_open = True
+            await self._take_up()
+
+    async def _take_up(self) -> None:
         try:
-            left = await writer.run(audit_file.take_up)
+            left = await self._store.take_up()
         except StoreUnavailable as error:
             _log.error("what an earlier life began is taken up later reason=%s", error)
             return
@@ -91,13 +98,13 @@ class AuditLog:
     async def close(self) -> None:
         """Finish what is being written and close. Idempotent."""
         await asyncio.gather(*self._noting)
-        if self._writer is not None:
-            await self._writer.close()
+        await self._store.close()
 
     async def begin(self, draft: AuditDraft) -> Begun:
         """Note what is asked for now. Raises StoreUnavailable: it must not be done then."""
         draft = replace(draft, at=self._clock.unix_ms())
-        return Begun(await self._run(partial(audit_file.begin, draft=draft)), draft)
+        await self._catch_up()
+        return Begun(await self._store.begin(draft), draft)
 
     async def end(self, begun: Begun, status: int, changes: tuple[Change, ...] = ()) -> AuditEntry:
         """Return the entry of what became of it, on the disk.
@@ -106,7 +113,8 @@ class AuditLog:
         """
         number, draft = begun.number, replace(begun.draft, status=status, changes=changes)
         try:
-            entry = await self._run(partial(audit_file.end, number=number, draft=draft))
+            await self._catch_up()
+            entry = await self._store.end(number, draft)
         except StoreUnavailable:
             if len(self._late) < MAX_LATE:
                 self._late.append((number, draft))
@@ -142,28 +150,21 @@ class AuditLog:
 
     async def find(self, query: AuditQuery) -> list[AuditEntry]:
         """Return the entries wanted, the newest first. Raises StoreUnavailable."""
-        return await self._run(partial(audit_file.find, query=query), is_reading=True)
+        await self._open()
+        return await self._store.find(query)
 
     async def verify(self, noted: AuditHead | None = None) -> AuditVerdict:
         """Check the chain, and that it holds a head that somebody noted. Raises StoreUnavailable."""
-        return await self._run(partial(audit_file.verify, noted=noted), is_reading=True)
+        await self._open()
+        return await self._store.verify(noted)
 
-    async def _run(self, operation: Callable[[sqlite3.Connection], Result], *, is_reading: bool = False) -> Result:
-        if self._writer is None:
-            raise StoreUnavailable(
-                f"the audit log {self._path} is not open, and nothing is changed without it",
-                hint="The platform's log says why; docs/audit.md says what to do",
-            )
-        if not is_reading:
-            await self._catch_up(self._writer)
-        return await self._writer.run(operation)
-
-    async def _catch_up(self, writer: Writer) -> None:
+    async def _catch_up(self) -> None:
         """Write what could not be written before, and let go what is too old. Raises StoreUnavailable."""
+        await self._open()
         while self._late:
             late = self._late.pop(0)
             try:
-                _tell(await writer.run(partial(audit_file.end, number=late[0], draft=late[1])))
+                _tell(await self._store.end(*late))
             except StoreUnavailable:
                 self._late.insert(0, late)
                 raise
@@ -171,22 +172,12 @@ class AuditLog:
         if now_ms >= self._trim_at_ms:
             self._trim_at_ms = now_ms + TRIM_EVERY_MS
             try:
-                gone = await writer.run(partial(audit_file.trim, limits=self._limits, now_ms=now_ms))
+                gone = await self._store.trim(self._limits, now_ms)
             except DayflyError as error:
                 _log.warning("old entries stay for now reason=%s", error)
             else:
                 if gone:
                     _log.info("entries went by their age entries=%d", gone)
-
-    def _connect(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=1.0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.executescript(audit_file.SCHEMA)
-        return connection
 
 
 def _tell(entry: AuditEntry) -> None:

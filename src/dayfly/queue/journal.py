@@ -2,7 +2,7 @@
 
 | stream | subject | holds |
 |---|---|---|
-| flows, spending | `dayfly.STREAM.NAME` | a note: its head as a header, its body as the payload |
+| flows, spending, audit, cursors | `dayfly.STREAM.NAME` | a note: its head as a header, its body as the payload |
 | | `dayfly.STREAM.NAME.part.WORD.AT` | a piece of a body that is too long for one message |
 | | `dayfly.STREAM.owner` | who has taken over last, and the layout of what they write |
 
@@ -21,18 +21,20 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import nats.errors
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StreamConfig
+from nats.js.api import DiscardPolicy, StreamConfig
 from nats.js.errors import NotFoundError
 
 from dayfly.model.errors import StoreUnavailable, Unavailable
-from dayfly.queue.connection import REQUEST_S, Connection
+from dayfly.queue.connection import Connection
+from dayfly.queue.journal_reading import last_heads, messages
 from dayfly.queue.port import Outrun
 from dayfly.queue.room import Room
 from dayfly.queue.wire import Wire
 
-FLOWS, SPENDING = "flows", "spending"
+FLOWS, SPENDING, AUDIT, CURSORS = "flows", "spending", "audit", "cursors"
+STREAMS = {FLOWS: -1, SPENDING: 1, AUDIT: -1, CURSORS: -1}
+"""How many notes of one name each stream keeps; -1 is all."""
 PART_BYTES = 8 * 2**20
 """Longer bodies are kept in pieces: the server takes messages of 16 MiB, and short ones rather."""
 _HEAD, _PARTS = "Dayfly-Head", "Dayfly-Parts"
@@ -40,7 +42,6 @@ _OWNER = "owner"
 _NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 _DUPLICATES_S = 60.0
 _ATTEMPTS = 20
-_BATCH = 500
 
 
 class Note(NamedTuple):
@@ -65,6 +66,8 @@ class Journals:
         wire = Wire(self.connection, Room(lambda: self.connection.access))
         self.flows = JetStreamJournal(wire, FLOWS)
         self.spending = JetStreamJournal(wire, SPENDING)
+        self.audit = JetStreamJournal(wire, AUDIT)
+        self.cursors = JetStreamJournal(wire, CURSORS)
 
     async def run(self) -> None:
         """Keep connected until cancelled."""
@@ -121,6 +124,10 @@ class JetStreamJournal:
             raise _deposed()
         return number
 
+    async def is_gone(self) -> bool:
+        """Whether the store came back without its disk: it knows of nobody who has taken over."""
+        return self._claim > 0 and (await self._owner()).number == 0
+
     async def last(self, name: str) -> Note | None:
         """Return the last note under the name."""
         async with _asking():
@@ -132,13 +139,33 @@ class JetStreamJournal:
     async def heads(self, pattern: str) -> dict[str, tuple[int, bytes]]:
         """Return number and head of the last note under each name."""
         async with _asking():
-            return await self._wire.ask(lambda context: self._heads(context, pattern))
+            prefix, owner = f"dayfly.{self._stream}.", self._subject(_OWNER)
+            found = await self._wire.ask(
+                lambda context: last_heads(context, self._stream, prefix + pattern, owner, self._claim)
+            )
+            return {
+                subject.removeprefix(prefix): (number, _head(headers)) for subject, (number, headers) in found.items()
+            }
 
     async def read(self, name: str, upto: int) -> list[Note]:
         """Return all notes under the name."""
         async with _asking():
-            raw = await self._wire.ask(lambda context: self._raw(context, self._subject(name), upto))
-            return [await self._note(name, *each) for each in raw]
+            found, is_more = await self._page(name, 0, upto)
+            while is_more:
+                page, is_more = await self._page(name, found[-1].number, upto)
+                found += page
+            return found
+
+    async def read_page(self, name: str, after: int, upto: int) -> list[Note]:
+        """Return the first notes behind a number."""
+        async with _asking():
+            return (await self._page(name, after, upto))[0]
+
+    async def drop_through(self, name: str, number: int) -> None:
+        """Let go of the first notes; the pieces of those behind them came later, as one owner wrote them in turn."""
+        async with _asking():
+            for subject in (self._subject(name), f"{self._subject(name)}.>"):
+                await self._purge(subject, number)
 
     async def drop(self, name: str) -> None:
         """Let go of all notes under the name and below it."""
@@ -146,8 +173,9 @@ class JetStreamJournal:
             for subject in (self._subject(name), f"{self._subject(name)}.>"):
                 await self._purge(subject)
 
-    async def _purge(self, subject: str) -> None:
-        await self._wire.write(lambda context: context.purge_stream(self._stream, subject=subject))
+    async def _purge(self, subject: str, through: int | None = None) -> None:
+        before = through + 1 if through is not None else None
+        await self._wire.write(lambda context: context.purge_stream(self._stream, subject=subject, seq=before))
 
     async def _settle(self) -> None:
         """After a write of which nobody knows whether it was kept, take over anew: from then on it is or is not."""
@@ -196,6 +224,11 @@ class JetStreamJournal:
                 await self._purge(f"{parts}.*")
             return None
 
+    async def _page(self, name: str, after: int, upto: int) -> tuple[list[Note], bool]:
+        subject = self._subject(name)
+        raw, is_more = await self._wire.ask(lambda context: messages(context, self._stream, subject, after, upto))
+        return [await self._note(name, *each) for each in raw], is_more
+
     async def _note(self, name: str, number: int, headers: Mapping[str, str], data: bytes) -> Note:
         if parts := headers.get(_PARTS):
             word, count = parts.split()
@@ -206,60 +239,16 @@ class JetStreamJournal:
                     raise StoreUnavailable(f"a piece of {name} is missing in the queue's store; was it just removed?")
                 pieces.append(piece.data or b"")
             data = b"".join(pieces)
-        return Note(number, base64.b64decode(headers.get(_HEAD, "")), data)
-
-    async def _heads(self, context: JetStreamContext, pattern: str) -> dict[str, tuple[int, bytes]]:
-        owner, prefix = self._subject(_OWNER), f"dayfly.{self._stream}."
-        config = ConsumerConfig(
-            headers_only=True, ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
-            mem_storage=True, inactive_threshold=30.0, filter_subjects=[prefix + pattern, owner],
-        )  # fmt: skip
-        reader = await context.pull_subscribe(owner, stream=self._stream, config=config)
-        found: dict[str, tuple[int, bytes]] = {}
-        while True:
-            messages = await reader.fetch(_BATCH, timeout=REQUEST_S)
-            for each in messages:
-                head = base64.b64decode((each.headers or {}).get(_HEAD, ""))
-                found[each.subject.removeprefix(prefix)] = (each.metadata.sequence.stream, head)
-            if not messages[-1].metadata.num_pending:
-                await reader.unsubscribe()
-                break
-        if (
-            found.pop(_OWNER, (0,))[0] < self._claim
-        ):  # a server that has heard of our taking over has heard of all before
-            raise TimeoutError("a server of the queue is behind the others")
-        return found
-
-    async def _raw(
-        self, context: JetStreamContext, subject: str, upto: int
-    ) -> list[tuple[int, Mapping[str, str], bytes]]:
-        client, found, start = context._nc, list[tuple[int, Mapping[str, str], bytes]](), 1
-        inbox = client.new_inbox()
-        answers = await client.subscribe(inbox)
-        try:
-            while True:
-                asked = json.dumps({"batch": _BATCH, "seq": start, "next_by_subj": subject}).encode()
-                await client.publish(f"$JS.API.DIRECT.GET.{self._stream}", asked, reply=inbox)
-                while True:
-                    answer = await answers.next_msg(REQUEST_S)
-                    headers = answer.headers or {}
-                    if "Nats-Sequence" not in headers:
-                        break
-                    found.append((int(headers["Nats-Sequence"]), headers, answer.data))
-                if headers.get("Status") != "204" or headers.get("Nats-Num-Pending", "0") == "0":
-                    break
-                start = found[-1][0] + 1
-        finally:
-            with contextlib.suppress(nats.errors.Error):  # the connection is gone, and with it the subscription
-                await answers.unsubscribe()
-        if (found[-1][0] if found else 0) < upto:
-            raise TimeoutError("a server of the queue is behind the others")
-        return found
+        return Note(number, _head(headers), data)
 
     def _subject(self, name: str) -> str:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a note")
         return f"dayfly.{self._stream}.{name}"
+
+
+def _head(headers: Mapping[str, str]) -> bytes:
+    return base64.b64decode(headers.get(_HEAD, ""))
 
 
 @contextlib.asynccontextmanager
@@ -277,7 +266,7 @@ def _deposed() -> StoreUnavailable:
 
 
 async def _make_streams(context: JetStreamContext, copies: int) -> None:
-    for name, most in ((FLOWS, -1), (SPENDING, 1)):
+    for name, most in STREAMS.items():
         stream = StreamConfig(name=name, subjects=[f"dayfly.{name}.>"], discard=DiscardPolicy.NEW)
         stream.max_msgs_per_subject, stream.duplicate_window, stream.num_replicas = most, _DUPLICATES_S, copies
         stream.allow_direct = True  # logs are read so from any server, and looked at whether they are whole

@@ -13,7 +13,6 @@ import logging
 import resource
 import signal
 import sys
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvloop
@@ -68,7 +67,7 @@ class ControlProcess:
         self._logs = LogStore(place.data("records") / "logs.db", retention=settings.logs, unix_ms=clock.unix_ms)
         self._glances = Glances()
         self._records = RecordStore(place.data("records") / "calls.db", settings.records, clock)
-        self._audit = AuditLog(place.data("records") / "audit.db", settings.audit, clock)
+        self._audit = AuditLog(ground.audit, settings.audit, clock)
         self._queue = RemoteQueue(place.run("queue.sock"), place.nats.missing)
         self._traced = Traced(place, self._queue)
         self._meter = Meter(self._traced.beside(self._records.take))
@@ -102,7 +101,7 @@ class ControlProcess:
             self._queue,
             settings.reach,
             clock,
-            Path(settings.data_dir, "events", "cursors.db"),
+            ground.cursors,
             self._flows,
         )
         self._queries = QueryParts(place, ground.queries, self._plane, clock)

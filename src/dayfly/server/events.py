@@ -3,14 +3,13 @@
 import asyncio
 import functools
 import logging
-from pathlib import Path
 
 from dayfly.control.clock import Clock
 from dayfly.control.plane import ControlPlane
 from dayfly.control.triggers import Triggers
 from dayfly.events import sources
 from dayfly.events.cron import Cron
-from dayfly.events.cursors import cursor_name
+from dayfly.events.cursors import Cursors, cursor_name
 from dayfly.events.delivery import Delivery
 from dayfly.events.endings import Endings
 from dayfly.events.firing import QueueFire
@@ -22,7 +21,6 @@ from dayfly.model.trigger_source import EventSource
 from dayfly.queue.remote import RemoteQueue
 from dayfly.server.background import Job
 from dayfly.server.flows import FlowParts
-from dayfly.storage.cursors import SqliteCursors
 from dayfly.storage.secrets.port import SecretStore
 from dayfly.storage.triggers import TriggerStore
 
@@ -40,16 +38,16 @@ class Events:
         queue: RemoteQueue,
         reach: Reach,
         clock: Clock,
-        cursors_file: Path,
+        cursors: Cursors,
         flows: FlowParts,
     ) -> None:
         fire = QueueFire(queue)
         self.triggers = Triggers(store, plane.functions, reach, clock)
         self.triggers.has_flow = flows.flows.has
         self.triggers.check_kind = sources.check
-        self._cursors = SqliteCursors(cursors_file)
+        self._cursors = cursors
         self._changed = asyncio.Event()
-        load = functools.partial(sources.load, cursors=self._cursors)
+        load = functools.partial(sources.load, cursors=cursors)
         self._runner = Runner(
             self.triggers.all,
             plane.functions,
@@ -75,7 +73,8 @@ class Events:
         return self._cron.run, self._runner.run, self._endings.run, self._forget
 
     async def start(self) -> None:
-        """Read the triggers. Raises StoreUnavailable."""
+        """Read the triggers, and take over how far sources have read. Raises StoreUnavailable."""
+        await self._cursors.open()
         await self.triggers.start()
         self._runner.look()
         self.triggers.on_change.append(self._runner.look)

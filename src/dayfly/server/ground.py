@@ -11,6 +11,7 @@ from dayfly.api.credentials import Credentials
 from dayfly.build.prepare import Prepare
 from dayfly.control.bundles import Blobs
 from dayfly.control.tokens import Tokens
+from dayfly.events.cursors import Cursors
 from dayfly.model.budget import Budget
 from dayfly.model.engine import EngineState
 from dayfly.model.flow import Flow
@@ -20,6 +21,7 @@ from dayfly.providers.docker.dockerfiles import Dockerfiles
 from dayfly.providers.port import Provider
 from dayfly.server.background import Job
 from dayfly.server.preparation import Preparation
+from dayfly.storage.audit import AuditStore
 from dayfly.storage.flow_runs import RunLog
 from dayfly.storage.ledger import Ledger
 from dayfly.storage.port import StateStore
@@ -48,6 +50,9 @@ class Ground:
     ledger: Ledger
     queries: QueryStore
     watch: WatchStore
+    audit: AuditStore
+    cursors: Cursors
+    """What sources of events have seen."""
     home: NamespaceName
     """Where secrets of the installation's own lie: a namespace that no caller can name, or no tenant has."""
     provider: Provider

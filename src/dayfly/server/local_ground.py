@@ -28,8 +28,10 @@ from dayfly.server.sandbox import required, why_stopped
 from dayfly.server.settings import Settings, key_dir
 from dayfly.server.wiring import STATE, Place
 from dayfly.storage.blobs import FileBlobs
+from dayfly.storage.cursors import SqliteCursors
 from dayfly.storage.secrets.sqlite import KeyPlace, SqliteSecrets
 from dayfly.storage.sqlite import SqliteStore
+from dayfly.storage.sqlite_audit import SqliteAudit
 from dayfly.storage.sqlite_flow_runs import SqliteRuns
 from dayfly.storage.sqlite_ledger import SqliteLedger
 from dayfly.storage.sqlite_queries import SqliteQueries
@@ -66,6 +68,8 @@ def local_ground(place: Place, generation: int, clock: Clock) -> Ground:
         ledger=SqliteLedger(place.data("records") / "spending.db"),
         queries=SqliteQueries(state.database),
         watch=SqliteWatch(state.database),
+        audit=SqliteAudit(place.data("records") / "audit.db"),
+        cursors=SqliteCursors(place.data("events") / "cursors.db"),
         home=NamespaceName(""),
         provider=SeveralProviders(local, {"image": docker}),
         blobs=blobs,

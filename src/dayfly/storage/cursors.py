@@ -30,6 +30,9 @@ class SqliteCursors:
         """Return what goes by this name."""
         return SqliteCursor(self, name)
 
+    async def open(self) -> None:
+        """Nothing is to be done before it is needed."""
+
     async def forget_others(self, names: Collection[str]) -> None:
         """Forget whatever does not go by one of these names. Raises StoreUnavailable."""
         if self._writer is None and not self.path.exists():

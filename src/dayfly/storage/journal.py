@@ -50,6 +50,10 @@ class Journal(Protocol):
         """Write, and return the note's number. Raises StoreUnavailable also if somebody has taken over."""
         ...
 
+    async def is_gone(self) -> bool:
+        """Whether nothing is left of it, nor of our taking over: what keeps it came back without its disk."""
+        ...
+
     async def last(self, name: str) -> Note | None:
         """Return the last note under the name."""
         ...
@@ -63,6 +67,14 @@ class Journal(Protocol):
 
     async def read(self, name: str, upto: int) -> Sequence[Note]:
         """Return all notes under the name, the one of this number and younger ones among them."""
+        ...
+
+    async def read_page(self, name: str, after: int, upto: int) -> Sequence[Note]:
+        """Return the first notes under the name behind that number, some hundreds at most; none if none has upto."""
+        ...
+
+    async def drop_through(self, name: str, number: int) -> None:
+        """Let go of the notes under the name up to this one, all of which were written as owner. Idempotent."""
         ...
 
     async def drop(self, name: str) -> None:

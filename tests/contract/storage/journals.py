@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.contract.queue.conftest import NatsServer, running
 
-from dayfly.queue.journal import FLOWS, SPENDING, Journals
+from dayfly.queue.journal import STREAMS, Journals
 
 
 @contextlib.asynccontextmanager
@@ -21,6 +21,6 @@ async def journals(server: NatsServer) -> AsyncIterator[Journals]:
     """Yield journals that nobody has written."""
     async with connected(server.access_file) as found:
         context = await found.connection.context()
-        for stream in (FLOWS, SPENDING):
+        for stream in STREAMS:
             await context.purge_stream(stream)
         yield found

@@ -4,13 +4,15 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from dayfly.control.clock import ManualClock
 from dayfly.model.audit import AuditDraft, AuditHead, AuditLimits, AuditQuery, Change
 from dayfly.model.errors import StoreUnavailable
-from dayfly.observe.audit import REFUSALS_A_MINUTE, TRIM_EVERY_MS, AuditLog
+from dayfly.observe.audit import REFUSALS_A_MINUTE, AuditLog
+from dayfly.storage.sqlite_audit import SqliteAudit
 
 DRAFT = AuditDraft(who="admin", role="admin", action="trigger.put", namespace="team", target="nightly")
 EVERYTHING = AuditQuery(limit=1000)
@@ -22,7 +24,7 @@ def play(path: Path, story: Story, limits: AuditLimits | None = None, *, start_m
 
     async def main() -> None:
         clock = ManualClock(unix_ms=start_ms)
-        log = AuditLog(path, limits or AuditLimits(), clock)
+        log = AuditLog(SqliteAudit(path), limits or AuditLimits(), clock)
         await log.open()
         try:
             await story(log, clock)
@@ -43,60 +45,6 @@ async def written(log: AuditLog, count: int, **fields: str) -> None:
     for number in range(count):
         draft = AuditDraft(**{"who": "admin", "action": "function.put", "target": str(number), **fields})  # type: ignore[arg-type] # texts alone
         await log.end(await log.begin(draft), 200)
-
-
-def test_an_entry_says_what_was_asked_and_what_became_of_it(tmp_path: Path) -> None:
-    async def story(log: AuditLog, clock: ManualClock) -> None:
-        begun = await log.begin(DRAFT)
-        assert await log.find(EVERYTHING) == [], "it is not over"
-        clock.advance(5)
-        entry = await log.end(begun, 201, (Change(path="paused", before=False, after=True),))
-        (found,) = await log.find(EVERYTHING)
-        assert found == entry
-        assert (found.sequence, found.at, found.status, found.changes[0].path) == (1, 1_000, 201, "paused")
-        assert (await log.verify()).whole
-
-    play(tmp_path / "audit.db", story)
-
-
-def test_what_was_begun_and_cut_off_is_an_entry_of_the_next_life(tmp_path: Path) -> None:
-    async def killed(log: AuditLog, _clock: ManualClock) -> None:
-        await written(log, 2)
-        await log.begin(DRAFT)
-
-    async def again(log: AuditLog, _clock: ManualClock) -> None:
-        found = await log.find(EVERYTHING)
-        assert [(each.sequence, each.action, each.status) for each in found] == [
-            (3, "trigger.put", 0), (2, "function.put", 200), (1, "function.put", 200),
-        ]  # fmt: skip
-        assert (await log.verify()).head.sequence == 3
-
-    play(tmp_path / "audit.db", killed)
-    play(tmp_path / "audit.db", again)
-    play(tmp_path / "audit.db", again)
-
-
-def test_entries_are_found_by_what_they_say(tmp_path: Path) -> None:
-    async def story(log: AuditLog, clock: ManualClock) -> None:
-        await written(log, 2, namespace="team")
-        clock.advance(10)
-        await written(log, 1, namespace="other", action="functions.odd")
-        await written(log, 1, who="token 1", action="trigger.remove")
-
-        async def numbers(**fields: object) -> list[int]:
-            return [each.sequence for each in await log.find(AuditQuery(**fields))]  # type: ignore[arg-type] # as given
-
-        assert await numbers() == [4, 3, 2, 1]
-        assert await numbers(namespace="team") == [2, 1]
-        assert await numbers(who="token 1") == [4]
-        assert await numbers(action="function") == [2, 1]
-        assert await numbers(action="trigger.remove") == [4]
-        assert await numbers(since=11_000) == [4, 3]
-        assert await numbers(until=11_000) == [2, 1]
-        assert await numbers(before=3, limit=1) == [2]
-        assert await numbers(after=3) == [4]
-
-    play(tmp_path / "audit.db", story)
 
 
 @pytest.mark.parametrize(
@@ -144,33 +92,6 @@ def test_a_log_that_was_made_anew_lacks_the_head_that_was_noted(tmp_path: Path) 
     play(tmp_path / "audit.db", checks)
 
 
-def test_what_is_too_old_goes_and_the_rest_still_holds(tmp_path: Path) -> None:
-    async def story(log: AuditLog, clock: ManualClock) -> None:
-        await written(log, 3)
-        noted = (await log.verify()).head
-        clock.advance(2 * TRIM_EVERY_MS / 1000)
-        await written(log, 1)
-        found = await log.verify(noted)
-        assert (found.whole, found.anchor.sequence, found.head.sequence) == (True, 3, 5)
-        newest, trimmed = await log.find(EVERYTHING)
-        assert (trimmed.who, trimmed.action, trimmed.changes[0].after["sequence"]) == ("platform", "audit.trim", 3)
-        assert newest.target == "0"
-        assert (await log.verify(AuditHead(3, "a" * 64))).reason == "entry 3 had another hash when it was noted"
-
-    play(tmp_path / "audit.db", story, AuditLimits(keep_s=86_400))
-
-
-def test_no_more_are_kept_than_asked_for(tmp_path: Path) -> None:
-    async def story(log: AuditLog, clock: ManualClock) -> None:
-        await written(log, 6)
-        clock.advance(TRIM_EVERY_MS / 1000)
-        await written(log, 1)
-        assert [each.sequence for each in await log.find(EVERYTHING)] == [8, 7, 6, 5, 4]
-        assert (await log.verify()).whole
-
-    play(tmp_path / "audit.db", story, AuditLimits(entries=3))
-
-
 def test_on_a_full_disk_nothing_begins_and_what_ended_is_written_later(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
 
@@ -178,8 +99,7 @@ def test_on_a_full_disk_nothing_begins_and_what_ended_is_written_later(tmp_path:
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
     async def story(log: AuditLog, _clock: ManualClock) -> None:
-        writer = log._writer
-        assert writer is not None
+        writer = cast("SqliteAudit", log._store)
         begun = await log.begin(DRAFT)
         await writer.run(lambda connection: full(connection, 1))
         big = (Change(path="text", after="x" * 50_000),)
@@ -220,3 +140,18 @@ def test_a_damaged_file_stays_and_every_change_is_refused(tmp_path: Path) -> Non
 
     play(path, story)
     assert path.read_bytes().startswith(b"nothing of ours")
+
+
+def test_a_file_that_could_not_be_opened_at_the_start_is_opened_by_the_next_change(tmp_path: Path) -> None:
+    folder = tmp_path / "records"
+    folder.write_bytes(b"in the way")
+
+    async def story(log: AuditLog, _clock: ManualClock) -> None:
+        for asked in (log.begin(DRAFT), log.find(EVERYTHING), log.verify()):
+            with pytest.raises(StoreUnavailable):
+                await asked
+        folder.unlink()
+        entries = [await log.end(begun, 200) for begun in await asyncio.gather(*(log.begin(DRAFT) for _ in range(3)))]
+        assert (await log.verify()).entries == len(entries)
+
+    play(folder / "audit.db", story)

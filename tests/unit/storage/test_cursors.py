@@ -1,4 +1,4 @@
-"""What sources have seen, over restarts."""
+"""The file of what sources have seen."""
 
 import asyncio
 from pathlib import Path
@@ -9,40 +9,13 @@ from dayfly.model.errors import StoreUnavailable
 from dayfly.storage.cursors import SqliteCursors
 
 
-def test_what_was_noted_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_the_file_is_ours_alone_and_made_for_somebody(tmp_path: Path) -> None:
     async def check() -> None:
-        first = SqliteCursors(tmp_path / "events" / "cursors.db")
-        one, other = first.of("one"), first.of("other")
-        assert await one.seen() is None
-        await one.note({})
-        assert await one.seen() == {}
-        await one.note({"a": "1", "b": "1", "c": "1"})
-        await one.note({"a": "2", "b": None, "unknown": None})
-        await first.close()
-        await first.close()
-        again = SqliteCursors(tmp_path / "events" / "cursors.db")
-        assert await again.of("one").seen() == {"a": "2", "c": "1"}
-        assert await other_of(again) is None
-        await again.close()
-        assert (tmp_path / "events" / "cursors.db").stat().st_mode & 0o777 == 0o600
-        del other
-
-    async def other_of(cursors: SqliteCursors) -> object:
-        return await cursors.of("other").seen()
-
-    asyncio.run(check())
-
-
-def test_what_nobody_looks_at_any_more_is_forgotten(tmp_path: Path) -> None:
-    async def check() -> None:
-        cursors = SqliteCursors(tmp_path / "cursors.db")
+        cursors = SqliteCursors(tmp_path / "events" / "cursors.db")
         await cursors.forget_others([])
         assert not cursors.path.exists(), "nothing is made for nobody"
-        await cursors.of("stays").note({"a": "1"})
-        await cursors.of("goes").note({"a": "1"})
-        await cursors.forget_others(["stays", "new"])
-        assert await cursors.of("stays").seen() == {"a": "1"}
-        assert await cursors.of("goes").seen() is None
+        await cursors.of("one").note({})
+        assert cursors.path.stat().st_mode & 0o777 == 0o600
         await cursors.close()
 
     asyncio.run(check())

@@ -1,6 +1,6 @@
 """The ground of a cluster: state in its resources, secrets in its Secrets, replicas in its pods.
 
-Code, runs of flows and what functions used are with the queue's servers.
+Code, runs of flows, what functions used, the audit log and what sources have seen are with the queue's servers.
 """
 
 import asyncio
@@ -33,7 +33,10 @@ from dayfly.server.cluster.shared_blobs import SharedBlobs, SharedPreparation
 from dayfly.server.cluster.watched import Stores
 from dayfly.server.ground import Ground
 from dayfly.server.wiring import Place
+from dayfly.storage.audit_mirror import AuditMirror
 from dayfly.storage.blobs import FileBlobs
+from dayfly.storage.journal_audit import JournalAudit
+from dayfly.storage.journal_cursors import JournalCursors
 from dayfly.storage.journal_flow_runs import JournalRuns
 from dayfly.storage.journal_ledger import JournalLedger
 from dayfly.storage.kubernetes.functions import KubernetesStore
@@ -84,6 +87,8 @@ async def cluster_ground(pod: Pod, place: Place, api: Connection, kept: Kept, cl
         ledger=JournalLedger(kept.journals.spending),
         queries=KubernetesQueries(api, pod.namespace),
         watch=KubernetesWatch(api, pod.namespace),
+        audit=JournalAudit(kept.journals.audit, AuditMirror(place.data("records") / "audit.db")),
+        cursors=JournalCursors(kept.journals.cursors),
         home=NamespaceName(pod.namespace),
         provider=KubernetesProvider(lambda: Connection(from_service_account()), site, key),
         blobs=blobs,

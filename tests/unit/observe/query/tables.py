@@ -9,13 +9,13 @@ from dayfly.model.invocation import Invocation, RecordLimits
 from dayfly.model.log import LogLine, Retention
 from dayfly.model.names import ReplicaId, parse_function_key
 from dayfly.model.payload import CallPayload
-from dayfly.observe import audit_file
 from dayfly.observe.history.file import HistoryFile
 from dayfly.observe.log_file import LogFile
 from dayfly.observe.query.answering import ANSWER, answer
 from dayfly.observe.query.catalogue import TABLES
 from dayfly.observe.query.order import Bounds, Form, Order, Outcome
 from dayfly.observe.record_file import RecordFile
+from dayfly.storage import audit_file
 
 MARK = "SECRET-OF-THE-OTHER"
 """In everything that is the other tenant's, and in nothing else."""

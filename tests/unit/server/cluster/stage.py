@@ -26,6 +26,7 @@ from dayfly.storage.kubernetes.shelf import PART, SHELF
 from dayfly.storage.kubernetes.tenancy import KubernetesTenancy
 from dayfly.storage.kubernetes.things import KubernetesRoutes, KubernetesTriggers, budgets_in, flows_in
 from dayfly.storage.memory_flow_runs import MemoryRuns
+from dayfly.storage.sqlite_audit import SqliteAudit
 
 MERGE = "application/merge-patch+json"
 KUBECTL = "kubectl-client-side-apply"
@@ -53,7 +54,7 @@ class Stage:
 
     def __init__(self, double: Double, rig: Rig, api: Connection, folder: Path) -> None:
         self.double, self.rig = double, rig
-        self.log = AuditLog(folder / "audit.db", AuditLimits(), rig.clock)
+        self.log = AuditLog(SqliteAudit(folder / "audit.db"), AuditLimits(), rig.clock)
         self.stores = Stores(
             tenancy=KubernetesTenancy(api, "dayfly"), routes=KubernetesRoutes(api, "dayfly"),
             triggers=KubernetesTriggers(api, "dayfly"), flows=flows_in(api),

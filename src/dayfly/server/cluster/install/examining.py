@@ -197,11 +197,9 @@ class Examination:
 
     def _records(self) -> Iterator[Finding]:
         if self._kubectl.find_object("persistentvolumeclaim", OBSERVER, self._namespace) is not None:
-            yield Finding("Records", "ok", f"calls, logs, figures and the audit log are on the volume {OBSERVER}")
+            yield Finding("Records", "ok", f"calls, logs and figures are on the volume {OBSERVER}")
         else:
-            told = (
-                "calls, logs, figures and the audit log end with the control plane's pod; observer.storage keeps them"
-            )
+            told = "calls, logs and figures end with the control plane's pod; observer.storage keeps them"
             yield Finding("Records", "ok", told)
 
     def _deprecated(self) -> Iterator[Finding]:

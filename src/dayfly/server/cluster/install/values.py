@@ -75,7 +75,7 @@ class Queue(_Part, frozen=True, kw_only=True):
 
 
 class Observer(_Part, frozen=True, kw_only=True):
-    """What is known of the past: records of calls, logs, figures, the audit log."""
+    """What is known of the past: records of calls, logs, figures."""
 
     storage: Annotated[str, Meta(pattern=r"^([1-9][0-9]*(Ki|Mi|Gi))?$")] = ""
     """How large a volume it gets, which one control plane holds; empty to have it end with the control plane's pod."""

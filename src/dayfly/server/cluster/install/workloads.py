@@ -168,7 +168,7 @@ def pool(values: Values) -> Node:
 
 
 def _claim(values: Values) -> Node:
-    """Return the volume of records, logs, figures and the audit log; it stays when Helm takes a release away."""
+    """Return the volume of records, logs and figures; it stays when Helm takes a release away."""
     observer = values.observer
     return {
         "apiVersion": "v1",

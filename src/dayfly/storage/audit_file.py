@@ -8,7 +8,7 @@
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -34,6 +34,12 @@ CREATE INDEX IF NOT EXISTS entries_by_namespace ON entries (namespace, sequence)
 CREATE TABLE IF NOT EXISTS begun (id INTEGER PRIMARY KEY, draft TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS anchor (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEGER NOT NULL,
   hash TEXT NOT NULL) STRICT;
+"""
+_INTO = "INTO entries (sequence, at, namespace, who, action, entry) VALUES (?, ?, ?, ?, ?, ?)"
+_EXCESS = """
+SELECT max(sequence) FROM (
+  SELECT sequence, sum(length(CAST(entry AS BLOB))) OVER (ORDER BY sequence DESC) AS size FROM entries
+) WHERE size > ?
 """
 
 
@@ -64,23 +70,60 @@ def trim(connection: sqlite3.Connection, limits: AuditLimits, now_ms: int) -> in
 
     Return how many entries went.
     """
+    gone, before = too_old(connection, limits, now_ms), anchor(connection)
+    if gone is None:
+        return 0
+    let_go(connection, gone)
+    _append(connection, trimmed(before, gone, now_ms))
+    return gone.sequence - before.sequence
+
+
+def too_old(connection: sqlite3.Connection, limits: AuditLimits, now_ms: int, most_bytes: int = 0) -> AuditHead | None:
+    """Return the last entry of those that are too old or too much, of which there may be none; 0 bytes is no limit."""
     newest = connection.execute("SELECT max(sequence) FROM entries").fetchone()[0] or 0
     young = connection.execute(
         "SELECT min(sequence) FROM entries WHERE at >= ?", (now_ms - round(limits.keep_s * 1000),)
     ).fetchone()[0]
+    excess = connection.execute(_EXCESS, (most_bytes,)).fetchone()[0] if most_bytes else None
     last = connection.execute(
         "SELECT sequence, entry FROM entries WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1",
-        (max(newest - limits.entries, (young or newest + 1) - 1),),
+        (max(newest - limits.entries, (young or newest + 1) - 1, excess or 0),),
     ).fetchone()
-    if last is None:
-        return 0
-    sequence, gone = int(last[0]), _entry(last[1])
-    before = anchor(connection)
-    connection.execute("DELETE FROM entries WHERE sequence <= ?", (sequence,))
-    connection.execute("REPLACE INTO anchor (one, sequence, hash) VALUES (1, ?, ?)", (sequence, gone.hash))
-    told = (Change(path="anchor", before=msgspec.to_builtins(before), after={"sequence": sequence, "hash": gone.hash}),)
-    _append(connection, AuditDraft(at=now_ms, who=PLATFORM, action="audit.trim", status=200, changes=told))
-    return sequence - before.sequence
+    return AuditHead(int(last[0]), _entry(last[1]).hash) if last is not None else None
+
+
+def let_go(connection: sqlite3.Connection, gone: AuditHead) -> None:
+    """Have the chain begin behind an entry."""
+    connection.execute("DELETE FROM entries WHERE sequence <= ?", (gone.sequence,))
+    connection.execute("REPLACE INTO anchor (one, sequence, hash) VALUES (1, ?, ?)", (gone.sequence, gone.hash))
+
+
+def trimmed(before: AuditHead, gone: AuditHead, now_ms: int) -> AuditDraft:
+    """Return what is told of entries that went."""
+    told = (Change(path="anchor", before=msgspec.to_builtins(before), after=msgspec.to_builtins(gone)),)
+    return AuditDraft(at=now_ms, who=PLATFORM, action="audit.trim", status=200, changes=told)
+
+
+def copy(connection: sqlite3.Connection, entries: Iterable[AuditEntry]) -> None:
+    """Have entries of a chain that is kept elsewhere, each once."""
+    connection.executemany(f"INSERT OR IGNORE {_INTO}", map(_row, entries))
+
+
+def clear(connection: sqlite3.Connection, start: AuditHead) -> None:
+    """Have nothing but where the chain begins."""
+    connection.execute("DELETE FROM entries")
+    connection.execute("DELETE FROM begun")
+    connection.execute("REPLACE INTO anchor (one, sequence, hash) VALUES (1, ?, ?)", (start.sequence, start.hash))
+
+
+def after(connection: sqlite3.Connection, head: AuditHead) -> list[AuditEntry] | None:
+    """Return the entries behind that one; None where the chain of this file has another in its place, or none."""
+    if head.sequence:
+        row = connection.execute("SELECT entry FROM entries WHERE sequence = ?", (head.sequence,)).fetchone()
+        if row is None or _entry(row[0]).hash != head.hash:
+            return None
+    sql = "SELECT entry FROM entries WHERE sequence > ? ORDER BY sequence"
+    return [_entry(row[0]) for row in connection.execute(sql, (head.sequence,))]
 
 
 def find(connection: sqlite3.Connection, query: AuditQuery) -> list[AuditEntry]:
@@ -119,11 +162,12 @@ def _append(connection: sqlite3.Connection, draft: AuditDraft) -> AuditEntry:
     row = connection.execute("SELECT entry FROM entries ORDER BY sequence DESC LIMIT 1").fetchone()
     last = _entry(row[0]) if row else None
     entry = chained(draft, AuditHead(last.sequence, last.hash) if last is not None else anchor(connection))
-    connection.execute(
-        "INSERT INTO entries (sequence, at, namespace, who, action, entry) VALUES (?, ?, ?, ?, ?, ?)",
-        (entry.sequence, entry.at, entry.namespace, entry.who, entry.action, _text(entry)),
-    )
+    connection.execute(f"INSERT {_INTO}", _row(entry))
     return entry
+
+
+def _row(entry: AuditEntry) -> tuple[int, int, str, str, str, str]:
+    return entry.sequence, entry.at, entry.namespace, entry.who, entry.action, _text(entry)
 
 
 def _all(connection: sqlite3.Connection) -> Iterator[AuditEntry]:
