@@ -101,7 +101,8 @@ def installed() -> Iterator[Platform]:
         for name in ("past", "loaded"):
             platform.deploy_function(folder / name, CODE)
             platform.ok("scale", name, "0")
-            eventually("it is at zero", lambda name=name: platform.describe(name)["state"] == "idle")
+        both = ("past", "loaded")
+        eventually("they are at zero", lambda: {platform.describe(name)["state"] for name in both} == {"idle"})
         yield platform
 
 
