@@ -47,8 +47,8 @@ LONGEST = (
     *(
         f"system/test_{name}.py"
         for name in (
-            "examples", "page_calls", "clock", "page_settings", "images", "queue", "flows", "tenants", "rollouts",
-            "query", "egress", "recovery", "dev", "canary", "guards", "page_functions", "triggers", "figures",
+            "page_deploy", "examples", "page_calls", "clock", "page_settings", "images", "queue", "flows", "tenants",
+            "rollouts", "query", "egress", "recovery", "dev", "canary", "guards", "page_functions", "triggers", "figures",
             "prometheus", "page_charts", "alerts", "keys", "functions",
         )
     ),

@@ -1,8 +1,6 @@
 """Each way to deploy a function on the page, and each of its settings, in a real browser on a real platform."""
 
-import io
 import re
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from tests.system.archives import LONG, damaged, packed
 from tests.system.browser import Watched
 from tests.system.conftest import started
 from tests.system.console import PASSWORD, invoke, open_function, shot, write
@@ -17,21 +16,6 @@ from tests.system.driver import Platform, eventually
 
 from dayfly.build.starters import starters
 
-READER = """\
-import os
-from pathlib import Path
-
-
-def handle(event, context):
-    here = Path(__file__).parent
-    files = sorted(str(path.relative_to(here)) for path in here.rglob("*.txt"))
-    return {"files": {name: (here / name).read_text() for name in files}, "runs": os.access(here / "run.sh", os.X_OK)}
-"""
-LONG = f"packed/data/{'x' * 60}/{'y' * 60}.txt"
-FILES = {
-    "packed/handler.py": READER, LONG: "long", "packed/Grüße.txt": "hello", "packed/run.sh": "#!/bin/sh\n",
-    "packed/empty.txt": "", "packed/__pycache__/left.txt": "out",
-}  # fmt: skip
 ADDS = "import adds\n\n\ndef handle(event, context):\n    return str(adds.add(40, 2))\n"
 pytestmark = pytest.mark.timeout(180)
 
@@ -42,7 +26,11 @@ def installed() -> Iterator[Platform]:
     with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
         Path(name).chmod(0o755)
         wheel(Path(name))
-        places = {f"{tool}_{what}": value for tool in ("PIP", "UV") for what, value in (("NO_INDEX", "1"), ("FIND_LINKS", name))}
+        places = {
+            f"{tool}_{what}": value
+            for tool in ("PIP", "UV")
+            for what, value in (("NO_INDEX", "1"), ("FIND_LINKS", name))
+        }
         with started({"DAYFLY_ADMIN_PASSWORD": PASSWORD, **places}) as (platform, folder):
             platform.ok("secret", "create", "key", stdin="word")
             platform.ok("secret", "create", "other", stdin="word")
@@ -56,7 +44,9 @@ def wheel(folder: Path) -> None:
     with zipfile.ZipFile(folder / "adds-1.0-py3-none-any.whl", "w") as archive:
         archive.writestr("adds.py", "def add(a, b):\n    return a + b\n")
         archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: adds\nVersion: 1.0\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(f"{info}/RECORD", f"adds.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
 
 
@@ -93,29 +83,6 @@ def test_every_template_is_offered_and_what_they_make_answers(page: Page, instal
         assert installed.describe(f"from-{name}")["spec"]["lang"] == name
 
 
-def packed(kind: str) -> bytes:
-    """An archive of FILES, as `kind` has it."""
-    held = io.BytesIO()
-    if kind == "zip":
-        with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, text in FILES.items():
-                about = zipfile.ZipInfo(name)
-                about.external_attr = (0o100755 if name.endswith(".sh") else 0o100644) << 16
-                archive.writestr(about, text)
-        return held.getvalue()
-    form = tarfile.PAX_FORMAT if kind == "pax.tar" else tarfile.GNU_FORMAT
-    with tarfile.open(fileobj=held, mode="w:gz" if kind == "tar.gz" else "w", format=form) as tar:
-        folder = tarfile.TarInfo("packed")
-        folder.type = tarfile.DIRTYPE
-        tar.addfile(folder)
-        for name, text in FILES.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(text.encode()), 0o755 if name.endswith(".sh") else 0o644
-            entry.mtime = 1.5  # type: ignore[assignment] # which PAX says in a header of its own
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    return held.getvalue()
-
-
 def choose(page: Page, name: str, content: bytes) -> None:
     sent = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
     page.get_by_label("Archive of the handler's folder").set_input_files(sent)  # type: ignore[arg-type] # a FilePayload
@@ -136,26 +103,11 @@ def test_an_archive_of_any_kind_arrives_whole(page: Page, installed: Platform, k
 def test_what_is_no_archive_is_refused_in_words(page: Page) -> None:
     go(page, "From an archive")
     page.get_by_role("textbox", name="Name", exact=True).fill("never")
-    zipped, gzipped, tar = packed("zip"), packed("tar.gz"), packed("pax.tar")
-    secret = bytearray(zipped)
-    for sign, at in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
-        secret[secret.index(sign) + at] |= 1
-    lzma = io.BytesIO()
-    with zipfile.ZipFile(lzma, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("handler.py", READER)
-    empty = io.BytesIO()
-    zipfile.ZipFile(empty, "w").close()
-    neither = "This is neither a zip nor a tar archive, or it is damaged."
-    for content, words in (
-        (b"only words", neither), (b"", neither), (b"x" * 4096, neither), (zipped[:200], "it has no end"),
-        (bytes(secret), "asks for a password"), (lzma.getvalue(), "in a way that is not known here"),
-        (gzipped[: len(gzipped) // 2], "cannot be unpacked"), (tar[: tar.index(READER.encode()) + 20], "in the middle of a file"),
-        (empty.getvalue(), "holds no file"),
-    ):  # fmt: skip
+    for content, words in damaged():
         choose(page, "bad.zip", content)
         expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible()
         expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_disabled()
-    choose(page, "good.zip", zipped)
+    choose(page, "good.zip", packed("zip"))
     expect(page.get_by_role("alert").filter(has_text=re.compile("."))).to_have_count(0)
     expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_enabled()
 
@@ -213,7 +165,9 @@ def test_code_that_cannot_be_read_is_refused_and_stays_in_the_editor(page: Page,
     assert installed.ask("POST", "/function/kept").body == b"one"
     write(page, "handler.py", wrong.replace("context:", "context):"))
     page.get_by_role("button", name="Deploy", exact=True).click()
-    expect(page.get_by_text("Nothing is changed").or_(page.get_by_text(re.compile("^Revision [0-9]+$"))).first).to_be_visible()
+    expect(
+        page.get_by_text("Nothing is changed").or_(page.get_by_text(re.compile("^Revision [0-9]+$"))).first
+    ).to_be_visible()
     eventually("it serves", lambda: installed.ask("POST", "/function/kept").body == b"two")
 
 
@@ -269,18 +223,20 @@ def test_every_setting_is_changed_and_found_again(page: Page, installed: Platfor
     }  # fmt: skip
     for label, text in texts.items():
         page.get_by_label(label, exact=True).fill(text)
-    page.get_by_label("By", exact=True).select_option("calls a second")
-    page.get_by_label("To zero when idle").select_option("yes")
+    page.get_by_role("combobox", name="By", exact=True).select_option("calls a second")
+    page.get_by_role("combobox", name="To zero when idle").select_option("yes")
     page.get_by_label("Read-only root filesystem").check()
     save.click()
     expect(page.get_by_text("Nothing is changed.")).to_be_visible()
     spec = installed.describe("kept")["spec"]
     scale = "com.openfaas.scale"
-    assert {name: spec[name] for name in ("secrets", "env", "labels", "annotations", "limits", "timeout", "max_inflight")} == {
+    known = ("secrets", "env", "labels", "annotations", "limits", "timeout", "max_inflight")
+    assert {name: spec[name] for name in known} == {
         "secrets": ["key"], "env": {"WHO": "me"}, "annotations": {"about": "nothing"},
         "labels": {
             "team": "one", f"{scale}.min": "1", f"{scale}.max": "4", f"{scale}.type": "rps", f"{scale}.target": "3",
-            f"{scale}.target-proportion": "0.5", f"{scale}.zero": "true", f"{scale}.zero-duration": "11m", f"{scale}.down.window": "2m",
+            f"{scale}.target-proportion": "0.5", f"{scale}.zero": "true", f"{scale}.zero-duration": "11m",
+            f"{scale}.down.window": "2m",
         },
         "limits": {"memory": "200Mi", "cpu": "250m"}, "timeout": "9s", "max_inflight": 7,
     }  # fmt: skip
@@ -297,9 +253,9 @@ def test_every_setting_is_changed_and_found_again(page: Page, installed: Platfor
         page.get_by_role("button", name=f"Remove {what} 1").click()
     for label in texts:
         page.get_by_label(label, exact=True).fill("")
-    page.get_by_label("By", exact=True).select_option("default")
-    page.get_by_label("To zero when idle").select_option("default")
-    page.get_by_label("Network", exact=True).select_option("none")
+    page.get_by_role("combobox", name="By", exact=True).select_option("default")
+    page.get_by_role("combobox", name="To zero when idle").select_option("default")
+    page.get_by_role("combobox", name="Network", exact=True).select_option("none")
     page.get_by_label("Read-only root filesystem").uncheck()
     save.click()
     expect(page.get_by_text("Nothing is changed.")).to_be_visible()
@@ -316,7 +272,8 @@ def test_what_is_refused_of_a_setting_stands_at_it(page: Page, window: Watched, 
         ("Memory limit", "lots", "is not an amount of memory"), ("CPU limit", "half", "is not an amount of CPU"),
         ("Timeout", "soon", "is not a span of time"), ("Calls at a time", "200000", "between 0 and 100000"),
         ("Largest body", "huge", "is not an amount of memory"), ("Log a second", "fast", "is not an amount of memory"),
-        ("At least", "few", "a whole number"), ("At most", "many", "a whole number"), ("One replica carries", "x", "a whole number"),
+        ("At least", "few", "a whole number"), ("At most", "many", "a whole number"),
+        ("One replica carries", "x", "a whole number"),
         ("Aimed at", "7", "from 0.01 to 1"), ("Idle for", "soon", "is not a span of time"),
         ("Fewer after", "soon", "is not a span of time"), ("May connect to", "a!", "is none of public"),
         ("Handler", "../x", "MODULE"),
@@ -336,6 +293,10 @@ def test_what_is_refused_of_a_setting_stands_at_it(page: Page, window: Watched, 
         pair(page, what, name, value)
         with window.refused("400 (Bad Request)"):
             save.click()
-        expect(page.get_by_role("region", name={"Variable": "Environment", "Annotation": "Labels"}[what]).get_by_role("alert")).to_contain_text([words])
+        expect(
+            page.get_by_role("region", name={"Variable": "Environment", "Annotation": "Labels"}[what]).get_by_role(
+                "alert"
+            )
+        ).to_contain_text([words])
         page.get_by_role("button", name="Discard").click()
     assert installed.describe("kept")["revision"] == before
