@@ -31,7 +31,7 @@ def double() -> Double:
     double.registry.create(pods, PODS, pod("replica", ("12m", "20Mi")))
     double.registry.create(pods, HOME, pod("control", ("250m", "100M"), ("1u", "28Ki")))
     double.registry.create(pods, HOME, pod("starting"))
-    double.registry.create(pods, HOME, pod("odd", ("much", "28Ki")))
+    double.registry.create(pods, HOME, pod("odd", ("much", "28Ki"), ("1m", "1Ki")))
     return double
 
 
