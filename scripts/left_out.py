@@ -15,6 +15,7 @@ JUDGES = (
     ("/usr/bin/chromium", "chromium", "the console's page in a browser"),
     ("npm", "nodejs npm", "building the console's page anew, and what axe-core says of it"),
     ("prometheus", "prometheus", "comparing PromQL with a real Prometheus, and reading from one"),
+    ("prometheus-alertmanager", "prometheus-alertmanager", "alerts to and from a real Alertmanager"),
     ("promtool", "prometheus", "what Prometheus's own tool says of deploy/"),
 )
 """Programs that must not be missed without a word, the packages they are in, and what they are needed for."""

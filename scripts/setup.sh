@@ -53,7 +53,7 @@ case $wanted in
         for each in strace:strace faketime:faketime mkfs.ext4:e2fsprogs dockerd:docker.io \
             go:golang-go node:nodejs npm:npm php:php-cli ruby:ruby \
             chromium:chromium docker-registry:docker-registry skopeo:skopeo umoci:umoci prometheus:prometheus \
-            mosquitto:mosquitto rabbitmqctl:rabbitmq-server redis-server:redis-server pg_ctlcluster:postgresql; do
+            prometheus-alertmanager:prometheus-alertmanager mosquitto:mosquitto rabbitmqctl:rabbitmq-server redis-server:redis-server pg_ctlcluster:postgresql; do
             PATH=$PATH:/usr/sbin command -v "${each%%:*}" >/dev/null || wanted_packages="$wanted_packages ${each#*:}"
         done
         if [ -n "$wanted_packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

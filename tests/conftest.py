@@ -47,8 +47,9 @@ LONGEST = (
     *(
         f"system/test_{name}.py"
         for name in (
-            "examples", "clock", "images", "queue", "flows", "tenants", "rollouts", "query", "egress", "recovery",
-            "dev", "canary", "guards", "triggers", "figures", "alerts", "keys", "functions",
+            "examples", "clock", "page_settings", "images", "queue", "flows", "tenants", "rollouts", "query",
+            "egress", "recovery", "dev", "canary", "guards", "triggers", "figures", "prometheus", "alerts",
+            "keys", "functions",
         )
     ),
     *(f"contract/provider/test_{name}.py" for name in ("docker", "node", "kubernetes")),

@@ -3,18 +3,21 @@
 from collections.abc import AsyncGenerator
 
 from dayfly.model.errors import NotFound
-from dayfly.model.machine import CpuUsage, Machine, MachineUsage, MemoryUsage, NetworkUsage, Node, PartLine
+from dayfly.model.machine import CpuUsage, DiskUsage, Machine, MachineUsage, MemoryUsage, NetworkUsage, Node, PartLine
 
 
 class MemoryMachine:
     """Looks always the same."""
 
-    async def look(self) -> Machine:
-        usage = MachineUsage(
-            at_unix_ms=1, boot="boot", cpu=CpuUsage(cores=2, seconds={"idle": 1.0}), disk=None,
+    def usage(self) -> MachineUsage:
+        return MachineUsage(
+            at_unix_ms=1, boot="boot", cpu=CpuUsage(cores=2, seconds={"idle": 1.0}),
+            disk=DiskUsage(path="/", total=2, used=1, available=1),
             memory=MemoryUsage(total=2, used=1, available=1), network=NetworkUsage(received=0, sent=0),
         )  # fmt: skip
-        return Machine(kind="machine", usage=usage, nodes=(Node(name="here", cores=2),))
+
+    async def look(self) -> Machine:
+        return Machine(kind="machine", usage=self.usage(), nodes=(Node(name="here", cores=2),))
 
     async def log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
         if name != "control":

@@ -8,6 +8,7 @@ import pytest
 
 from dayfly.model.namespace import NamespaceChange
 from dayfly.model.token import TokenRequest
+from dayfly.observe.alerts.text import alertmanager_alerts, alertmanager_body, stamp
 
 if TYPE_CHECKING:
     from tests.api.conftest import Play, Stage
@@ -244,6 +245,24 @@ def test_a_silence_without_an_end_or_without_a_mark_is_refused(play: Play, asked
     play(story)
 
 
+def test_an_alertmanager_is_tested_by_an_alert_that_ends_by_itself(play: Play) -> None:
+    """It takes no letters; and what nobody ends would fire there for ever."""
+
+    async def story(stage: Stage) -> None:
+        manager = {**HOOK, "target": {"kind": "alertmanager", "url": "https://alertmanager.example.org"}}
+        await stage.ask("PUT", "/v1/alerts/receivers/manager", data=manager)
+        assert (await stage.ask("POST", "/v1/alerts/receivers/manager/test")).json() == {"trouble": ""}
+        ((receiver, notice),) = stage.alerts.senders.told
+        assert (receiver.name, stage.alerts.senders.letters) == ("manager", [])
+        (sent,) = alertmanager_alerts(notice)
+        assert sent["labels"] == {"alertname": "DayflyTest", "receiver": "manager", "severity": "info"}
+        assert "Nothing is wrong" in sent["annotations"]["description"]
+        assert sent["endsAt"] > sent["startsAt"] == stamp(notice.at_unix_ms)
+        assert (await stage.ask("GET", "/v1/alerts/receivers/manager")).json()["sent"] == 1
+
+    play(story)
+
+
 def test_what_an_alertmanager_tells_is_shown_and_told_until_it_is_over(play: Play) -> None:
     async def story(stage: Stage) -> None:
         await stage.ask("PUT", "/v1/alerts/rules/dead-letters", data={"kind": "dead_letters", "paused": True})
@@ -269,6 +288,26 @@ def test_what_an_alertmanager_tells_is_shown_and_told_until_it_is_over(play: Pla
         (own,) = (await stage.ask("GET", "/v1/alerts", headers=mine)).json()
         assert own["labels"]["namespace"] == "team"
         assert (await stage.ask("POST", "/v1/alerts/incoming", headers={}, data=message)).status == 401
+
+    play(story)
+
+
+def test_what_an_alertmanager_tells_back_to_us_is_known_already(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.ask("PUT", "/v1/alerts/receivers/ops", data={**HOOK, "group_interval": "0s"})
+        await look(stage)
+        ((_, notice),) = stage.alerts.senders.told
+        (ours,) = (await stage.ask("GET", "/v1/alerts")).json()
+        echo = {**alertmanager_body(notice), "receiver": "dayfly"}
+        assert echo["alerts"][0]["labels"] == ours["labels"]
+        other = {**echo["alerts"][0], "labels": {**ours["labels"], "from": "elsewhere"}}
+        told = {**echo, "alerts": [*echo["alerts"], other]}
+        assert (await stage.ask("POST", "/v1/alerts/incoming", data=told)).json() == {"alerts": 1}
+        await look(stage)
+        shown = (await stage.ask("GET", "/v1/alerts")).json()
+        assert sorted((each["kind"], "from" in each["labels"]) for each in shown) == [
+            ("dead_letters", False), ("incoming", True),
+        ]  # fmt: skip
 
     play(story)
 

@@ -218,6 +218,10 @@ def test_a_prometheus_is_asked_instead_by_those_who_may_see_everything(play: Pla
             answer = await stage.ask("GET", "/api/v1/query?query=elsewhere")
             assert answer.status == 302
             assert len(heard) == 2
+            # Who asks is let in, and is not told otherwise when we are not.
+            answer = await stage.ask("GET", "/api/v1/query?query=locked")
+            assert answer.status == 503
+            assert "does not let Dayfly in: it answers 401" in json.loads(answer.body)["error"]
         answer = await stage.ask("GET", "/api/v1/query?query=up")
         assert answer.status == 503
         assert "DAYFLY_PROMETHEUS_URL" in json.loads(answer.body)["error"]
@@ -246,7 +250,7 @@ def server() -> Iterator[tuple[str, list[str]]]:
         def do_GET(self) -> None:
             heard.append(f"{self.path} {self.headers['Authorization']}")
             is_elsewhere = "elsewhere" in self.path
-            self.send_response(302 if is_elsewhere else 422)
+            self.send_response(302 if is_elsewhere else 401 if "locked" in self.path else 422)
             if is_elsewhere:
                 self.send_header("Location", f"http://{self.headers['Host']}/taken")
             self.end_headers()

@@ -4,7 +4,6 @@ One platform, one reader: the steps are one test, because each stands on what th
 """
 
 import json
-import shutil
 import tarfile
 import tempfile
 import urllib.parse
@@ -17,7 +16,7 @@ from tests.compat_openfaas.wire import PASSWORD, Answer, Wire
 from tests.contract.registry.real import RealRegistry, why_none
 from tests.system.conftest import end
 from tests.system.driver import Platform, eventually
-from tests.system.prometheus import prometheus
+from tests.system.prometheus import PROMETHEUS, needs, running
 from tests.unit.client.image.making import python_base
 
 from dayfly.client.image_tag import digest_of
@@ -125,7 +124,7 @@ def test_what_went_wrong_is_told(reader: Platform) -> None:
     assert (done.code, "Server returned unexpected status code: 400" in done.err) == (1, True)
 
 
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Debian's package prometheus is not installed")
+@needs(PROMETHEUS)
 def test_prometheus_shows_what_became_of_the_calls(reader: Platform, tmp_path: Path) -> None:
     reader.ok("store", "deploy", "mememachine")
     for body, status in ((json.dumps(MEME), 200), ("no meme", 400)):
@@ -142,7 +141,8 @@ scrape_configs:
     static_configs: [{{targets: ["{target}"]}}]
 """
     )
-    with prometheus(tmp_path) as address:
+    with running(PROMETHEUS, tmp_path) as server:
+        address = server.url
 
         def by_code() -> dict[str, str]:
             query = urllib.parse.urlencode({"query": "gateway_function_invocation_total"})

@@ -1,8 +1,10 @@
 """What people do on the console's page, in words of theirs: sign in, open a function, write, call it."""
 
+import base64
 import io
 import itertools
 import os
+import re
 from typing import cast
 
 from PIL import Image
@@ -10,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.system.driver import ROOT
 
 PASSWORD = "a word to pass by"
+ADMIN = {"Authorization": "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()}
 OUTLINED = """element => {
     const { outlineStyle, outlineWidth } = getComputedStyle(element);
     return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
@@ -24,6 +27,18 @@ that are far from each other."""
 def sign_in(page: Page, password: str = PASSWORD) -> None:
     page.get_by_role("textbox", name="Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
+
+
+def go(page: Page, section: str, tab: str = "") -> None:
+    """Go to a section of the page, and to a tab of it."""
+    page.get_by_label("Main").get_by_role("link", name=section, exact=True).click()
+    page.get_by_role("heading", name=section, level=1).wait_for()
+    if tab:
+        page.get_by_label(section, exact=True).get_by_role("link", name=tab).click()
+
+
+def row(page: Page | Locator, name: str | re.Pattern[str]) -> Locator:
+    return page.get_by_role("row").filter(has_text=name)
 
 
 def open_function(page: Page, name: str) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import shutil
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.system.driver import Platform, eventually, kill
-from tests.system.prometheus import prometheus
+from tests.system.prometheus import PROMETHEUS, needs, running
 
 CODE = "def handle(event, context):\n    return 'on'\n"
 SCRAPES = """\
@@ -64,7 +63,7 @@ def answers(platform: Platform, method: str, path: str) -> bool:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Debian's package prometheus is not installed")
+@needs(PROMETHEUS)
 def test_counters_that_begin_anew_add_up_to_the_calls_that_were_answered(platform: Platform, scratch: Path) -> None:
     platform.start("--gateways", "1")
     platform.deploy_function(scratch / "f", CODE)
@@ -75,7 +74,8 @@ def test_counters_that_begin_anew_add_up_to_the_calls_that_were_answered(platfor
     tried = done = 0
     labels = 'function_name="f.openfaas-fn"'
     finished = f'gateway_function_invocation_total{{{labels},code="200"}}'
-    with prometheus(scratch) as address:
+    with running(PROMETHEUS, scratch) as server:
+        address = server.url
 
         def seen(metric: str) -> Callable[[], bool]:
             return lambda: risen(address, metric) >= done

@@ -1,6 +1,5 @@
 """What the page is to keep to whatever is shown on it: roles, colours, and how much of a long list it draws."""
 
-import base64
 import json
 import re
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from tests.system.browser import Watched
 from tests.system.conftest import started
-from tests.system.console import PASSWORD, sign_in
+from tests.system.console import ADMIN, PASSWORD, sign_in
 from tests.system.driver import Platform, eventually
 
 CODE = """\
@@ -25,7 +24,6 @@ FLOW = {
         {"do": "approval", "name": "approved", "prompt": "Go on?"},
     ],
 }
-ADMIN = {"Authorization": "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()}
 BILL = "functions/openfaas-fn/bill"
 HARMLESS = re.compile(
     r"Copy( .*)?|Table.*|Zoom (in|out)|Show|Search.*|Follow.*|Run|(CSV|XLSX|PARQUET|JSON|PDF|HTML|Text)|What changed.*"

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.system.browser import Watched, axe
 from tests.system.conftest import started
-from tests.system.console import PASSWORD, shot, tab_to
+from tests.system.console import PASSWORD, go, row, shot, tab_to
 from tests.system.driver import Platform, eventually
 from tests.unit.observe.alerts.servers import Posts, http_server
 
@@ -51,17 +51,6 @@ def installed() -> Iterator[Platform]:
         platform.ok("namespace", "create", "other")
         platform.deploy_function(folder / "bill", BROKEN, *KEPT)
         yield platform
-
-
-def go(page: Page, section: str, tab: str = "") -> None:
-    page.get_by_label("Main").get_by_role("link", name=section, exact=True).click()
-    page.get_by_role("heading", name=section, level=1).wait_for()
-    if tab:
-        page.get_by_label(section, exact=True).get_by_role("link", name=tab).click()
-
-
-def row(page: Page, name: str | re.Pattern[str]) -> Locator:
-    return page.get_by_role("row").filter(has_text=name)
 
 
 def write(page: Page, editor: Locator, text: str) -> None:

@@ -21,6 +21,7 @@ from dayfly.observe import metrics as prometheus
 from dayfly.observe.budget_metrics import of_budgets
 from dayfly.observe.family import Family
 from dayfly.observe.flow_metrics import of_flows
+from dayfly.observe.machine import of_machine
 from dayfly.observe.meter import Figures
 from dayfly.observe.queue_metrics import of_queue
 from dayfly.observe.trigger_metrics import of_triggers
@@ -89,14 +90,15 @@ async def _answer(
 ) -> Response:
     names = list(namespaces)
     functions, queue = await _asked(services, names, lively=False)
-    figures = services.meter.figures
+    figures, is_whole = services.meter.figures, installation is not None
+    machine = of_machine(services.machine.usage()) if is_whole and services.machine is not None else ()
     text = prometheus.render(
         services.meter,
         functions,
         _tenants(services, names),
         rollouts=services.plane.rollouts,
         installation=installation,
-        further=_further(services, names, functions, queue, figures, is_whole=installation is not None),
+        further=itertools.chain(_further(services, names, functions, queue, figures, is_whole=is_whole), machine),
     )
     return Response(text, headers={"Content-Type": prometheus.CONTENT_TYPE})
 

@@ -34,7 +34,7 @@ from dayfly.model.cost import Prices
 from dayfly.model.direct import DirectAnswer, DirectCall
 from dayfly.model.engine import EngineState
 from dayfly.model.function import FunctionSpec, Revision
-from dayfly.model.machine import Machine, PartLine
+from dayfly.model.machine import Machine, MachineUsage, PartLine
 from dayfly.model.names import FunctionKey, NamespaceName
 from dayfly.model.namespace import Namespace, NamespaceChange, NamespaceStatus
 from dayfly.model.rollout import Canary, Verdict
@@ -216,6 +216,10 @@ class DirectCalls(Protocol):
 
 class Machines(Protocol):
     """Who knows the machine or the cluster."""
+
+    def usage(self) -> MachineUsage:
+        """Return what it uses now. Raises OSError where the kernel tells nothing."""
+        ...
 
     async def look(self) -> Machine:
         """Return what it has and uses, and what runs there. Raises OSError where the kernel tells nothing."""

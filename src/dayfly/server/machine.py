@@ -8,7 +8,16 @@ from typing import Protocol
 import msgspec
 
 from dayfly.model.errors import NotFound, Unavailable
-from dayfly.model.machine import Image, Machine, MachineReplica, Node, PartLine, Process, Surroundings
+from dayfly.model.machine import (
+    Image,
+    Machine,
+    MachineReplica,
+    MachineUsage,
+    Node,
+    PartLine,
+    Process,
+    Surroundings,
+)
 from dayfly.model.names import NamespaceName
 from dayfly.model.status import FunctionStatus
 from dayfly.observe.machine import MachineFigures
@@ -53,9 +62,13 @@ class MachineView:
         self._logs = logs
         self._is_cluster = provider.name == "kubernetes"
 
+    def usage(self) -> MachineUsage:
+        """Return what the machine uses now. Raises OSError where the kernel tells nothing."""
+        return self._figures.look()
+
     async def look(self) -> Machine:
         """Return what there is now. Raises OSError where the kernel tells nothing."""
-        usage = self._figures.look()
+        usage = self.usage()
         statuses = [
             status for namespace in self._namespaces.names() for status in await self._functions.statuses(namespace)
         ]

@@ -58,9 +58,8 @@ def test_another_control_plane_goes_on_when_a_server_was_killed(servers: Servers
             next_audit = JournalAudit(second.audit, AuditMirror(tmp_path / "second" / "audit.db"))
             await insisting(next_audit.open)
             assert await insisting(next_audit.take_up) == 1
-            assert [each.sequence for each in await insisting(lambda: next_audit.find(AuditQuery()))] == [
-                *range(21, 0, -1)
-            ]
+            entries = await insisting(lambda: next_audit.find(AuditQuery()))
+            assert [each.sequence for each in entries] == [6, 5, 4, 3, 2, 1]
             found = await insisting(next_audit.verify)
             assert (found.whole, found.entries) == (True, 6)
             cursors = JournalCursors(second.cursors)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parent.parent.parent.parent / "scripts/left_out.py"
-JUDGES = ("/usr/bin/chromium", "npm", "prometheus", "promtool")
+JUDGES = ("/usr/bin/chromium", "npm", "prometheus", "prometheus-alertmanager", "promtool")
 
 
 def told(folder: Path, *there: str, ci: str) -> "subprocess.CompletedProcess[str]":

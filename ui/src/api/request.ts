@@ -47,13 +47,14 @@ export async function request(path: string, options: Options = {}): Promise<Resp
     throw new Refusal(0, "The platform does not answer.", "Is it running, and is this machine connected to it?");
   }
   if (answer.ok) return answer;
-  const problem = (await answer.json().catch(() => ({}))) as Partial<Problem>;
+  // Under Prometheus' addresses what is wrong is told in Prometheus' form.
+  const problem = (await answer.json().catch(() => ({}))) as Partial<Problem> & { error?: string };
   if (answer.status === 401 && options.authorization === undefined) {
     session.end("Your credential is not accepted any more. Please sign in again.");
   }
   throw new Refusal(
     answer.status,
-    sentence(problem.detail ?? `The platform answered ${answer.status}`),
+    sentence(problem.detail ?? problem.error ?? `The platform answered ${answer.status}`),
     problem.hint ? sentence(problem.hint.replace(/^[a-z]/, (letter) => letter.toUpperCase())) : "",
     problem.code,
   );

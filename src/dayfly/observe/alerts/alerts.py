@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Literal
 
 from dayfly.decide.alert_hearing import instances_of
@@ -12,13 +13,13 @@ from dayfly.model.names import NamespaceName
 from dayfly.model.notice import Letter
 from dayfly.model.past_alert import PastAlert, PastAlertQuery
 from dayfly.model.receiver import AlertmanagerTarget, Receiver, ReceiverStatus
+from dayfly.observe.alerts import trial
 from dayfly.observe.alerts.book import Book
 from dayfly.observe.alerts.chats import check_chat
 from dayfly.observe.alerts.past_alerts import PastAlerts
 from dayfly.observe.alerts.ports import Clock
 from dayfly.observe.alerts.senders import Senders
 from dayfly.observe.alerts.telling import Counts, Telling
-from dayfly.observe.alerts.text import one_line
 from dayfly.observe.alerts.watch import Watch
 from dayfly.observe.alerts.way import NotSent
 
@@ -145,22 +146,22 @@ class Alerts:
         await self._book.remove_receiver(namespace, name)
 
     async def test(self, namespace: str, name: str, who: str) -> str:
-        """Send a receiver a letter by hand; return what is to be told of it. Raises NotFound, Unavailable."""
+        """Send a receiver a test by hand; return what is to be told of it. Raises NotFound, Unavailable."""
         receiver = self.receiver(namespace, name).receiver
-        now = self._clock.unix_ms()
-        letter = Letter(
-            id=f"test-{now}", title=f"[TEST] {receiver.name}", at_unix_ms=now,
-            text=f"This is a test of the receiver {receiver.name}, asked for by {one_line(who)}. Nothing is wrong.\n",
-        )  # fmt: skip
-        return await self.post(receiver, letter)
+        now_ms = self._clock.unix_ms()
+        if isinstance(receiver.target, AlertmanagerTarget):
+            notice = trial.notice(receiver, who, now_ms, self._telling.url)
+            return await self._sent(receiver, self._senders.tell(receiver, notice))
+        return await self.post(receiver, trial.letter(receiver, who, now_ms))
 
     async def post(self, receiver: Receiver, letter: Letter) -> str:
         """Send a receiver a letter once; return what is to be told of it. Raises Unavailable with the reason."""
+        return await self._sent(receiver, self._senders.post(receiver, letter))
+
+    async def _sent(self, receiver: Receiver, sending: Awaitable[str]) -> str:
         counts = self._telling.counts.setdefault(receiver.key, Counts())
         try:
-            if isinstance(receiver.target, AlertmanagerTarget):
-                raise NotSent("an Alertmanager takes alerts, and no letters")
-            counts.trouble = await self._senders.post(receiver, letter)
+            counts.trouble = await sending
         except NotSent as error:
             counts.trouble = str(error)
             raise Unavailable(f"The receiver {receiver.name} was not told: {error}") from None

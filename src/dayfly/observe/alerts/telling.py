@@ -57,7 +57,7 @@ class Telling:
         self._senders = senders
         self._store = store
         self._clock = clock
-        self._url = url
+        self.url = url
         self._groups: dict[WatchKey, KeptGroup] = {}
         self._unkept: set[WatchKey] = set()
         self._sending: dict[WatchKey, asyncio.Task[None]] = {}
@@ -176,7 +176,7 @@ class Telling:
         shown = sorted((alert_of(*each) for each in alerts), key=lambda each: (each.state != "firing", each.id))
         return Notice(
             id="msg_" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24], receiver=receiver.name,
-            group=group.labels, alerts=tuple(shown), url=self._url, at_unix_ms=self._clock.unix_ms(),
+            group=group.labels, alerts=tuple(shown), url=self.url, at_unix_ms=self._clock.unix_ms(),
         )  # fmt: skip
 
     async def _save(self) -> None:

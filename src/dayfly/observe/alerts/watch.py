@@ -143,12 +143,16 @@ class Watch:
     async def hear(self, namespace: str, told: Iterable[Instance]) -> int:
         """Take in alerts that another tells of, who watches for itself; return how many were taken.
 
-        Raises LimitExceeded.
+        What we told of comes back from an Alertmanager that tells us of everything, and is known already: taken in, it
+        would be told to others twice. Raises LimitExceeded.
         """
         key = (namespace, INCOMING)
         rule = AlertRule(name="incoming", namespace=namespace, kind="promql", expr="incoming")
         before = self.found.get(key, Found(rule)).alerts
-        news = {fingerprint(namespace, each.labels): each for each in told}
+        ours = {frozenset(each.labels.items()) for _, _, each in self.alerts() if not each.heard_unix_ms}
+        news = {
+            fingerprint(namespace, each.labels): each for each in told if frozenset(each.labels.items()) not in ours
+        }
         after = heard(before, news)
         if len(after) > MAX_INSTANCES:
             raise LimitExceeded(f"{len(after)} alerts of others are more than the {MAX_INSTANCES} that are kept")

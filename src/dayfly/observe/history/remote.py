@@ -6,6 +6,7 @@ import http.client
 import urllib.error
 import urllib.parse
 import urllib.request
+from http import HTTPStatus
 
 import msgspec
 
@@ -36,7 +37,7 @@ class Prometheus:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     async def ask(self, path: str, asked: list[tuple[str, str]]) -> Reply:
-        """Return what it says. Raises Unavailable when it says nothing, or too much."""
+        """Return what it says. Raises Unavailable when it says nothing, or too much, or lets nobody in."""
         return await asyncio.to_thread(self._ask, path, asked)
 
     def _ask(self, path: str, asked: list[tuple[str, str]]) -> Reply:
@@ -51,12 +52,23 @@ class Prometheus:
                     status, body = error.code, error.read(_MAX_BYTES + 1)
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(
-                f"the Prometheus at {self._base} does not answer: {error}",
+                f"the Prometheus at {self._base} does not answer: {_why(error)}",
                 hint="DAYFLY_PROMETHEUS_URL says where it is",
             ) from error
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            # Passed on, it would say that the credential of who asks us is none.
+            raise Unavailable(
+                f"the Prometheus at {self._base} does not let Dayfly in: it answers {status}",
+                hint="name and password may stand in DAYFLY_PROMETHEUS_URL",
+            )
         if len(body) > _MAX_BYTES:
             raise Unavailable(f"the Prometheus at {self._base} answers with more than {_MAX_BYTES} bytes")
         return Reply(status, body)
+
+
+def _why(error: OSError | http.client.HTTPException) -> str:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    return (reason.strerror if isinstance(reason, OSError) else None) or str(reason) or type(reason).__name__
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

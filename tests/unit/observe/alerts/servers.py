@@ -80,10 +80,11 @@ def smtp_server(mailbox: Mailbox, trust: Trust | None = None, security: str = "n
 
     loop, handler = asyncio.new_event_loop(), mailbox
     context = trust.server if trust is not None and security == "tls" else None
-    begun = loop.create_server(lambda: SMTP(handler, loop=loop, **options), "127.0.0.1", 0, ssl=context)
-    server = loop.run_until_complete(begun)
     thread = Thread(target=loop.run_forever)
     thread.start()
+    # From that thread: this one may have a loop that runs, of a browser's.
+    begun = loop.create_server(lambda: SMTP(handler, loop=loop, **options), "127.0.0.1", 0, ssl=context)
+    server = asyncio.run_coroutine_threadsafe(begun, loop).result()
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
