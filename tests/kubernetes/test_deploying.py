@@ -3,6 +3,8 @@
 Callers call all the time, in the cluster and by the gateways' Service. That gateways are exchanged is in test_losses.
 """
 
+import json
+
 import pytest
 from tests.kubernetes.callers import calling
 from tests.kubernetes.installation import FUNCTIONS, Installation, until
@@ -59,6 +61,8 @@ def test_no_call_fails_while_revisions_and_replicas_change(cluster: Installation
         callers.go_on(20)
         seen = callers.stop()
     assert set(seen) == {"200 r1", "200 r2", "200 r3"}
+    revisions = json.loads(cluster.dayfly("revisions", name, "-o", "json"))
+    assert {each["number"] for each in revisions} == {1, 2, 3}, "something was deployed twice"
     cluster.dayfly("scale", name, "0")
     cluster.scaled(name, 0)
     cluster.answers(name, "r2")
