@@ -63,6 +63,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     pods: int = 0
     """Those of this installation."""
     version: str = ""
+    cores_used: float | None = None
+    memory_used_bytes: int | None = None
+    """What all that runs there uses now; null where the cluster does not say."""
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +115,9 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     """Whose it is; empty for one that waits for work, or works beside a replica."""
     node: str = ""
     created_unix_ms: int = 0
+    cores_used: float | None = None
+    memory_bytes: int | None = None
+    """What it uses now; null where nobody says."""
 
 
 class PartLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +140,9 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[Node, ...] = ()
     containers: tuple[Container, ...] = ()
     images: dict[str, int] = {}
-    """Sizes by name, in bytes."""
+    """Sizes in bytes by name, or by digest where there is no name."""
+    image_names: dict[str, str] = {}
+    """What people call those that are known by their digests too."""
     pids: dict[str, int] = {}
     """The first process of each replica, by the replica's id."""
     notes: tuple[str, ...] = ()
