@@ -675,7 +675,8 @@ def test_an_image_is_deployed_by_its_name(page: Page, installed: Platform) -> No
     page.get_by_label("Name").first.fill("letters")
     page.get_by_role("button", name="Deploy", exact=True).click()
     expect(page.get_by_role("heading", name="letters", level=1)).to_be_visible(timeout=60_000)
-    page.goto("about:blank")
+    page.get_by_role("link", name="Functions", exact=True).first.click()
+    page.get_by_role("heading", name="Functions", level=1).wait_for()
     installed.ok("remove", "letters")
 
 
