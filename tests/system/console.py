@@ -91,7 +91,7 @@ def shot(page: Page, name: str) -> None:
     if IS_SHOWN:
         few_colours(taken).save(SHOWN / f"{name}.png", optimize=True, pnginfo=place)
     with Image.open(SHOWN / f"{name}.png") as shown:
-        assert (shown.info.get(PLACE), shown.size) == (place_of(page), taken.size), f"`make shots` takes {name} anew"
+        assert (shown.info.get(PLACE), shown.width) == (place_of(page), taken.width), f"`make shots` takes {name} anew"
 
 
 def place_of(page: Page) -> str:
