@@ -1,4 +1,4 @@
-# The front door. `make run` shows the platform, `make test` checks everything; both need Python 3.11 and make only.
+# The front door. `make run` shows the platform, `make test` checks it; both need Python 3.11 and make only.
 
 BIN := .venv/bin
 
@@ -8,13 +8,18 @@ SECONDS := 60
 unexport PYTHONDONTWRITEBYTECODE
 
 # Three files at a time on two processors, as tests wait for much of their time: the longest first, those of platforms and
-# servers, and in the end many short ones, so that no processor is idle. Then those that fill the machine, two at a time;
-# what measures it, or mounts what others must not hold, runs one by one.
+# servers, and in the end many short ones, so that no processor is idle. What takes long by its nature is for `test-long`:
+# other versions, faults under load, brokers that are killed, containers, compilers. Then those that fill the machine, two at
+# a time; what measures it, or mounts what others must not hold, runs one by one.
+LONG := $(addprefix tests/system/test_, $(addsuffix .py, brokers chaos clock descriptors rollouts store_crash upgrade)) \
+	$(addprefix tests/contract/images/test_, running.py cycle.py) $(addprefix tests/contract/languages/test_, builds.py dockerfile.py) \
+	tests/contract/provider/test_docker.py tests/contract/queue/test_three_servers.py tests/contract/storage/test_three_servers_journal.py \
+	tests/hostile/test_fuzz.py tests/unit/tools/test_simulate_scaling.py
 FILLING := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) tests/system/test_neighbours.py
 ALONE := $(addprefix tests/system/test_, $(addsuffix .py, disk traffic traffic_slow))
 BY_FILE := --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-cluster bench-cluster test-escape check fix bench chaos fuzz lock ui shots clean help
+.PHONY: run test test-long test-cluster bench-cluster test-escape check fix bench chaos fuzz lock ui shots clean help
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -22,9 +27,12 @@ help: ## what can be made
 run: .venv/runtime.stamp ## start the platform in the foreground and deploy the examples
 	@$(BIN)/python scripts/run.py
 
-test: check ## everything CI runs
+test: check ## everything that is checked within a quarter of an hour; CI goes on with test-long
 	@$(BIN)/python scripts/left_out.py
-	$(BIN)/pytest --numprocesses 3 $(BY_FILE) $(addprefix --ignore=,$(FILLING) $(ALONE) tests/kubernetes) tests
+	$(BIN)/pytest --numprocesses 3 $(BY_FILE) $(addprefix --ignore=,$(LONG) $(FILLING) $(ALONE) tests/kubernetes) tests
+
+test-long: .venv/test.stamp ## the tests that take long: faults under load, other versions, containers, the machine's limits
+	$(BIN)/pytest --numprocesses 3 $(BY_FILE) $(LONG)
 	$(BIN)/pytest --numprocesses 2 $(BY_FILE) $(FILLING)
 	$(BIN)/pytest $(ALONE)
 

@@ -9,11 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from dayfly.model.direct import OUR_PREFIXES, OURS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 UI = ROOT / "ui"
 BUILT = ROOT / "src/dayfly/web/static"
 FIRST_LOAD_BYTES = 250 * 1024
 SOURCES = [path for path in (UI / "src").rglob("*") if path.suffix in (".svelte", ".ts")]
+
+
+def test_a_replay_leaves_out_the_headers_that_the_platform_writes_anew() -> None:
+    """The platform refuses them in what somebody changed, and each recorded call has some."""
+    text = (UI / "src/state/replayed.ts").read_text()
+    names, prefixes = (set(re.findall('"([a-z-]+)"', each)) for each in re.findall(r"= \[([^\]]*)\];", text))
+    assert names == {*OURS, "idempotency-key"}
+    assert prefixes == set(OUR_PREFIXES)
 
 
 def test_its_types_are_those_of_the_api() -> None:

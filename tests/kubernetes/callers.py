@@ -15,6 +15,8 @@ from tests.kubernetes.installation import IMAGE, NAMESPACE, Installation, away_f
 _SPACE, _POD = "default", "dayfly-test-callers"
 _SLOW_S = 1.0
 """From when on a call is told of by itself."""
+_PAUSE_S = 0.02
+"""Between two calls of a caller: each takes a port of its pod's, which is not free again for a minute."""
 _CODE = f"""\
 import collections, http.client, json, pathlib, sys, threading, time
 host, path, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -39,6 +41,7 @@ def keep_calling():
         began = time.time()
         said = call()
         took = time.time() - began
+        time.sleep({_PAUSE_S})
         with lock:
             seen[said] += 1
             if took > {_SLOW_S}:

@@ -22,6 +22,15 @@ MORTAL = "DAYFLY_TEST_NODE"
 """Names the variable that names the node that may be killed; what must outlive it is put elsewhere."""
 NAMESPACE, FUNCTIONS, PLACE = "dayfly-test", "dayfly-test-functions", "openfaas-fn"
 IMAGE = "dayfly/dayfly:test"
+PULL_SECRET = "dayfly-test-pull"
+"""The Secret with a login at a registry, which is not there until a test makes it."""
+VALUES = {
+    "image.reference": IMAGE, "image.pullPolicy": "Never", "image.pullSecrets": f"{{{PULL_SECRET}}}",
+    "control.replicas": "2", "gateway.replicas": "2", "pool.size": "3", "pool.resources.memoryLimit": "608Mi",
+    "functions.namespace": FUNCTIONS, "queue.storage": SIZE, "queue.storageClass": CLASS,
+}  # fmt: skip
+_SETTINGS = {"DAYFLY_CALLBACK_ALLOW": "public,dayfly-test-archives.default.svc:8000"}
+"""Where archives may be fetched from, beside the Internet."""
 PATIENCE_S = 120.0
 _LOOK_S = 0.02
 
@@ -63,7 +72,7 @@ class Installation:
         self._values: dict[str, str] = {}
         self._forwarding: subprocess.Popen[str] | None = None
         self._volumes = Volumes(self.kubectl, IMAGE, away_from_the_mortal())
-        self._environ = {
+        self.environ = {
             **os.environ,
             "HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder / "config"),
@@ -82,7 +91,7 @@ class Installation:
 
     def tried(self, *argv: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, whatever that is."""
-        environ = self._environ | ({"DAYFLY_URL": self.url} if self.url else {})
+        environ = self.environ | ({"DAYFLY_URL": self.url} if self.url else {})
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environ, timeout=600)
 
     def kubectl(self, *argv: str, stdin: str = "", fails: bool = False) -> str:
@@ -103,7 +112,7 @@ class Installation:
         """Whether the cluster's RBAC lets a service account do something, anywhere or in a namespace."""
         where = ["-n", namespace] if namespace else ["-A"]
         argv = ["kubectl", "auth", "can-i", *what.split(), *where, f"--as=system:serviceaccount:{account}"]
-        done = subprocess.run(argv, capture_output=True, text=True, env=self._environ, timeout=60)
+        done = subprocess.run(argv, capture_output=True, text=True, env=self.environ, timeout=60)
         assert done.stdout.strip() in ("yes", "no"), done.stderr
         return done.stdout.strip() == "yes"
 
@@ -115,13 +124,12 @@ class Installation:
         self.dayfly("images", "build", "--base", os.environ["DAYFLY_TEST_BASE_IMAGE"], "--name", IMAGE, "--output", tar)
         self.load(tar)
         self._volumes.set_up()
-        self.install(
-            {
-                "image.reference": IMAGE, "image.pullPolicy": "Never", "control.replicas": "2", "gateway.replicas": "2",
-                "pool.size": "3", "pool.resources.memoryLimit": "608Mi", "functions.namespace": FUNCTIONS,
-                "queue.storage": SIZE, "queue.storageClass": CLASS,
-            }
-        )  # fmt: skip
+        self.install(VALUES)
+
+    def renew_volumes(self) -> None:
+        """Have volumes that nobody has claimed yet, with nothing on them."""
+        self._volumes.tear_down()
+        self._volumes.set_up()
 
     def load(self, tar: str) -> None:
         """Have the nodes have an image."""
@@ -131,7 +139,9 @@ class Installation:
         """Install, or change of what is installed what these say."""
         self._values |= values
         settings = [word for name, value in self._values.items() for word in ("--set", f"{name}={value}")]
-        self.dayfly("install", "--namespace", NAMESPACE, *settings, "--timeout", "5m")
+        file = self.folder / "values.json"
+        file.write_text(json.dumps({"settings": [{"name": key, "value": text} for key, text in _SETTINGS.items()]}))
+        self.dayfly("install", "--namespace", NAMESPACE, "--values", str(file), *settings, "--timeout", "5m")
 
     def tear_down(self) -> None:
         """Uninstall all of it, where it is still there."""
@@ -160,6 +170,11 @@ class Installation:
             self._forwarding.terminate()
             self._forwarding.communicate()
             self._forwarding = None
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The administrator's login, as a request has it."""
+        return {"Authorization": "Basic " + base64.b64encode(f"admin:{self.password}".encode()).decode()}
 
     @property
     def password(self) -> str:
@@ -203,15 +218,19 @@ class Installation:
         self.dayfly("deploy", name, "--handler", str(folder), "--lang", "python", *options)
 
     def image(self, name: str, code: str, tag: str) -> str:
-        """Have the nodes have an image of this handler, made by our own builder; return what it is called."""
-        image, tar = f"dayfly-test/{name}:{tag}", str(self.folder / f"{name}-{tag}.tar")
-        folder = self.folder / "code" / f"{name}-{tag}"
+        """Have the nodes have an image of this handler; return what it is called."""
+        image, tar = f"dayfly-test/{name}:{tag}", self.folder / f"{name}-{tag}.tar"
+        self.build(name, code, image, tar)
+        self.load(str(tar))
+        return image
+
+    def build(self, name: str, code: str, image: str, tar: Path) -> None:
+        """Have our own builder make an image of this handler, in a file."""
+        folder = self.folder / "code" / tar.stem
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "handler.py").write_text(code)
         base = os.environ["DAYFLY_TEST_BASE_IMAGE"]
-        self.dayfly("build", name, "--handler", str(folder), "--base", base, "--image", image, "--output", tar)
-        self.load(tar)
-        return image
+        self.dayfly("build", name, "--handler", str(folder), "--base", base, "--image", image, "--output", str(tar))
 
     def apply(self, name: str, code: str, namespace: str = PLACE, *options: str, fails: bool = False) -> str:
         """Apply a Function with inline code by kubectl."""

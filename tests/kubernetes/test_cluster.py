@@ -1,6 +1,7 @@
 """The platform on a real cluster: `make test-cluster`, and docs/kubernetes.md says what it needs.
 
-The tests are in the order in which somebody would get to know it, and so are the modules; the last one removes it.
+The tests are in the order in which somebody would get to know it, and so are the modules: test_removal removes it, and
+then comes what needs a cluster without it.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The end: nothing of it is left."""
+"""The end: nothing of it is left, and Helm may have the cluster."""
 
 import pytest
 from tests.kubernetes.installation import FUNCTIONS, NAMESPACE, Installation

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,11 +42,17 @@ def shared_platform() -> Iterator[Platform]:
 
 
 @contextlib.contextmanager
-def started(environ: dict[str, str]) -> Iterator[tuple[Platform, Path]]:
-    """A running platform with these settings, in a folder of its own that other accounts can pass through."""
+def started(
+    environ: dict[str, str], before: Callable[[Path], None] = lambda _folder: None
+) -> Iterator[tuple[Platform, Path]]:
+    """A running platform with these settings, in a folder of its own that other accounts can pass through.
+
+    `before` is handed the folder before the platform is started.
+    """
     with tempfile.TemporaryDirectory(prefix="dayfly-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
+        before(folder)
         platform = Platform(folder / "data", environ)
         try:
             platform.start()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect
 from tests.engine.daemon import BASE, Daemon
 from tests.system.conftest import end
+from tests.system.console import PASSWORD
 from tests.system.driver import Platform, eventually
 
 COUNTS = """
@@ -32,6 +35,7 @@ def platform(daemon: Daemon) -> Iterator[Platform]:
         engine = Path(name) / "engine.sock"
         key_file = Path(name) / "secrets.key"
         environ = {"DAYFLY_DOCKER_HOST": f"unix://{engine}", "DAYFLY_SECRETS_KEY_FILE": str(key_file)}
+        environ |= {"DAYFLY_ADMIN_PASSWORD": PASSWORD}
         platform = Platform(Path(name) / "data", environ)
         try:
             platform.start()
@@ -44,6 +48,12 @@ def platform(daemon: Daemon) -> Iterator[Platform]:
         finally:
             end(platform)
         assert [each for each in daemon.containers() if each.startswith("dayfly-")] == []
+
+
+@pytest.fixture(scope="module")
+def installed(platform: Platform) -> Platform:
+    """The platform, as those name it who look at its page."""
+    return platform
 
 
 def engine_of(platform: Platform) -> Any:
@@ -148,3 +158,56 @@ def test_an_image_that_cannot_be_had_or_fails_says_why(platform: Platform) -> No
     assert "broken on purpose" in broken.err
     for name in ("nowhere", "broken"):
         platform.ok("remove", name)
+
+
+def test_the_page_shows_containers_images_and_what_is_printed(page: Page, platform: Platform, daemon: Daemon) -> None:
+    deploy(platform, "web")
+    assert ask(platform, "web", "before") == "web 1 before"
+    page.get_by_label("Main").get_by_role("link", name="Machine", exact=True).click()
+    tabs = page.get_by_label("Machine", exact=True)
+    tabs.get_by_role("link", name="Containers (2)").click()
+    (replica,) = replicas(platform, "web")
+    for name in daemon.containers():
+        found = daemon.inspect(name)
+        row = page.get_by_role("row").filter(has_text=found["Id"][:12])
+        expect(row).to_contain_text(name)
+        expect(row).to_contain_text("running")
+        expect(row).to_contain_text("porter" if name.endswith("-porter") else BASE)
+    page.get_by_role("button", name=f"Follow the log of {replica}", exact=True).click()
+    log = page.get_by_role("dialog").get_by_role("log")
+    expect(log).to_contain_text("said before")
+    assert ask(platform, "web", "meanwhile") == "web 2 meanwhile"
+    expect(log).to_contain_text("said meanwhile")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    # What works beside it has a log of its own.
+    page.get_by_role("button", name=re.compile("^Follow the log of dayfly-.*-porter$")).click()
+    expect(page.get_by_role("dialog", name=re.compile("-porter$"))).to_be_visible()
+    expect(log).to_contain_text("It has said nothing yet.")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    tabs.get_by_role("link", name=re.compile("^Images")).click()
+    used = page.get_by_role("row").filter(has_text=BASE)
+    expect(used).to_contain_text("web.openfaas-fn")
+    expect(used).to_contain_text(size(int(daemon.run("image", "inspect", "--format", "{{.Size}}", BASE))))
+    tabs.get_by_role("link", name=re.compile("^Nodes")).click()
+    here = page.get_by_role("row").filter(has_text=os.uname().nodename)
+    expect(here).to_contain_text("ready")
+    processors = sum(line.startswith("processor") for line in Path("/proc/cpuinfo").read_text().splitlines())
+    memory = size(1024 * int(Path("/proc/meminfo").read_text().split()[1]))
+    assert here.get_by_role("cell").all_inner_texts() == ["ready", str(processors), memory]
+    expect(page.get_by_role("region", name="Memory", exact=True).first).to_contain_text(f"of {memory}")
+    disk = os.statvfs(platform.data_dir)
+    whole = size(disk.f_frsize * disk.f_blocks)
+    expect(page.get_by_role("region", name="Disk", exact=True).first).to_contain_text(f"of {whole}")
+    tabs.get_by_role("link", name=re.compile("^Processes")).click()
+    for process in platform.status()["processes"]:
+        expect(page.get_by_role("row").filter(has_text=re.compile(rf"^{process['pid']}\D"))).to_be_visible()
+    platform.ok("remove", "web")
+
+
+def size(number: float) -> str:
+    """As the page writes it."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"

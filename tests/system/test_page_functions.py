@@ -62,18 +62,59 @@ def test_no_line_is_missing_and_none_comes_twice(page: Page, window: Watched, in
         assert installed.ask("GET", f"/function/teller/stamped/{number}?ns={ns}").status == 200
         expect(log).to_contain_text(f"/stamped/{number}")
     expect(log.locator(".text")).to_have_text(told(installed))  # which are in the file from now on
-    kill(installed.pids("control")[0])
-    eventually("the control plane is back", lambda: installed.ask("GET", "/healthz").status == 200)
+    cut_off(installed, "meanwhile")
+    expect(log.locator(".text")).to_have_text(told(installed))
+    expect(page.get_by_role("alert").filter(has_text=re.compile("."))).to_have_count(0)
     tell(installed, "then")
     expect(log.locator(".text")).to_have_text(told(installed))
+    forgive(window)
+
+
+def test_a_replicas_log_goes_on_where_it_was_cut_off(page: Page, window: Watched, installed: Platform) -> None:
+    """As the page that looks at the machine shows it, be it held still or not."""
+    tell(installed, "before")
+    replica = lines_of(installed)[-1]["replica"]
+    page.get_by_label("Main").get_by_role("link", name="Machine", exact=True).click()
+    page.get_by_label("Machine", exact=True).get_by_role("link", name=re.compile("^Replicas")).click()
+    page.get_by_role("button", name=f"Follow the log of {replica}").click()
+    dialog = page.get_by_role("dialog")
+    texts, pause = dialog.get_by_role("log").locator(".text"), dialog.get_by_role("button", name="Pause")
+    begun = told(installed, replica)[-200:]
+    expect(texts).to_have_text(begun)
+    cut_off(installed, "away")
+    kept = begun + news(installed, replica, begun)
+    expect(texts).to_have_text(kept)
+    expect(dialog.get_by_role("alert")).to_have_text("")
+    pause.click()
+    tell(installed, "held")
+    waiting = len(news(installed, replica, kept))
+    expect(dialog.get_by_role("status").last).to_have_text(f"Paused; {waiting} new lines wait.")
+    cut_off(installed, "held-away")
+    waiting = len(news(installed, replica, kept))
+    expect(dialog.get_by_role("status").last).to_have_text(f"Paused; {waiting:,} new lines wait.")
+    pause.click()
+    expect(texts).to_have_text(kept + news(installed, replica, kept))
+    forgive(window)
+    dialog.get_by_role("button", name="Close").click()
+
+
+def cut_off(installed: Platform, name: str) -> None:
+    """End whatever the page follows, and have more printed meanwhile than it had at first."""
+    kill(installed.pids("control")[0])
+    tell(installed, name, 2 * LINES)
+    eventually("the control plane is back", lambda: installed.ask("GET", "/healthz").status == 200)
+
+
+def forgive(window: Watched) -> None:
+    """Let the browser have said that a stream broke off, and nothing else."""
     assert [error for error in window.errors if not re.search("net::ERR|50[0-9]", error)] == []
-    window.errors.clear()  # the browser says so when a stream breaks off
+    window.errors.clear()
 
 
-def tell(installed: Platform, name: str) -> None:
+def tell(installed: Platform, name: str, lines: int = LINES) -> None:
     """Have both replicas print at a time."""
     with ThreadPoolExecutor(2) as pool:
-        asked = [f"/function/teller/?lines={LINES}&call={name}-{number}" for number in (1, 2)]
+        asked = [f"/function/teller/?lines={lines}&call={name}-{number}" for number in (1, 2)]
         assert [reply.status for reply in pool.map(lambda path: installed.ask("GET", path), asked)] == [200, 200]
 
 
@@ -82,8 +123,15 @@ def lines_of(installed: Platform) -> list[dict[str, Any]]:
     return [json.loads(line) for line in installed.ok("logs", "teller", "--output", "json").splitlines()]
 
 
-def told(installed: Platform) -> list[str]:
-    return [line["text"] for line in lines_of(installed)]
+def told(installed: Platform, replica: str = "") -> list[str]:
+    """What was printed, by one replica if it is named."""
+    return [line["text"] for line in lines_of(installed) if replica in ("", line["replica"])]
+
+
+def news(installed: Platform, replica: str, seen: list[str]) -> list[str]:
+    """What a replica printed after the last that was `seen`."""
+    texts = told(installed, replica)
+    return texts[len(texts) - texts[::-1].index(seen[-1]) :]
 
 
 NASTY = "/a/../b/./[1-3]/{x,y}/%2e%2E/~'$HOME`id`!&;|^\\*()"

@@ -1,6 +1,6 @@
 """Traffic tests' share of the driver: functions to aim at, where a listener is, and how large a run is wanted.
 
-The short form of each test is part of `make test`. With DAYFLY_TEST_TRAFFIC=full they run at the size that the
+The short form of each test is part of `make test-long`. With DAYFLY_TEST_TRAFFIC=full they run at the size that the
 promises name.
 """
 

@@ -5,6 +5,7 @@ read when a route is written, when its secret is, and at start. A change reaches
 acknowledged. A route whose secret is gone or is no good stays and lets nobody through: it fails closed, and says why.
 """
 
+import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, Protocol
 
@@ -224,7 +225,7 @@ class Routes:
             raise LimitExceeded(f"the namespace {spec.namespace} has {count} routes, and may have no more")
         stands = standing(spec, others, self._grants, everywhere=everywhere)
         host = spec.host or "*"
-        how = f"`dayfly route grant {host} --namespace {spec.namespace}` allows it"
+        how = f"`dayfly route grant {shlex.quote(host)} --namespace {spec.namespace}` allows it"
         if stands == "taken":
             raise Conflict(f"the host {host} is another namespace's", hint=how)
         if stands == "not granted":

@@ -21,18 +21,18 @@ _METHOD = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
 _TARGET = re.compile(r"/[!-\"$-~]*")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
-_OURS = frozenset(
+OURS = frozenset(
     (
         "connection", "content-length", "expect", "forwarded", "host", "keep-alive", "te", "trailer",
         "transfer-encoding", "upgrade", "x-call-id", "x-duration-seconds", "x-real-ip", "x-start-time",
     )
 )  # fmt: skip
-_OUR_PREFIXES = ("proxy-", "x-forwarded-", "x-function-", "x-dayfly-")
+OUR_PREFIXES = ("proxy-", "x-forwarded-", "x-function-", "x-dayfly-")
 
 
 def is_ours(name: str) -> bool:
     """Whether a header of this name is set by the platform, and by nobody else."""
-    return name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES)
+    return name.lower() in OURS or name.lower().startswith(OUR_PREFIXES)
 
 
 def is_method(text: str) -> bool:

@@ -134,7 +134,9 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[Node, ...] = ()
     containers: tuple[Container, ...] = ()
     images: dict[str, int] = {}
-    """Sizes by name, in bytes."""
+    """Sizes in bytes by name, or by digest where there is no name."""
+    image_names: dict[str, str] = {}
+    """What people call those that are known by their digests too."""
     pids: dict[str, int] = {}
     """The first process of each replica, by the replica's id."""
     notes: tuple[str, ...] = ()

@@ -59,17 +59,34 @@ class AuditLog:
         self._noting: set[asyncio.Task[None]] = set()
         self._late: list[tuple[int | None, AuditDraft]] = []
         self._trim_at_ms = 0
+        self._opening = asyncio.Lock()
+        self._is_open = False
 
     async def open(self) -> None:
         """Open the store, and put into the chain what an earlier life left begun.
 
-        Where it cannot be opened, as it is damaged, calls are served all the same, and every change is refused.
+        Where it cannot be opened, as it is damaged, calls are served all the same, and every change is refused until it
+        can: each tries.
         """
         try:
-            await self._store.open()
+            await self._open()
         except StoreUnavailable as error:
-            _log.error("nothing can be changed until the audit log can be opened reason=%s", error)
-            return
+            _log.error("calls are served, changes refused reason=%s", error)
+
+    async def _open(self) -> None:
+        """Open the store where it is not open. Raises StoreUnavailable."""
+        async with self._opening:
+            if self._is_open:
+                return
+            try:
+                await self._store.open()
+            except StoreUnavailable as error:
+                what = f"the audit log cannot be opened, and nothing is changed without it: {error}"
+                raise StoreUnavailable(what, hint=error.hint or "docs/audit.md says what to do") from error
+            self._is_open = True
+            await self._take_up()
+
+    async def _take_up(self) -> None:
         try:
             left = await self._store.take_up()
         except StoreUnavailable as error:
@@ -133,14 +150,17 @@ class AuditLog:
 
     async def find(self, query: AuditQuery) -> list[AuditEntry]:
         """Return the entries wanted, the newest first. Raises StoreUnavailable."""
+        await self._open()
         return await self._store.find(query)
 
     async def verify(self, noted: AuditHead | None = None) -> AuditVerdict:
         """Check the chain, and that it holds a head that somebody noted. Raises StoreUnavailable."""
+        await self._open()
         return await self._store.verify(noted)
 
     async def _catch_up(self) -> None:
         """Write what could not be written before, and let go what is too old. Raises StoreUnavailable."""
+        await self._open()
         while self._late:
             late = self._late.pop(0)
             try:

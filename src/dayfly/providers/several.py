@@ -100,6 +100,7 @@ class SeveralProviders(Provider):
                 nodes=found.nodes + told.nodes,
                 containers=found.containers + told.containers,
                 images=found.images | told.images,
+                image_names=found.image_names | told.image_names,
                 pids=found.pids | told.pids,
                 notes=found.notes + told.notes,
             )

@@ -86,7 +86,7 @@ class MachineView:
             processes=processes,
             replicas=replicas(statuses, around),
             containers=around.containers,
-            images=images(statuses, around.images),
+            images=images(statuses, around),
             notes=around.notes,
         )
 
@@ -169,13 +169,15 @@ def replicas(statuses: Sequence[FunctionStatus], around: Surroundings) -> tuple[
     )
 
 
-def images(statuses: Sequence[FunctionStatus], sizes: Mapping[str, int]) -> tuple[Image, ...]:
-    """Return the images that functions use, and those that are there for us."""
+def images(statuses: Sequence[FunctionStatus], around: Surroundings) -> tuple[Image, ...]:
+    """Return the images that functions use, and those that are there and have a name."""
     users: dict[str, list[str]] = {}
     for status in statuses:
         if status.spec.runtime == "image":
-            users.setdefault(status.pinned_image or status.spec.image, []).append(str(status.spec.key))
+            pinned = status.pinned_image or status.spec.image
+            users.setdefault(around.image_names.get(pinned, pinned), []).append(str(status.spec.key))
+    named = {name for name in around.images if not name.startswith("sha256:")}
     return tuple(
-        Image(name=name, functions=tuple(users.get(name, ())), size_bytes=sizes.get(name))
-        for name in sorted({*users, *sizes})
+        Image(name=name, functions=tuple(users.get(name, ())), size_bytes=around.images.get(name))
+        for name in sorted({*users, *named})
     )

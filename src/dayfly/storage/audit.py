@@ -10,7 +10,7 @@ class AuditStore(abc.ABC):
 
     @abc.abstractmethod
     async def open(self) -> None:
-        """Open it; until it is, every other method raises StoreUnavailable."""
+        """Open it; until it is, every other method raises StoreUnavailable. May be tried again after it raised."""
 
     @abc.abstractmethod
     async def close(self) -> None:

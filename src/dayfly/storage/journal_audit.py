@@ -70,7 +70,6 @@ class JournalAudit(AuditStore):
 
     async def open(self) -> None:
         """Take the chain over, and have the copy be filled. Raises StoreUnavailable, also for a newer layout."""
-        await self._mirror.open()
         await self._journal.take_over(LAYOUT)
         anchor = await self._journal.last(ANCHOR)
         self._anchor = read(anchor.head, AuditHead) if anchor is not None else START
@@ -86,6 +85,7 @@ class JournalAudit(AuditStore):
         ended = read(last.head, Ends).begun if last is not None else None
         if ended is not None and self._left.pop(ended, None) is not None:
             self._over.add(ended)
+        await self._mirror.open()
         self._head = await self._go_on(head)
         self._first_fill = asyncio.create_task(self._fill_quietly())
 
@@ -177,7 +177,7 @@ class JournalAudit(AuditStore):
         await self._took(self._trial, note)
         if number is not None:
             with contextlib.suppress(StoreUnavailable):  # it is let go before the next entry is written
-                await self._let_go_ofbegun_name()
+                await self._let_go_of_begun()
         return entry
 
     async def _took(self, trial: _Trial, note: int) -> None:
@@ -204,9 +204,9 @@ class JournalAudit(AuditStore):
                 self._kept = [*self._kept[1 - _MAX_KEPT :], self._trial]
                 await self._took(self._trial, last.number)
         self._trial = None
-        await self._let_go_ofbegun_name()
+        await self._let_go_of_begun()
 
-    async def _let_go_ofbegun_name(self) -> None:
+    async def _let_go_of_begun(self) -> None:
         if self._over:
             await self._journal.settle()
         for number in list(self._over):

@@ -32,7 +32,9 @@ class SqliteAudit(AuditStore):
         self._writer: Writer | None = None
 
     async def open(self) -> None:
-        """Open the file. Raises StoreUnavailable."""
+        """Open the file where it is not open. Raises StoreUnavailable."""
+        if self._writer is not None:
+            return
         writer = Writer(self._path, self._connect)
         await writer.open()
         self._writer = writer

@@ -119,6 +119,9 @@ def test_a_tenant_has_the_hosts_that_it_was_granted_and_no_other(play: Play) -> 
             await routes.grant(HostGrant(host="a.example.org", namespace=NamespaceName("nowhere")))
         with pytest.raises(Forbidden):
             await put(rig, "d", namespace="bee", host="d.example.org", everywhere=False)
+        with pytest.raises(Forbidden) as caught:
+            await put(rig, "e", namespace="bee", host="", path="/x", everywhere=False)
+        assert "grant '*' --namespace bee" in caught.value.hint  # as a shell takes it
 
     play(story)
 

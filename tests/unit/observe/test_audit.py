@@ -140,3 +140,18 @@ def test_a_damaged_file_stays_and_every_change_is_refused(tmp_path: Path) -> Non
 
     play(path, story)
     assert path.read_bytes().startswith(b"nothing of ours")
+
+
+def test_a_file_that_could_not_be_opened_at_the_start_is_opened_by_the_next_change(tmp_path: Path) -> None:
+    folder = tmp_path / "records"
+    folder.write_bytes(b"in the way")
+
+    async def story(log: AuditLog, _clock: ManualClock) -> None:
+        for asked in (log.begin(DRAFT), log.find(EVERYTHING), log.verify()):
+            with pytest.raises(StoreUnavailable):
+                await asked
+        folder.unlink()
+        entries = [await log.end(begun, 200) for begun in await asyncio.gather(*(log.begin(DRAFT) for _ in range(3)))]
+        assert (await log.verify()).entries == len(entries)
+
+    play(folder / "audit.db", story)

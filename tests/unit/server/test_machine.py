@@ -39,8 +39,14 @@ def test_images_are_named_with_those_who_use_them_and_replicas_with_their_nodes(
         containers=(Container(id="c", name="c", image="i:1", state="running", replica="a", node="n1"),),
         images={"i:1": 7, "other:2": 8},
     )
-    assert [(each.name, each.functions, each.size_bytes) for each in images(both, around.images)] == [
+    assert [(each.name, each.functions, each.size_bytes) for each in images(both, around)] == [
         ("i:1", ("a.openfaas-fn", "b.openfaas-fn"), 7), ("other:2", (), 8),
+    ]  # fmt: skip
+    # By the name that people know where functions are pinned to digests; by the digest where a tag has moved on.
+    digests = Surroundings(images={"i:2": 7, "sha256:b": 8, "sha256:c": 9}, image_names={"sha256:a": "i:2"})
+    pinned = [msgspec.structs.replace(each, pinned_image=f"sha256:{each.spec.name}") for each in both]
+    assert [(each.name, each.functions, each.size_bytes) for each in images(pinned, digests)] == [
+        ("i:2", ("a.openfaas-fn",), 7), ("sha256:b", ("b.openfaas-fn",), 8),
     ]  # fmt: skip
     assert [(each.id, each.node, each.image) for each in replicas(both, around)] == [
         ("a", "n1", "i:1"),

@@ -2,26 +2,10 @@ import { type Key, pathOf } from "./functions";
 import { read, request } from "./request";
 import type { FoundLines, LogLine } from "./schema";
 
-/** Which lines: the newest `tail` of those kept since then (`1h`; all without), and whether those to come as well. */
-export interface LogsAsked {
-  tail: number;
-  since?: string;
-  follow: boolean;
-  /** Those of this replica only. */
-  replica?: string;
-}
-
-/** Hand over lines, the oldest first, until they, the signal or the platform ends it. */
-export async function readLogs(key: Key, asked: LogsAsked, take: (lines: LogLine[]) => void, signal: AbortSignal): Promise<void> {
-  const query = new URLSearchParams({ follow: String(asked.follow), tail: String(asked.tail) });
-  if (asked.since) query.set("since", asked.since);
-  if (asked.replica) query.set("instance", asked.replica);
-  await readLines(`${pathOf(key)}/logs?${query}`, take, signal);
-}
-
-/** Hand over the JSON lines of an answer as they come, until they or the signal end. */
+/** Hand over the JSON lines of an answer as they come, none at first, once it has begun; until they or the signal end. */
 export async function readLines<T>(path: string, take: (lines: T[]) => void, signal: AbortSignal): Promise<void> {
   const answer = await request(path, { signal });
+  take([]);
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   while (reader) {
@@ -34,8 +18,11 @@ export async function readLines<T>(path: string, take: (lines: T[]) => void, sig
 }
 
 /** Hand over the newest `tail` lines and those to come, of one replica if it is named. */
-export const followLogs = (key: Key, tail: number, take: (lines: LogLine[]) => void, signal: AbortSignal, replica = ""): Promise<void> =>
-  readLogs(key, { tail, follow: true, ...(replica ? { replica } : {}) }, take, signal);
+export async function followLogs(key: Key, tail: number, take: (lines: LogLine[]) => void, signal: AbortSignal, replica = ""): Promise<void> {
+  const query = new URLSearchParams({ follow: "true", tail: String(tail) });
+  if (replica) query.set("instance", replica);
+  await readLines(`${pathOf(key)}/logs?${query}`, take, signal);
+}
 
 export const MOST_FOUND = 500;
 

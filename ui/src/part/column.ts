@@ -7,6 +7,8 @@ export interface Column<Row> {
   value?: (row: Row) => string | number;
   cell?: Snippet<[Row]>;
   number?: boolean;
+  /** Never broken over lines: a word or two. */
+  short?: boolean;
   /** Left out where the screen is narrow. */
   wide?: boolean;
 }

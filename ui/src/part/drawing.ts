@@ -10,6 +10,8 @@ export interface DrawnLine {
 export interface Wishes {
   format: (value: number) => string;
   least: number;
+  /** The axis goes by powers of two, as sizes are told. */
+  bytes: boolean;
   height: number;
   /** Somebody dragged over the time between these, in Unix seconds. */
   zoom: (from_s: number, to_s: number) => void;
@@ -24,6 +26,7 @@ export interface Drawing {
   end(): void;
 }
 
+const POWERS = Array.from({ length: 60 }, (_, power) => 2 ** power);
 const FONT = "12px system-ui, sans-serif";
 
 /** Draw into an element, whose `.probe` children say in which colours: those of the lines, then axis and grid. */
@@ -46,7 +49,7 @@ export function draw(parent: HTMLElement, wishes: Wishes): Drawing {
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(wishes.least, (high || 1) * 1.1)] } },
         axes: [
           { ...axes, space: 90, values: (_plot, ticks, _axis, _space, step_s) => ticks.map((tick, place) => timeOf(tick, step_s, ticks[place - 1])) },
-          { ...axes, size: 64, values: (_plot, ticks) => ticks.map(wishes.format) },
+          { ...axes, size: 64, ...(wishes.bytes ? { incrs: POWERS } : {}), values: (_plot, ticks) => ticks.map(wishes.format) },
         ],
         series: [
           {},

@@ -54,6 +54,8 @@ export class Span {
   stretch(now_s: number): Stretch {
     const { from_s, to_s } = this.chosen ?? { from_s: now_s - this.seconds, to_s: now_s };
     const step_s = STEPS_S.find((step) => (to_s - from_s) / step <= MOST_POINTS) ?? DAY_S * Math.ceil((to_s - from_s) / DAY_S / MOST_POINTS);
-    return { from_s: Math.floor(from_s / step_s) * step_s, to_s: Math.floor(to_s / step_s) * step_s, step_s };
+    // The end counts, and what was measured in this second: a step can be two days, and its last are looked for.
+    const last_s = Math.ceil(to_s);
+    return { from_s: last_s - Math.floor((to_s - from_s) / step_s) * step_s, to_s: last_s, step_s };
   }
 }

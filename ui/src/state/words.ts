@@ -12,9 +12,17 @@ export function duration(seconds: number): string {
   return seconds < 120 ? `${seconds.toFixed(2)} s` : `${Math.round(seconds / 60)} min`;
 }
 
+const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]] as const;
+
+/** A length of time in the largest unit of which it is a whole number. */
+export function whole(seconds: number): string {
+  const [unit, length] = UNITS.find(([, each]) => seconds % each === 0) ?? UNITS[3];
+  return `${seconds / length} ${unit}${seconds === length ? "" : "s"}`;
+}
+
 export function ago(unix_ms: number, now_ms: number): string {
   const seconds = Math.max(0, Math.round((now_ms - unix_ms) / 1000));
-  for (const [unit, length] of [["day", 86_400], ["hour", 3600], ["minute", 60]] as const) {
+  for (const [unit, length] of UNITS.slice(0, 3)) {
     const number = Math.floor(seconds / length);
     if (number >= 1) return `${number} ${unit}${number === 1 ? "" : "s"} ago`;
   }

@@ -115,7 +115,7 @@ class HistoryFile(SideFile):
                     self.opened(self._writer)
                     newest = 0
                 if scrape.at_ms > newest:
-                    self._append(self._writer, scrape)
+                    self._append(self._writer, scrape, before_ms=newest)
         except sqlite3.Error as error:
             self._forget_unwritten()
             return self.unwritten(error)
@@ -155,7 +155,7 @@ class HistoryFile(SideFile):
         self._series = {labels: one for labels, one in self._series.items() if one.namespace != namespace}
         return None
 
-    def _append(self, writer: sqlite3.Connection, scrape: Scrape) -> None:
+    def _append(self, writer: sqlite3.Connection, scrape: Scrape, *, before_ms: int) -> None:
         rows: list[tuple[object, ...]] = []
         at_ms, refused, there = scrape.at_ms, 0, set[tuple[str, str]]()
         for group in scrape.groups:
@@ -169,6 +169,10 @@ class HistoryFile(SideFile):
                         refused += 1
                         continue
                     known = self._begin(writer, labels, counts=counts, life=group.life)
+                # What is counted for the first time, or again, was where it was a moment ago: so the first call of all,
+                # and the first failure, are in rates. What there was no room for is not counted for the first time.
+                if counts and known.value is None and group.life and before_ms and not self.refused:
+                    rows.append((0, known.number, before_ms, known.base, None, None, None, None))
                 value = self._counted(writer, known, found, group.life) if counts else found
                 if value != known.value:
                     rows.append((0, known.number, at_ms, value, None, None, None, None))

@@ -11,15 +11,22 @@ class _Listed(msgspec.Struct, frozen=True, rename="pascal"):
     id: str
     names: list[str] | None = None
     image: str = ""
+    image_id: str = msgspec.field(name="ImageID", default="")
     state: str = ""
     labels: dict[str, str] | None = None
     created: int = 0
 
 
 class _Image(msgspec.Struct, frozen=True, rename="pascal"):
+    id: str
     repo_tags: list[str] | None = None
     repo_digests: list[str] | None = None
     size: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        """By what it is called, the best first."""
+        return [name for name in (*(self.repo_tags or ()), *(self.repo_digests or ())) if not name.startswith("<none>")]
 
 
 async def survey(engine: Engine, installation: str) -> Surroundings:
@@ -33,24 +40,23 @@ async def survey(engine: Engine, installation: str) -> Surroundings:
     )
     images: list[_Image] = await engine.ask("GET", "/images/json", kind=list[_Image])
     mine = [each for each in listed if (each.labels or {}).get(container.INSTALLATION) == installation]
+    names = {image.id: image.names[0] for image in images if image.names}
     return Surroundings(
-        containers=tuple(_container(each) for each in mine),
-        images={
-            name: image.size
-            for image in images
-            for name in (*(image.repo_tags or ()), *(image.repo_digests or ()))
-            if not name.startswith("<none>")
-        },
+        containers=tuple(_container(each, names) for each in mine),
+        images={name: image.size for image in images for name in image.names or [image.id]},
+        image_names=names,
     )
 
 
-def _container(found: _Listed) -> Container:
+def _container(found: _Listed, called: dict[str, str]) -> Container:
     names, labels = found.names or [found.id[:12]], found.labels or {}
     return Container(
         id=found.id[:12],
         name=names[0].lstrip("/"),
-        image=found.image,
+        # It is made of a digest, which says nothing to people.
+        image=called.get(found.image_id, found.image),
         state=found.state,
-        replica=labels.get(container.REPLICA, ""),
+        # What the porter beside it says is its own.
+        replica="" if labels.get(container.ROLE) == "porter" else labels.get(container.REPLICA, ""),
         created_unix_ms=found.created * 1000,
     )

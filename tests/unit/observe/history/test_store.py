@@ -32,11 +32,47 @@ def test_a_value_is_there_from_its_sample_until_the_series_ends(tmp_path: Path) 
             scrape(20, calls("b.x", 2)),
         )
         assert values(await store.at_moment(NAME, at(-1))) == {}
-        assert values(await store.at_moment(NAME, at(10))) == {"200,a.x": [1]}
+        assert values(await store.at_moment(NAME, at(10))) == {"200,a.x": [1], "200,b.x": [0]}
         assert values(await store.at_moment(NAME, at(20))) == {"200,b.x": [2]}
-        assert values(await store.at_moment(f"{NAME}[30s]", at(20))) == {"200,a.x": [1, 1], "200,b.x": [2]}
+        assert values(await store.at_moment(f"{NAME}[30s]", at(20))) == {"200,a.x": [1, 1], "200,b.x": [0, 2]}
 
     played(tmp_path / "h.db", story)
+
+
+def test_what_is_counted_for_the_first_time_is_in_its_rate(tmp_path: Path) -> None:
+    """Or whoever looks at the first failures would be shown none; in coarse tiers as well."""
+
+    async def story(store: HistoryStore) -> None:
+        await kept(store, scrape(50, memory("a.x", 1)))
+        await kept(store, *(scrape(60 + 10 * step, calls("b.x", 6), calls("a.x", 1, "500")) for step in range(4000)))
+        rise = await store.at_moment(f"max_over_time(increase({NAME}[2m])[10m:10s])", at(600))
+        assert values(rise) == {"200,b.x": [pytest.approx(6, rel=0.2)], "500,a.x": [pytest.approx(1, rel=0.2)]}
+        rise = await store.at_moment(f"max_over_time(increase({NAME}[1h])[2h:1m])", at(5400))
+        assert values(rise) == {"200,b.x": [pytest.approx(6, rel=0.2)], "500,a.x": [pytest.approx(1, rel=0.2)]}
+
+    played(tmp_path / "h.db", story)
+
+
+def test_what_is_counted_again_is_in_its_rate(tmp_path: Path) -> None:
+    async def story(store: HistoryStore) -> None:
+        await kept(store, scrape(0, memory("a.x", 1)), scrape(10, calls("a.x", 4)), scrape(20, memory("b.x", 1)))
+        await kept(store, scrape(30, memory("b.x", 1)), scrape(40, calls("a.x", 2), life="b"))
+        assert values(await store.at_moment(f"{NAME}[1m]", at(40))) == {"200,a.x": [0, 4, 4, 6]}
+
+    played(tmp_path / "h.db", story)
+
+
+def test_what_there_was_no_room_for_is_not_taken_for_new(tmp_path: Path) -> None:
+    """It was counted before, so what it counts when there is room at last is no rise."""
+
+    async def story(store: HistoryStore) -> None:
+        await kept(store, scrape(0, calls("a.x", 1), calls("b.y", 1)), scrape(10, calls("c.z", 9), calls("b.y", 1)))
+        assert store.refused == 1
+        await store.clear(NamespaceName("y"))
+        await kept(store, scrape(20, calls("c.z", 9)))
+        assert values(await store.at_moment(f"{NAME}[1m]", at(20))) == {"200,a.x": [1], "200,c.z": [9]}
+
+    played(tmp_path / "h.db", story, limits=HistoryLimits(series=2))
 
 
 def test_a_counter_goes_on_over_lives_of_the_control_plane(tmp_path: Path) -> None:
@@ -122,7 +158,7 @@ def test_series_go_with_their_namespace(tmp_path: Path) -> None:
         await store.clear(NamespaceName("x"))
         assert values(await store.at_moment(NAME, at(0))) == {"200,a.y": [2]}
         await kept(store, scrape(10, calls("a.x", 3)))
-        assert values(await store.at_moment(f"{NAME}[1m]", at(10, "x"))) == {"200,a.x": [3]}
+        assert values(await store.at_moment(f"{NAME}[1m]", at(10, "x"))) == {"200,a.x": [0, 3]}
 
     played(tmp_path / "h.db", story)
 
