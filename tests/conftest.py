@@ -47,9 +47,9 @@ LONGEST = (
     *(
         f"system/test_{name}.py"
         for name in (
-            "examples", "page_calls", "clock", "page_settings", "images", "queue", "flows", "tenants", "rollouts",
-            "query", "egress", "recovery", "dev", "canary", "guards", "page_functions", "triggers", "figures",
-            "prometheus", "page_charts", "alerts", "keys", "functions",
+            "page_deploy", "examples", "page_calls", "clock", "page_settings", "images", "queue", "flows", "tenants",
+            "rollouts", "query", "egress", "recovery", "dev", "canary", "guards", "page_functions", "triggers",
+            "figures", "prometheus", "page_charts", "alerts", "keys", "functions",
         )
     ),
     *(f"contract/provider/test_{name}.py" for name in ("docker", "node", "kubernetes")),

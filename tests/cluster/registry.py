@@ -50,6 +50,8 @@ class Registry:
         self.version = 1
         self._objects: dict[Key, Object] = {}
         self._owned: dict[Key, patches.Owned] = {}
+        self.aggregated: tuple[Resource, ...] = ()
+        """What other servers behind the API server serve, as a metrics server does."""
         self._served: tuple[list[str], list[Resource]] = ([], list(BUILT_IN))
         self._random = random.Random(7)  # noqa: S311
         for name in ("default", "kube-system"):
@@ -63,7 +65,7 @@ class Registry:
             if marks != self._served[0]:
                 kinds = [*BUILT_IN, *(each for definition in crds for each in served_by(definition))]
                 self._served = marks, kinds
-            return self._served[1]
+            return [*self._served[1], *self.aggregated]
 
     def find(self, group: str, version: str, plural: str) -> Resource:
         """Return the kind. Raises Refused."""

@@ -118,6 +118,13 @@ BUILT_IN: tuple[Resource, ...] = (
 )  # fmt: skip
 
 
+METRICS = (
+    Resource("metrics.k8s.io", "v1beta1", "NodeMetrics", "nodes", False),
+    Resource("metrics.k8s.io", "v1beta1", "PodMetrics", "pods"),
+)
+"""What a metrics server serves; it is no part of every cluster."""
+
+
 def served_by(definition: Object) -> list[Resource]:
     """Return the kinds, one a served version, that a CustomResourceDefinition makes."""
     spec = definition["spec"]

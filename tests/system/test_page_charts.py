@@ -158,6 +158,10 @@ def test_a_load_is_shown_as_it_was_just_now(page: Page, installed: Platform) -> 
         assert re.fullmatch(r"p95 [2-5][0-9]{2} ms", p95)
         assert re.fullmatch(r"p99 ([5-9][0-9]{2} ms|[12]\.[0-9]+ s)", p99)
         shot(page, "charts")
+        # However far apart moments are, the last of them is now.
+        page.get_by_label("Time").select_option("last 1 year")
+        settle(page)
+        expect(shown(page, "Calls in flight")).to_have_text("in flight 3")
 
 
 def test_months_are_shown_zoomed_into_and_left_again(page: Page) -> None:

@@ -19,6 +19,14 @@ from dayfly.queue.server import ACCESS
 from dayfly.server.folders import find_run_dir
 
 WANTED = {"at", "level", "process", "logger", "message"}
+DIES = """
+import os
+import signal
+
+
+def handle(event, context):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 PRINTS = "def handle(event, context):\n    print('printed')\n    return 'x'\n"
 
 
@@ -43,6 +51,14 @@ def test_every_line_of_every_process_is_json(silent: Platform, scratch: Path) ->
     platform.deploy_function(scratch / "hello", PRINTS)
     door = Door(platform)
     assert door.ask("POST", "/function/hello", b"x").status == 200
+
+    # A call whose replica is killed while it works on it: the function cannot say so any more, and the platform does.
+    platform.deploy_function(scratch / "dies", DIES, "--annotation", "com.openfaas.retry.attempts=1")
+    broken = door.ask("POST", "/function/dies", b"x")
+    assert broken.status == 502
+    failed = broken.headers["x-call-id"]
+    queued = door.submit("dies")
+    eventually("the queued one is over", lambda: door.state(queued) in ("dead", "failed"))
 
     # A zygote that dies says so as an interpreter does, over several lines; nats-server does not like strangers.
     os.kill(platform.pids("zygote")[0], signal.SIGABRT)
@@ -79,6 +95,11 @@ def test_every_line_of_every_process_is_json(silent: Platform, scratch: Path) ->
     }
     words = {(line["process"], line["level"], line["message"]) for line in lines}
     assert ("nats-server", "info", "Server is ready") in words
+    for call in (failed, queued):
+        about = [line for line in lines if line.get("call_id") == call]
+        assert ("gw0", "warning", "dies.openfaas-fn", "502") in {
+            (line["process"], line["level"], line["function"], line.get("status")) for line in about
+        }, call
     assert any(who == "zygote" and text.startswith("Fatal Python error: Aborted") for who, _, text in words)
     assert any(
         who == "nats-server" and level == "error" and "authentication error" in text for who, level, text in words

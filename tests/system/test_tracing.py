@@ -10,6 +10,8 @@ from tests.system.conftest import end
 from tests.system.door import Door
 from tests.system.driver import Platform, eventually
 
+from dayfly.model.errors import ConfigError
+
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 HANDLER = """
 def handle(event, context):
@@ -81,3 +83,18 @@ def test_calls_and_runs_are_told_as_traces(traced: tuple[Platform, Receiver], sc
     lines = [json.loads(line) for line in platform.log().splitlines()]
     assert {"control", "gw0", "queue", "supervisor"} <= {line["process"] for line in lines}
     assert all({"at", "level", "logger", "message"} <= line.keys() for line in lines)
+
+
+def test_without_the_exporter_the_start_is_refused_in_a_sentence(scratch: Path) -> None:
+    missing = scratch / "missing" / "opentelemetry"
+    missing.mkdir(parents=True)
+    (missing / "__init__.py").write_text("raise ImportError('it is not installed')\n")
+    environ = {"DAYFLY_OTLP_ENDPOINT": "http://127.0.0.1:4318", "PYTHONPATH": str(missing.parent)}
+    platform = Platform(scratch / "data", environ)
+    done = platform.run("start", "--detach", "--port", "0", "--console-port", "0", "--metrics-port", "0")
+    assert (done.code, done.err.splitlines()[0]) == (
+        ConfigError.exit_code,
+        "Error: DAYFLY_OTLP_ENDPOINT is set, but OpenTelemetry's exporter is not installed (pip install"
+        " 'dayfly[otel]', or unset it)",
+    )
+    assert platform.status() == {}

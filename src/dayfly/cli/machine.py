@@ -95,8 +95,9 @@ def _table(before: "MachineUsage", found: "Machine") -> str:
                     f"{_rate(before.network.sent, usage.network.sent, before, usage)} out"),
     ]  # fmt: skip
     parts = [sheet(about)]
-    parts.append(_part(("NODE", "READY", "PODS"), [
-        (each.name, "yes" if each.ready else "no", str(each.pods) if found.kind == "cluster" else "")
+    parts.append(_part(("NODE", "READY", "PODS", "CORES", "MEMORY"), [
+        (each.name, "yes" if each.ready else "no", str(each.pods) if found.kind == "cluster" else "",
+         _cores(each.cores_used, each.cores), _memory(each.memory_used_bytes, each.memory_bytes))
         for each in found.nodes
     ]))  # fmt: skip
     parts.append(_part(("PROCESS", "PART", "LOG", "FUNCTION", "CPU-SECONDS", "MEMORY", "SINCE"), [
@@ -109,14 +110,24 @@ def _table(before: "MachineUsage", found: "Machine") -> str:
          format_memory(each.memory_bytes))
         for each in found.replicas
     ]))  # fmt: skip
-    parts.append(_part(("CONTAINER", "IMAGE", "STATE", "REPLICA", "NODE"), [
-        (each.name, each.image, each.state, each.replica, each.node) for each in found.containers
+    parts.append(_part(("CONTAINER", "IMAGE", "STATE", "REPLICA", "NODE", "CORES", "MEMORY"), [
+        (each.name, each.image, each.state, each.replica, each.node, _cores(each.cores_used),
+         _memory(each.memory_bytes))
+        for each in found.containers
     ]))  # fmt: skip
     parts.append(_part(("IMAGE", "SIZE", "FUNCTIONS"), [
         (each.name, format_memory(each.size_bytes) if each.size_bytes else "", ", ".join(each.functions))
         for each in found.images
     ]))  # fmt: skip
     return "\n\n".join(part for part in (*parts, *found.notes) if part)
+
+
+def _cores(used: float | None, of: float = 0.0) -> str:
+    return " of ".join(each for each in (f"{used:.2f}" if used is not None else "", f"{of:g}" if of else "") if each)
+
+
+def _memory(used: int | None, of: int = 0) -> str:
+    return " of ".join(format_memory(each) for each in (used, of) if each)
 
 
 def _part(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -8,6 +8,7 @@ from dayfly.gateway import refusals
 from dayfly.gateway.admission import Lane, Seat
 from dayfly.gateway.headers import passes_as_trailer
 from dayfly.gateway.ids import call_id
+from dayfly.gateway.noting import FUNCTION_ERROR
 from dayfly.gateway.plan import Plan
 from dayfly.gateway.problems import problem
 from dayfly.gateway.warm import WarmCall
@@ -140,8 +141,6 @@ class FunctionCall(WarmCall):
 
     def outgrown(self) -> None:
         """Break the answer off: its head is out, or soon would be, and nobody knows what is still to come."""
-        name, ident = self._plan.name.decode(), call_id(self._ident).decode()
-        _log.warning("answer broken off function=%s call_id=%s: it has outgrown the limit answer_bytes", name, ident)
         self._refused = "answer_too_large"
         super().outgrown()
 
@@ -189,9 +188,13 @@ class FunctionCall(WarmCall):
             self._note_refused(status, now)
             return
         lane.meter.finish(status, now - self._began)
-        seat = self._leave(lane)
-        self._note(lane, seat, status, now, self._error(status))
+        seat, error = self._leave(lane), self._error(status)
+        self._note(lane, seat, status, now, error)
         if seat is not None:
+            if error and status >= 500 and error != FUNCTION_ERROR:
+                # The function had it, and did not come to answer: nobody else would say so.
+                ident = call_id(self._ident).decode()
+                _log.warning("call failed function=%s call_id=%s status=%d error=%s", lane.name, ident, status, error)
             if seat.tally is not None:
                 seat.tally.count(status, now - self._seated)
         elif lane.waiting:

@@ -63,6 +63,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     pods: int = 0
     """Those of this installation."""
     version: str = ""
+    cores_used: float | None = None
+    memory_used_bytes: int | None = None
+    """What all that runs there uses now; null where the cluster does not say."""
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +115,9 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     """Whose it is; empty for one that waits for work, or works beside a replica."""
     node: str = ""
     created_unix_ms: int = 0
+    cores_used: float | None = None
+    memory_bytes: int | None = None
+    """What it uses now; null where nobody says."""
 
 
 class PartLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -144,5 +144,6 @@ def _checked(
     rule: str = "a-z, 0-9 and dashes, 1 to 63 characters, no dash at either end",
 ) -> str:
     if not pattern.fullmatch(text):
-        raise InvalidName(f"{text[:80]!r} is not a {what}: {rule}")
+        article = "an" if what[0] in "aeiou" else "a"
+        raise InvalidName(f"{text[:80]!r} is not {article} {what}: {rule}")
     return text

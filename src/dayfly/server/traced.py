@@ -16,6 +16,12 @@ Take = Callable[[str, str, Load], None]
 """Takes what came of a gateway: its name, its life, and what it has to tell."""
 
 
+def check_exporter(place: Place) -> None:
+    """Raise ConfigError where spans are to be sent and nothing is installed that could."""
+    if place.settings.otlp_endpoint:
+        OtlpExport(place.settings.otlp_endpoint, "").close()
+
+
 class Traced:
     """Tells a receiver of calls and of flows' runs; nothing where no endpoint is set. Raises ConfigError, OSError."""
 

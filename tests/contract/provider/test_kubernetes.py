@@ -109,7 +109,7 @@ def test_nodes_are_told_as_far_as_they_may_be_read(stage: Any) -> None:
             on = pod_of(stage, order)["spec"]["nodeName"]
             stage.cluster.double.create("nodes", "", {"metadata": {"name": "idle"}, "status": {}})
             assert "idle" in [node.name for node in (await provider.survey()).nodes]
-            stage.cluster.double.fail(403, method="GET", path="/nodes$")
+            stage.cluster.double.fail(403, method="GET", path="^/api/v1/nodes$")
             assert [node.name for node in (await provider.survey()).nodes] == [on]
 
     asyncio.run(main())
@@ -149,7 +149,7 @@ def test_the_platforms_own_pods_are_told_of_and_read_in_their_namespace_alone(st
             double.fail(403, method="GET", path="/pods/dayfly-control-1/log")
             (refused,) = [line async for line in await provider.container_log("dayfly-control-1", tail=1, follow=False)]
             assert refused.text.startswith("its log cannot be read")
-            double.fail(403, method="GET", path="/namespaces/platform/pods$")
+            double.fail(403, method="GET", path="^/api/v1/namespaces/platform/pods$")
             assert all(each.node != "n9" for each in (await provider.survey()).containers)
 
     asyncio.run(main())

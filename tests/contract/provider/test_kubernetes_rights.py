@@ -8,13 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 from lightkube.config.kubeconfig import KubeConfig
-from tests.cluster.resources import Refused
-from tests.cluster.rights import grant, unused, used
+from tests.cluster.resources import METRICS, Refused
+from tests.cluster.rights import KINDS, grant, unused, used
 from tests.contract.provider.conftest import eventually
 
 from dayfly.cluster.connection import Connection
-from dayfly.cluster.kinds import NODE
 from dayfly.oci.reference import parse_reference
 from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.server.cluster import ground, leading
@@ -28,7 +28,7 @@ STANDIN = "registry.test/standin:1"
 OWN = {"app.kubernetes.io/name": "dayfly", "app.kubernetes.io/instance": HOME}
 
 
-def test_every_right_to_pods_is_made_use_of(stage: Any) -> None:
+def test_every_right_to_pods_is_made_use_of(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = stage.cluster
     double, pods = cluster.double, cluster.NAMESPACE
     double.namespaces(HOME)
@@ -39,6 +39,7 @@ def test_every_right_to_pods_is_made_use_of(stage: Any) -> None:
     cluster.kubelet.said[HOME, "control-1"] = [b"2026-11-30T10:00:00Z up\n"]
     with contextlib.suppress(Refused):  # no other test was here before
         double.registry.delete(double.resource("configmaps"), pods, cluster.pool.name, {})
+    monkeypatch.setattr(double.registry, "aggregated", METRICS)
     config = KubeConfig.from_dict(double.kubeconfig(token, namespace=pods)).get()
     assert config is not None
     site = msgspec.structs.replace(cluster.site, own_namespace=HOME)
@@ -74,4 +75,6 @@ def test_every_right_to_pods_is_made_use_of(stage: Any) -> None:
     assert unused(permissions.for_pods(), done, pods) == set()
     home = [each for each in permissions.in_our_namespace() if each.resources[0].partition("/")[0] == "pods"]
     assert unused(home, done, HOME) == set()
-    assert ("list", NODE.plural) in {(each.verb, each.plural) for each in done}
+    nodes = [rule for rule in permissions.about_the_cluster(KINDS) if rule.resources == ("nodes",)]
+    assert {rule.group for rule in nodes} == {"", "metrics.k8s.io"}
+    assert unused(nodes, done) == set()

@@ -706,7 +706,7 @@ def test_a_timeout_within_an_answer_breaks_it_off(play: "Play") -> None:
     ],
 )
 def test_a_replica_that_dies_before_its_answer(
-    play: "Play", sent: bytes, code: str, monkeypatch: pytest.MonkeyPatch
+    play: "Play", sent: bytes, code: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(endings, "WORD_S", 0.01)
 
@@ -722,6 +722,9 @@ def test_a_replica_that_dies_before_its_answer(
             assert (answer.status, answer.problem()["code"]) == (502, code)
             replica.script = rig.echo
             assert (await client.ask("/function/f")).status == 200
+            ident = answer.problem()["call_id"]
+            said = f"call failed function=f.openfaas-fn call_id={ident} status=502 error={code}"
+            assert [line for line in caplog.messages if "call_id" in line] == [said]
         assert replica.connections == 2
 
     play(scenario)

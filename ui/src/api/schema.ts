@@ -289,6 +289,8 @@ export interface Container {
   replica?: string;
   node?: string;
   created_unix_ms?: number;
+  cores_used?: number | null;
+  memory_bytes?: number | null;
 }
 
 /** An engine that answered. */
@@ -946,6 +948,8 @@ export interface Node {
   memory_bytes?: number;
   pods?: number;
   version?: string;
+  cores_used?: number | null;
+  memory_used_bytes?: number | null;
 }
 
 /** How a function's last rollout ended. */

@@ -1,5 +1,7 @@
 // Archives of somebody's code, opened in the browser: zip, and tar as it is or gzipped. What they hold is sent as files.
 const BLOCK = 512;
+const ENCRYPTED = 1;
+const NEITHER = "This is neither a zip nor a tar archive, or it is damaged";
 const MOST_BYTES = 64 * 1024 * 1024;
 
 export interface Unpacked {
@@ -20,7 +22,9 @@ async function inflated(bytes: Uint8Array<ArrayBuffer>, format: "gzip" | "deflat
   const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(format)).getReader();
   const parts: Uint8Array<ArrayBuffer>[] = [];
   for (let size = 0; ; ) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(() => {
+      throw new Error("The archive is damaged: what is packed in it cannot be unpacked");
+    });
     if (done) break;
     size += value.length;
     if (size > MOST_BYTES) throw new Error("The archive unpacks to more than 64 MiB; the command line deploys larger ones");
@@ -43,6 +47,7 @@ async function unzipped(bytes: Uint8Array<ArrayBuffer>): Promise<Unpacked[]> {
     const local = view.getUint32(at + 42, true);
     const begins = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
     const body = bytes.slice(begins, begins + packed);
+    if (view.getUint16(at + 8, true) & ENCRYPTED) throw new Error(`The zip archive asks for a password: ${path} is encrypted`);
     if (method !== 0 && method !== 8) throw new Error(`The zip archive packs ${path} in a way that is not known here`);
     const mode = view.getUint8(at + 5) === 3 ? view.getUint16(at + 40, true) : 0;
     if (!path.endsWith("/")) files.push({ path, bytes: method === 8 ? await inflated(body, "deflate-raw") : body, executable: (mode & 0o100) !== 0 });
@@ -52,6 +57,7 @@ async function unzipped(bytes: Uint8Array<ArrayBuffer>): Promise<Unpacked[]> {
 }
 
 function untarred(bytes: Uint8Array<ArrayBuffer>): Unpacked[] {
+  if (bytes.length < BLOCK) throw new Error(NEITHER);
   const words = new TextDecoder();
   const field = (at: number, length: number): string => (words.decode(bytes.subarray(at, at + length)).split("\0")[0] ?? "").trim();
   const files: Unpacked[] = [];
@@ -60,9 +66,10 @@ function untarred(bytes: Uint8Array<ArrayBuffer>): Unpacked[] {
     const name = field(at, 100);
     if (!name && !long) break;
     const size = parseInt(field(at + 124, 12) || "0", 8);
-    if (!Number.isFinite(size) || field(at + 257, 5) !== "ustar") throw new Error("This is neither a zip nor a tar archive, or it is damaged");
+    if (!Number.isFinite(size) || field(at + 257, 5) !== "ustar") throw new Error(NEITHER);
     const kind = String.fromCharCode(bytes[at + 156] ?? 0);
     const body = bytes.slice(at + BLOCK, at + BLOCK + size);
+    if (body.length < size) throw new Error("The tar archive is damaged: it ends in the middle of a file");
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
     if (kind === "L") long = words.decode(body).replace(/\0+$/, "");
     else if (kind === "x") long = /\d+ path=(.*)\n/.exec(words.decode(body))?.[1] ?? "";

@@ -68,7 +68,11 @@ export class Draft {
   }
 
   change(): SourceChange {
-    const files = this.files.filter((file) => this.isChanged(file)).map(({ path, text, base64 }): ChangedFile => (base64 === undefined ? { path, text: text ?? "" } : { path, base64 }));
+    const files = this.files.filter((file) => this.isChanged(file)).map(({ path, text, base64 }): ChangedFile => {
+      if (base64 !== undefined) return { path, base64 };
+      // What is new and says who reads it is a program; what was there stays one, or none.
+      return { path, text: text ?? "", ...(!this.#before.has(path) && text?.startsWith("#!") ? { executable: true } : {}) };
+    });
     return { ...(this.base ? { base: this.base } : {}), files, removed: this.removed };
   }
 

@@ -90,15 +90,23 @@ export function changesIn(spec: FunctionSpec, form: Form): string[] {
 }
 
 const FIELDS = ["env", "labels", "annotations", "secrets", "limits", "timeout", "max_inflight", "max_body", "max_log_rate", "network", "allow", "handler", "process"];
+const PAIRS = ["annotations", "labels", "env"] as const;
 const QUOTED = ["memory", "cpu", "timeout", "max_body", "max_log_rate", "handler"] as const;
 
-/** Where on the form a refusal belongs: by how it begins, or by the value that it quotes; empty where it does not say. */
+/**
+ * Where on the form a refusal belongs: by how it begins, or by the value that it quotes; empty where it does not say. What
+ * scaling is told by is named by its label.
+ */
 export function fieldOf(message: string, form: Form): string {
-  if (message.startsWith(PREFIX) || message.includes(` ${PREFIX}`)) return "scaling";
-  const name = /^([a-z_]+)(?:\.[\w.]+)?:/.exec(message)?.[1] ?? "";
+  const scaling = SCALING.find(({ label }) => message.startsWith(`${PREFIX}${label}:`) || message.startsWith(`${PREFIX}${label} `));
+  if (scaling) return `scaling ${scaling.label}`;
+  if (message.includes(` ${PREFIX}`)) return "scaling";
+  const said = /^([\w.-]+):/.exec(message)?.[1] ?? "";
+  const name = said.split(".")[0] ?? "";
   if (FIELDS.includes(name)) return name;
   const quoted = /'([^']+)'/.exec(message)?.[1];
-  return QUOTED.find((field) => quoted !== undefined && form[field].trim() === quoted) ?? "";
+  const paired = PAIRS.find((field) => form[field].some((pair) => pair.name.trim() === said || pair.name.trim() === quoted));
+  return paired ?? QUOTED.find((field) => quoted !== undefined && form[field].trim() === quoted) ?? "";
 }
 
 function canonical(value: unknown): string {

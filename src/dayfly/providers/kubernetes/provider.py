@@ -28,6 +28,7 @@ from dayfly.providers.kubernetes.code_life import CodeLife
 from dayfly.providers.kubernetes.house import House, Site
 from dayfly.providers.kubernetes.image_life import Crowd, ImageLife
 from dayfly.providers.kubernetes.life import Life
+from dayfly.providers.kubernetes.metrics import uses
 from dayfly.providers.kubernetes.output import AgentOutput
 from dayfly.providers.kubernetes.parts import own_pods, printed
 from dayfly.providers.kubernetes.pods import Pod, standing, understand
@@ -163,12 +164,16 @@ class KubernetesProvider(Provider):
 
     async def survey(self) -> Surroundings:
         """Return the pods, and the cluster's nodes, as far as they may be read. Raises Unavailable."""
-        house = self._at_home()
+        house, own = self._at_home(), self.site.own_namespace
+        used = asyncio.create_task(uses(house.connection, self.site.namespace, own))
         try:
-            nodes = (await house.connection.list(NODE)).items
-        except NotAllowed:
-            nodes = []
-        return survey(house.pods.values(), nodes, await own_pods(house.connection, self.site.own_namespace))
+            try:
+                nodes = (await house.connection.list(NODE)).items
+            except NotAllowed:
+                nodes = []
+            return survey(house.pods.values(), nodes, await own_pods(house.connection, own), await used)
+        finally:
+            used.cancel()
 
     async def container_log(self, name: str, *, tail: int, follow: bool) -> AsyncGenerator[PartLine, None]:
         """Return what a pod of a function, or of the platform, prints. Raises NotFound, Unavailable."""

@@ -1,33 +1,51 @@
 """The pods of this installation and the nodes they are on, as a person wants to see them. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from dayfly.cluster.kinds import Object, name_of
 from dayfly.model.errors import InvalidSpec
 from dayfly.model.machine import Container, Node, Surroundings
 from dayfly.model.quantities import parse_cpu, parse_memory
 from dayfly.providers.kubernetes import marks
+from dayfly.providers.kubernetes.metrics import Use, Uses
 from dayfly.providers.kubernetes.pods import Pod
 
+_UNKNOWN = Uses()
 
-def survey(pods: Iterable[Pod], nodes: Iterable[Object], own: tuple[Container, ...] = ()) -> Surroundings:
+
+def survey(
+    pods: Iterable[Pod], nodes: Iterable[Object], own: tuple[Container, ...] = (), used: Uses = _UNKNOWN
+) -> Surroundings:
     """Return what is known of pods and nodes; of a node that is none of `nodes`, how many pods are on it.
 
-    `pods` are those of functions, `own` those that the platform consists of.
+    `pods` are those of functions, `own` those that the platform consists of, `used` what all of them use.
     """
     found = sorted(pods, key=lambda pod: pod.name)
     names = {pod.name for pod in found}
-    others = tuple(each for each in own if each.name not in names)
+    others = tuple(_using(each, used.own) for each in own if each.name not in names)
     on = Counter([*(pod.spec.node_name for pod in found), *(each.node for each in others)])
     del on[""]
     known = {name: Node(name=name, pods=count) for name, count in on.items()}
     known |= {name_of(node): _node(node, on[name_of(node)]) for node in nodes}
     return Surroundings(
-        nodes=tuple(known[name] for name in sorted(known)),
-        containers=(*others, *(_container(pod) for pod in found)),
+        nodes=tuple(_busy(known[name], used.nodes) for name in sorted(known)),
+        containers=(*others, *(_using(_container(pod), used.functions) for pod in found)),
+        notes=used.notes,
     )
+
+
+def _busy(node: Node, used: Mapping[str, Use]) -> Node:
+    use = used.get(node.name)
+    return replace(node, cores_used=use.cores, memory_used_bytes=use.memory_bytes) if use is not None else node
+
+
+def _using(container: Container, used: Mapping[str, Use]) -> Container:
+    use = used.get(container.name)
+    return replace(container, cores_used=use.cores, memory_bytes=use.memory_bytes) if use is not None else container
 
 
 def _node(obj: Object, pods: int) -> Node:

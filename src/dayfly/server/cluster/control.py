@@ -42,6 +42,7 @@ from dayfly.server.cluster.wishing import Wishing
 from dayfly.server.cluster.witness import FunctionWitness
 from dayfly.server.control_process import ControlProcess, keep_to_ourselves
 from dayfly.server.crew import END
+from dayfly.server.traced import check_exporter
 from dayfly.server.wiring import Place, settings_file
 from dayfly.storage.kubernetes.lease import Lease, hold
 from dayfly.storage.kubernetes.patience import patiently
@@ -212,8 +213,10 @@ def main() -> int:
     keep_to_ourselves()
     try:
         pod = Pod.read(os.environ)
+        place = pod.place()
+        check_exporter(place)  # now, and not with the Lease: an upgrade does not take the pod before it away
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(pod, pod.place()))
+            runner.run(_run(pod, place))
     except DayflyError as error:
         _log.error("control plane cannot run: %s%s", error, f" ({error.hint})" if error.hint else "")
         return error.exit_code

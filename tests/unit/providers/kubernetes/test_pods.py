@@ -6,6 +6,7 @@ import pytest
 
 from dayfly.model.machine import Node
 from dayfly.providers.kubernetes import marks
+from dayfly.providers.kubernetes.metrics import Use, Uses
 from dayfly.providers.kubernetes.parts import platform_pod
 from dayfly.providers.kubernetes.pods import End, gone, standing, understand
 from dayfly.providers.kubernetes.survey import survey
@@ -141,6 +142,14 @@ def test_pods_are_told_with_what_they_do_and_nodes_with_how_many_they_have() -> 
         ("a", "pool", "", "i:1"), ("b", "running", "r1", "i:1"), ("c", "leaving", "r1", "i:1"),
     ]  # fmt: skip
     assert found.containers[1].created_unix_ms == 1_795_946_400_000
+    assert {(one.cores_used, one.memory_bytes) for one in found.containers} == {(None, None)}
+    busy = Uses({"n1": Use(0.5, 9 << 20)}, {"b": Use(0.25, 5 << 20)}, {"b": Use(9.0, 9)}, ("a note",))
+    used = survey(pods, [], (), busy)
+    assert used.nodes == (Node(name="n1", pods=2, cores_used=0.5, memory_used_bytes=9 << 20),)
+    assert [(one.cores_used, one.memory_bytes) for one in used.containers] == [
+        (None, None), (0.25, 5 << 20), (None, None),
+    ]  # fmt: skip
+    assert used.notes == ("a note",)
 
 
 @pytest.mark.parametrize(("status", "meta", "state"), [

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -140,3 +142,24 @@ def test_who_loses_the_lease_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
     asyncio.run(main())
     assert reached == ["True", "True", "False"]
+
+
+def test_without_the_exporter_a_control_plane_that_is_to_send_spans_never_stands_by(pod: Pod, tmp_path: Path) -> None:
+    """In a sentence, which `dayfly install` tells; the pod before it stays, as this one is never ready."""
+    missing = tmp_path / "missing" / "opentelemetry"
+    missing.mkdir(parents=True)
+    (missing / "__init__.py").write_text("raise ImportError('it is not installed')\n")
+    environ = {
+        **os.environ, **pod.environ, "PYTHONPATH": str(missing.parent),
+        "DAYFLY_OTLP_ENDPOINT": "http://collector.observability:4318",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "dayfly.server.cluster.control"],
+        env=environ, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == ConfigError.exit_code
+    assert done.stderr.splitlines()[-1].endswith(
+        "control plane cannot run: DAYFLY_OTLP_ENDPOINT is set, but OpenTelemetry's exporter is not installed"
+        " (pip install 'dayfly[otel]', or unset it)"
+    )
+    assert len(done.stderr.splitlines()) == 1

@@ -112,6 +112,12 @@ def about_the_cluster(kinds: Sequence[str]) -> tuple[Rule, ...]:
             why="`dayfly machine` shows what nodes there are and what they have; without it, those with pods of ours",
         ),
         Rule(
+            group="metrics.k8s.io",
+            resources=("nodes",),
+            verbs=("list",),
+            why="`dayfly machine` and the page show what each node uses, where a metrics server says it",
+        ),
+        Rule(
             group="apiextensions.k8s.io",
             resources=("customresourcedefinitions",),
             verbs=("get",),
@@ -135,6 +141,12 @@ def for_pods() -> tuple[Rule, ...]:
             resources=("pods/log",),
             verbs=("get",),
             why="what functions print is kept for `dayfly logs`, and a waiting pod prints its public key",
+        ),
+        Rule(
+            group="metrics.k8s.io",
+            resources=("pods",),
+            verbs=("list",),
+            why="`dayfly machine` and the page show what each pod of functions uses, where a metrics server says it",
         ),
         Rule(
             group="apps",
@@ -197,6 +209,12 @@ def in_our_namespace() -> tuple[Rule, ...]:
             resources=("pods/log",),
             verbs=("get",),
             why="`dayfly machine logs` and the page show what the platform's own pods say, to its administrators",
+        ),
+        Rule(
+            group="metrics.k8s.io",
+            resources=("pods",),
+            verbs=("list",),
+            why="the same of what the platform's own pods use",
         ),
         Rule(
             group="",
