@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -239,22 +240,25 @@ def _watches(api: Api) -> _Told:
             if each["type"] == "ERROR" or each["object"]["metadata"].get("name", "w") == "w"
         ]  # fmt: skip
 
-    yield "a watch", shown(api.watched(_MAPS, resourceVersion=since))
-    yield "a watch of what is selected", shown(api.watched(_MAPS, resourceVersion=since, labelSelector="watched=yes"))
-    versions = [
-        int(each["object"]["metadata"]["resourceVersion"]) for each in api.watched(_MAPS, resourceVersion=since)
-    ]
+    asked: dict[str, dict[str, str]] = {
+        "a watch": {"resourceVersion": since},
+        "a watch of what is selected": {"resourceVersion": since, "labelSelector": "watched=yes"},
+        "a watch from the beginning": {"resourceVersion": "0", "labelSelector": "page"},
+        "a version that is none": {"resourceVersion": "abc"},
+        "a watch that is too short for a bookmark": {
+            "resourceVersion": since, "allowWatchBookmarks": "true", "labelSelector": "none",
+        },
+    }  # fmt: skip
+    with ThreadPoolExecutor(len(asked)) as pool:
+        heard = dict(zip(asked, pool.map(lambda params: api.watched(_MAPS, **params), asked.values()), strict=True))
+    for name in ("a watch", "a watch of what is selected"):
+        yield name, shown(heard[name])
+    versions = [int(each["object"]["metadata"]["resourceVersion"]) for each in heard["a watch"]]
     yield "versions grow", [versions == sorted(set(versions)), min(versions) > int(since)]
-    begun = api.watched(_MAPS, labelSelector="page")
-    yield (
-        "a watch from the beginning",
-        sorted([each["type"], each["object"]["metadata"]["name"]] for each in begun),
-    )
-    yield "a version that is none", api.watched(_MAPS, resourceVersion="abc")
-    yield (
-        "a watch that is too short for a bookmark",
-        api.watched(_MAPS, resourceVersion=str(versions[-1]), allowWatchBookmarks="true", labelSelector="none"),
-    )
+    begun = heard["a watch from the beginning"]
+    yield "a watch from the beginning", sorted([each["type"], each["object"]["metadata"]["name"]] for each in begun)
+    for name in ("a version that is none", "a watch that is too short for a bookmark"):
+        yield name, heard[name]
 
 
 def _conflicts(api: Api) -> _Told:
