@@ -16,9 +16,17 @@ _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _MAX_ANNOTATIONS = 256 * 1024
 
 
+def _number(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_number)
+
+
 def copied(obj: Object) -> Object:
-    """Return a copy that shares nothing with the object."""
-    return dict(msgspec.json.decode(msgspec.json.encode(obj)))
+    """Return a copy that shares nothing with the object, and in which 1.0 is 1, as the API server writes it."""
+    return dict(_DECODER.decode(msgspec.json.encode(obj)))
 
 
 def checked(resource: Resource, obj: Object, before: Object | None = None) -> Object:

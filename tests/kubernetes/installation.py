@@ -153,6 +153,15 @@ class Installation:
 
     def reach(self, pod: str = "") -> None:
         """Have a gateway, or this one, at a port of this machine, and log in."""
+        self.forward(pod)
+        self.log_in()
+
+    def log_in(self) -> None:
+        """Log in as the administrator."""
+        self.dayfly("login", "--gateway", self.url, "--password-stdin", stdin=self.password)
+
+    def forward(self, pod: str = "") -> None:
+        """Have a gateway, or this one, at a port of this machine."""
         self.let_go()
         what = (f"pod/{pod}", ":8080") if pod else ("service/dayfly-gateway", ":80")
         argv = ["kubectl", "-n", NAMESPACE, "port-forward", *what]
@@ -162,7 +171,6 @@ class Installation:
         found = re.search(r"127\.0\.0\.1:(\d+)", line)
         assert found is not None, f"kubectl forwards no port: {line}"
         self.url = f"http://127.0.0.1:{found[1]}"
-        self.dayfly("login", "--gateway", self.url, "--password-stdin", stdin=self.password)
 
     def let_go(self) -> None:
         """Forward no port."""

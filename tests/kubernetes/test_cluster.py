@@ -308,6 +308,8 @@ def test_a_changed_password_of_the_queue_is_taken_over_and_no_call_is_lost(clust
     word = base64.b64encode(b"wchanged").decode()
     patch = json.dumps({"data": {"queue-password": word}})
     cluster.kubectl("-n", NAMESPACE, "patch", "secret", "dayfly-internal", "--type=merge", "-p", patch)
+    # The kubelet brings a Secret anew when it looks at its pod, which it does at once where the pod has changed.
+    cluster.kubectl("-n", NAMESPACE, "annotate", "pods", "--all", "dayfly-test/looked-at=again", "--overwrite")
     accepted: list[str] = []
 
     def taken_over() -> bool:

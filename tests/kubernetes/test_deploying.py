@@ -3,16 +3,23 @@
 Callers call all the time, in the cluster and by the gateways' Service. That gateways are exchanged is in test_losses.
 """
 
+import json
+
 import pytest
 from tests.kubernetes.callers import calling
-from tests.kubernetes.installation import Installation, until
+from tests.kubernetes.installation import FUNCTIONS, Installation, until
 
 pytestmark = pytest.mark.timeout(600)
 
 
-def _slowly(text: str) -> str:
-    """Return a handler whose calls are always under way when something happens."""
-    return f"import asyncio\n\nasync def handle(event, context):\n    await asyncio.sleep(0.2)\n    return {text!r}\n"
+_SLOWLY = """\
+import asyncio, os
+
+async def handle(event, context):
+    await asyncio.sleep(0.2)
+    return os.environ["SAYS"]
+"""
+"""Some of its calls are under way whenever something happens."""
 
 
 def _answers_only(cluster: Installation, name: str, *texts: str) -> None:
@@ -23,11 +30,14 @@ def _answers_only(cluster: Installation, name: str, *texts: str) -> None:
 def test_no_call_fails_while_revisions_and_replicas_change(cluster: Installation, kind: str) -> None:
     name = f"changed-{kind}"
 
+    code = ("--image", cluster.image(name, _SLOWLY, "1")) if kind == "image" else ()
+
     def deploy(text: str, *options: str) -> None:
-        if kind == "code":
-            cluster.deploy(name, _slowly(text), *options)
+        given = (*options, "--env", f"SAYS={text}")
+        if code:
+            cluster.dayfly("deploy", name, *code, *given)
         else:
-            cluster.dayfly("deploy", name, "--image", cluster.image(name, _slowly(text), text), *options)
+            cluster.deploy(name, _SLOWLY, *given)
 
     deploy("r1")
     cluster.answers(name, "r1")
@@ -44,9 +54,24 @@ def test_no_call_fails_while_revisions_and_replicas_change(cluster: Installation
         _answers_only(cluster, name, "r2")
         cluster.dayfly("scale", name, "3")
         cluster.scaled(name, 3)
+        if kind == "image":
+            until(lambda: _counts(cluster, name) == [3], "it is not one Deployment", lambda: _counts(cluster, name))
         cluster.dayfly("scale", name, "1")
         cluster.scaled(name, 1)
         callers.go_on(20)
         seen = callers.stop()
     assert set(seen) == {"200 r1", "200 r2", "200 r3"}
+    revisions = json.loads(cluster.dayfly("revisions", name, "-o", "json"))
+    assert {each["number"] for each in revisions} == {1, 2, 3}, "something was deployed twice"
+    cluster.dayfly("scale", name, "0")
+    cluster.scaled(name, 0)
+    cluster.answers(name, "r2")
     cluster.dayfly("remove", name)
+    until(lambda: not _counts(cluster, name), "its Deployment is still there")
+    until(lambda: not cluster.pods_of(name), "its pods are still there")
+
+
+def _counts(cluster: Installation, name: str) -> list[int]:
+    """Return how many pods each Deployment of a function is to have: there is one a revision that is of use."""
+    found = cluster.objects("deployments", FUNCTIONS, "-l", f"dayfly.dev/function={name}")
+    return [each["spec"]["replicas"] for each in found]

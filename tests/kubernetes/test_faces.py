@@ -4,13 +4,17 @@ import contextlib
 import gzip
 import hashlib
 import io
+import json
+import os
 import re
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 from playwright.sync_api import expect
 from tests.compat_openfaas import golike
 from tests.compat_openfaas.wire import Wire, deployment
@@ -19,6 +23,7 @@ from tests.system.browser import Watched, chromium
 from tests.system.console import invoke, open_function, sign_in
 
 pytestmark = pytest.mark.timeout(600)
+_DOCS = Path(__file__).parents[2] / "docs" / "kubernetes.md"
 _STACK = """\
 version: 1.0
 provider:
@@ -75,6 +80,33 @@ def test_a_stack_file_is_deployed_by_kubectls_own_rights(cluster: Installation) 
         )
         cluster.dayfly("remove", *stack, *at)
         until(lambda: "stacked" not in cluster.dayfly("list", *at), "it is listed still")
+
+
+def test_the_walk_of_the_docs_ends_at_a_function_that_only_holders_of_a_key_call(cluster: Installation) -> None:
+    section = _DOCS.read_text().split("## From nothing to")[1].split("\n## ")[0]
+    (walk,) = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+    host = re.findall(r"--host (\S+)", walk)[0]
+    walk = walk.replace("http://127.0.0.1:31112", cluster.url).replace(
+        f"https://{host}", f"-H 'Host: {host}' {cluster.url}"
+    )
+    folder = cluster.folder / "walk"
+    folder.mkdir()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    said = cluster.run("env", f"PATH={path}", "sh", "-ec", f"cd {folder}\n{walk}")
+    assert '"status":401' in said
+    assert said.endswith("Hello, Ada!\n")
+    for inside in ("/function/hello", "/v1/info", "/system/functions", "/elsewhere"):
+        assert cluster.http.get(f"{cluster.url}{inside}", headers={"Host": host}).status_code == 401, inside
+    values = [word for word in re.findall(r"ingress\.\S+", section) if "=" in word]
+    assert len(values) == 3
+    how = [word for value in values for word in ("--set", value)]
+    objects = yaml.safe_load_all(cluster.dayfly("install", "--dry-run", "--namespace", NAMESPACE, *how))
+    (ingress,) = [each for each in objects if each and each["kind"] == "Ingress"]
+    assert [each["host"] for each in ingress["spec"]["rules"]] == [host]
+    cluster.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(ingress))
+    cluster.dayfly("route", "remove", "hello")
+    cluster.dayfly("remove", "hello")
+    cluster.dayfly("secret", "remove", "hello-keys")
 
 
 def test_openfaas_requests_deploy_list_call_scale_and_remove(cluster: Installation) -> None:

@@ -1,10 +1,9 @@
-"""Functions that are not Python in a pod of the pool: images, programs that serve a port, Node.js."""
+"""Functions that are not Python in a pod of the pool: programs that serve a port, Node.js. Images: test_deploying."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.kubernetes.installation import FUNCTIONS, NAMESPACE, Installation, saying, until
+from tests.kubernetes.installation import NAMESPACE, Installation
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -14,37 +13,6 @@ def _folder(cluster: Installation, name: str, file: str, code: str) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / file).write_text(code)
     return str(folder)
-
-
-def _image(cluster: Installation, number: int) -> str:
-    return cluster.image("painted", saying(f"image {number}"), str(number))
-
-
-def test_an_image_of_our_builder_is_scaled_and_rolled_out(cluster: Installation) -> None:
-    cluster.dayfly("deploy", "painted", "--image", _image(cluster, 1))
-    cluster.answers("painted", "image 1")
-    cluster.dayfly("scale", "painted", "2")
-    cluster.scaled("painted", 2)
-    (first,) = _deployments(cluster)
-    assert first["spec"]["replicas"] == 2
-    cluster.dayfly("deploy", "painted", "--image", _image(cluster, 2))
-    cluster.answers("painted", "image 2")
-    until(
-        lambda: (
-            [each["metadata"]["name"] for each in _deployments(cluster)] != [first["metadata"]["name"]]
-            and len(_deployments(cluster)) == 1
-        ),
-        "the Deployment of the revision before stays",
-    )
-    cluster.dayfly("scale", "painted", "0")
-    cluster.scaled("painted", 0)
-    cluster.answers("painted", "image 2")
-    cluster.dayfly("remove", "painted")
-    until(lambda: not _deployments(cluster), "its Deployment is still there")
-
-
-def _deployments(cluster: Installation) -> list[dict[str, Any]]:
-    return cluster.objects("deployments", FUNCTIONS, "-l", "dayfly.dev/function=painted")
 
 
 _SERVER = """\

@@ -254,7 +254,7 @@ def test_who_did_what_from_where_is_told_with_what_it_was_before_and_after(page:
     changed = b'{"labels": {"team": "b"}, "annotations": {}}'
     assert installed.ask("PUT", "/v1/namespaces/other", changed, headers=ada).status == 200
     go(page, "Settings", "Users and tokens")
-    page.get_by_role("link", name=f"What token {token['status']['id']} changed").click()
+    page.get_by_role("link", name=f"Changes of token {token['status']['id']}").click()
     expect(page.get_by_label("Who")).to_have_value(f"token {token['status']['id']}")
     expect(page.get_by_role("button", name=re.compile(r"^Entry \d+: "))).to_have_count(1)
     page.get_by_label("Action").fill("namespace")

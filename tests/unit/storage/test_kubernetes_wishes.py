@@ -18,8 +18,9 @@ from dayfly.cluster.kinds import FUNCTION
 from dayfly.cluster.records import Condition
 from dayfly.cluster.schema import crds
 from dayfly.model.errors import BuildFailed, StoreUnavailable
-from dayfly.model.function import Function, FunctionSpec, Revision
+from dayfly.model.function import Candidate, Function, FunctionSpec, Revision
 from dayfly.model.names import parse_function_key
+from dayfly.model.rollout import Canary
 from dayfly.storage.kubernetes import patience
 from dayfly.storage.kubernetes.functions import KubernetesStore
 from dayfly.storage.kubernetes.wishes import Wish, Wishes
@@ -194,6 +195,22 @@ def test_what_comes_over_http_is_no_wish_and_is_mirrored(play: Play) -> None:
         await stage.quiet()
         assert stage.object["spec"] == {"bundle": BUNDLE, "timeout": "5s", "replicas": 4}
         assert stage.object["status"]["observedGeneration"] == stage.object["metadata"]["generation"] == 2
+
+    play(story)
+
+
+def test_a_trial_over_http_is_no_wish_whatever_the_server_makes_of_its_numbers(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        function = await stage.deploy(1, FunctionSpec(name="hello", namespace="team", image="a/b:1"))
+        await stage.quiet()  # from now on each change is looked at as it is made
+        revision = Revision(
+            number=2, spec=msgspec.structs.replace(function.revision.spec, image="a/b:2"), created_unix_ms=2
+        )
+        # As whoever names the defaults has it: 2.0 is written, and the API server keeps 2.
+        canary = Canary(weight=10, errors=2.0, p95=3.0)
+        await stage.store.put(msgspec.structs.replace(function, candidate=Candidate(revision=revision, canary=canary)))
+        assert stage.object["spec"]["canary"] == {"weight": 10, "errors": 2, "p95": 3}
+        await stage.quiet()
 
     play(story)
 

@@ -55,8 +55,11 @@ def with_replicas(spec: Object, replicas: int | None) -> Object:
 
 
 def digest_of(spec: Object) -> str:
-    """Return a digest of all that a spec says but how many replicas there are to be."""
-    text = msgspec.json.encode(_without(spec, ("replicas",)), order="deterministic")
+    """Return a digest of all that a spec says but how many replicas there are to be.
+
+    It is the same for what we write and for what the API server makes of it, which writes 1.0 as 1.
+    """
+    text = msgspec.json.encode(_as_served(_without(spec, ("replicas",))), order="deterministic")
     return hashlib.sha256(text).hexdigest()[:32]
 
 
@@ -154,6 +157,17 @@ def _identity(name: str, namespace: str) -> Object:
 
 def _without(fields: Object, names: tuple[str, ...]) -> Object:
     return {name: value for name, value in fields.items() if name not in names}
+
+
+def _as_served(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _as_served(each) for name, each in value.items()}
+        case list():
+            return [_as_served(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def _damaged(what: str, error: Exception) -> StoreUnavailable:
