@@ -42,7 +42,8 @@ else:
 LONGEST = (
     "unit/web/test_build.py", "unit/server/cluster/test_installing.py",
     "escape/test_attacks.py", "system/test_neighbours.py",
-    *(f"system/test_{name}.py" for name in ("upgrade", "page", "brokers", "page_operations", "chaos", "start")),
+    *(f"system/test_{name}.py" for name in ("upgrade", "page", "page_access", "brokers", "page_operations", "chaos")),
+    "system/test_start.py",
     "contract/images/test_running.py", "contract/provider/test_provider.py", "compat_openfaas/test_tutorial.py",
     *(
         f"system/test_{name}.py"

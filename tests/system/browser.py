@@ -32,6 +32,7 @@ class Watched:
         self.context = context
         self.errors: list[str] = []
         self.hosts: set[str] = set()
+        self.addresses: set[str] = set()
         context.set_default_timeout(WAIT_MS)
         self.page: Page = context.new_page()
         self.page.on("console", self._console)
@@ -54,6 +55,7 @@ class Watched:
         parts = urlsplit(request.url)
         if parts.scheme not in ("data", "blob"):
             self.hosts.add(parts.netloc)
+            self.addresses.add(request.url)
 
 
 @contextmanager
@@ -68,6 +70,15 @@ def chromium() -> Iterator[BrowserContext]:
             yield browser.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True)
         finally:
             browser.close()
+
+
+def violations(page: Page, source: str, within: str = "") -> list[str]:
+    """Return what axe finds serious on the page as it is shown, or within a part of it."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(source)
+    found = page.evaluate("where => axe.run(where ?? document, {resultTypes: ['violations']})", within or None)
+    serious = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in serious]
 
 
 def axe(folder: Path) -> str:

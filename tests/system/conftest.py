@@ -6,11 +6,12 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Page
 from tests.system.browser import Watched, chromium
-from tests.system.console import sign_in
+from tests.system.console import PASSWORD, sign_in
 from tests.system.driver import Platform, born, children_of, eventually, kill, processes_that_know
 
 from dayfly.server.settings import key_dir
@@ -112,6 +113,11 @@ def page(window: Watched, console: str) -> Iterator[Page]:
     yield page
     assert page.evaluate("window.pwned") is None
     assert page.locator("img[src=x]").count() == 0
+    credential = page.evaluate("sessionStorage.getItem('dayfly.authorization') ?? ''").rpartition(" ")[2]
+    kept = unquote(page.evaluate("JSON.stringify([{...localStorage}, document.cookie])"))
     page.goto("about:blank")
+    for secret in {PASSWORD, credential} - {""}:
+        assert secret not in kept, "what lets somebody in is in the tab's own storage alone"
+        assert [address for address in window.addresses if secret in unquote(address)] == []
     assert window.errors == []
     assert window.hosts <= {re.sub("^http://", "", console)}

@@ -11,10 +11,13 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from tests.system.driver import ROOT
 
-PASSWORD = "a word to pass by"
+PASSWORD = "a word to pass by, dit à côté ☂"
+"""Beyond ASCII, as people have it."""
 ADMIN = {"Authorization": "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()}
+IS_AT = "element => element === element.getRootNode().activeElement"
+"""Also where it is in an editor, which has a tree of its own."""
 OUTLINED = """element => {
-    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    const { outlineStyle, outlineWidth } = getComputedStyle(element.closest(".cm-editor") ?? element);
     return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
 }"""
 SHOTS = ROOT / "docs/page" if os.environ.get("DAYFLY_TEST_SHOTS") else None
@@ -89,7 +92,7 @@ def tab_to(page: Page, wanted: Locator) -> None:
     """Press Tab until the element has the focus, which must be seen."""
     for _ in range(80):
         page.keyboard.press("Tab")
-        if wanted.evaluate("element => element === document.activeElement"):
+        if wanted.evaluate(IS_AT):
             assert wanted.evaluate("element => element.matches(':focus-visible')")
             assert wanted.evaluate(OUTLINED), "where the keyboard is must be seen"
             return

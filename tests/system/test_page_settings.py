@@ -254,7 +254,7 @@ def test_who_did_what_from_where_is_told_with_what_it_was_before_and_after(page:
     changed = b'{"labels": {"team": "b"}, "annotations": {}}'
     assert installed.ask("PUT", "/v1/namespaces/other", changed, headers=ada).status == 200
     go(page, "Settings", "Users and tokens")
-    page.get_by_role("link", name=f"What token {token['status']['id']} changed").click()
+    page.get_by_role("link", name=f"Changes of token {token['status']['id']}").click()
     expect(page.get_by_label("Who")).to_have_value(f"token {token['status']['id']}")
     expect(page.get_by_role("button", name=re.compile(r"^Entry \d+: "))).to_have_count(1)
     page.get_by_label("Action").fill("namespace")
@@ -310,6 +310,18 @@ def exported(page: Page, form: str) -> bytes:
         page.get_by_role("group", name="Export").get_by_role("button", name=form).click()
     assert coming.value.suggested_filename == f"query.{form.lower()}"
     return Path(coming.value.path()).read_bytes()
+
+
+def test_a_long_answer_is_shown_two_hundred_rows_at_a_time(page: Page) -> None:
+    go(page, "Query")
+    write(page, "with recursive n(i) as (select 1 union all select i + 1 from n where i < 450) select i from n")
+    page.get_by_role("button", name="Run").click()
+    cells = page.get_by_role("region", name="What it found").get_by_role("cell")
+    expect(cells).to_have_count(200)
+    page.get_by_role("button", name="250 more").click()
+    expect(cells).to_have_count(400)
+    page.get_by_role("button", name="50 more").click()
+    expect(cells.last).to_have_text("450")
 
 
 def test_a_query_that_was_kept_is_opened_again_and_replaced(page: Page, installed: Platform) -> None:

@@ -52,9 +52,9 @@ const LOOK = EditorView.theme({
   ".cm-textfield, .cm-button": { font: "inherit", color: "var(--ink)", background: "var(--card)", border: "1px solid var(--edge)", borderRadius: "0.3rem" },
   ".cm-searchMatch": { backgroundColor: "var(--wait-soft)", outline: "1px solid var(--wait)" },
   ".cm-changedLine, .cm-inlineChangedLine": { backgroundColor: "var(--soft) !important" },
-  ".cm-changedText": { background: "var(--code-added) !important" },
+  ".cm-changedText": { background: "var(--code-added) !important", boxShadow: "inset 0 -2px var(--accent)" },
   ".cm-deletedChunk": { backgroundColor: "var(--bad-soft) !important", paddingLeft: "6px" },
-  ".cm-deletedChunk .cm-deletedText": { background: "var(--code-removed) !important" },
+  ".cm-deletedChunk .cm-deletedText": { background: "var(--code-removed) !important", boxShadow: "inset 0 -2px var(--bad)" },
   ".cm-collapsedLines": { background: "var(--sunk) !important", color: "var(--dim) !important", "&:before, &:after": { content: '"⋯" !important' } },
 });
 
@@ -64,7 +64,7 @@ export function write(parent: HTMLElement, text: string, wishes: Wishes): Writin
   const language = LANGUAGES[wishes.path.replace(/^.*\./, "").toLowerCase()];
   const extensions: Extension[] = [
     lineNumbers(), foldGutter(), drawSelection(), bracketMatching(), search({ top: true }), highlightSelectionMatches(), LOOK, syntaxHighlighting(COLOURS),
-    EditorView.contentAttributes.of({ "aria-label": wishes.label, spellcheck: "false", autocapitalize: "off" }),
+    EditorView.contentAttributes.of({ "aria-label": wishes.label, tabindex: "0", spellcheck: "false", autocapitalize: "off" }),
     wishes.readonly
       ? [EditorState.readOnly.of(true), EditorView.contentAttributes.of({ "aria-readonly": "true" })]
       : [history(), indentOnInput(), indentUnit.of("    "), highlightActiveLine(), highlightActiveLineGutter()],
