@@ -53,6 +53,15 @@ def test_no_text_becomes_a_page(path: Path) -> None:
     assert re.findall(doors, path.read_text()) == []
 
 
+def test_what_scrolls_by_itself_is_reached_by_the_keyboard_and_nothing_jumps_the_queue() -> None:
+    """A text that is wider than its box can be scrolled by whoever has no mouse, and says what it is."""
+    text = "\n".join(path.read_text() for path in SOURCES)
+    boxes = re.findall(r"<pre[^>]*>", text)
+    assert len(boxes) > 8
+    assert [box for box in boxes if 'tabindex="0"' not in box or "aria-label=" not in box] == []
+    assert re.findall(r'tabindex="[1-9]', text) == []
+
+
 def test_nothing_of_it_knows_another_host() -> None:
     text = "\n".join(path.read_text() for path in SOURCES)
     assert re.findall(r"https?://|wss?://|//[a-z0-9-]+\.[a-z]", text) == []

@@ -1,20 +1,28 @@
 """What a function's own pages show and send, in a real browser: each line of its log, each kind of body, each chart."""
 
+import base64
 import json
 import re
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from tests.system.browser import Watched
 from tests.system.conftest import started
 from tests.system.console import PASSWORD, invoke, open_function
 from tests.system.driver import Platform, eventually, kill
 
+from dayfly.catalog.listing import items
+
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAAFUlEQVR4nGM0TpvJwMDAwMDAxAADABVaATaYsE7nAAAAAElFTkSuQmCC"
+)
+"""Three dots wide."""
 TELLER = """\
 import asyncio
 import os
@@ -28,11 +36,17 @@ async def handle(event, context):
         await asyncio.sleep(0)
     if event.path.startswith("/stamped"):
         os.write(1, b"\\x1eo%x \\x1f%s\\n" % (int(event.query["ns"]), event.path.encode()))
+    if event.path == "/picture":
+        return {"statusCode": 200, "headers": {"Content-Type": "image/png", "X-Note": "<b>"},
+                "body": bytes.fromhex("HEX")}
+    if event.path == "/words":
+        return {"statusCode": 201, "headers": {"Content-Type": "text/plain",
+                "Content-Disposition": 'attachment; filename="words.csv"'}, "body": "no, JSON\\n"}
     seen = {name: event.headers.get(name) for name in ("content-type", "x-mine", "x-empty")}
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"},
             "body": {"method": event.method, "path": event.path, "query": dict(event.query), "headers": seen,
                      "body": event.body.decode("latin-1")}}
-"""
+""".replace("HEX", PICTURE.hex())
 LINES = 150
 pytestmark = pytest.mark.timeout(180)
 
@@ -154,11 +168,130 @@ def test_what_is_copied_as_curl_is_the_same_call(page: Page) -> None:
     answer = invoke(page, "@it's\n'quoted' $HOME `id` \\ !\n", path=NASTY)
     seen = json.loads(answer.get_by_label("Body of the answer").inner_text())
     assert (seen["method"], seen["body"]) == ("M-SEARCH", "@it's\n'quoted' $HOME `id` \\ !\n")
+    status, body = copied_and_run(page, Path("/"))
+    assert (status, json.loads(body)) == (200, seen)
+
+
+def copied_and_run(page: Page, folder: Path) -> tuple[int, str]:
+    """Copy the call as curl and have a shell in the folder run it; return the answer's status and its body."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy as curl").click()
-    page.get_by_role("status").get_by_text("Copied").wait_for(state="attached")
+    page.evaluate("navigator.clipboard.writeText('')")
+    page.get_by_role("form").get_by_role("button", name=re.compile("^(Copy as curl|Copied)$")).click()
+    eventually("it is copied", lambda: page.evaluate("navigator.clipboard.readText()"))
     copied = page.evaluate("navigator.clipboard.readText()")
-    done = subprocess.run(["sh", "-c", copied], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(["sh", "-c", copied], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
     head, _, body = done.stdout.partition("\n\n")
-    assert head.startswith("HTTP/1.1 200 "), copied
-    assert json.loads(body) == seen, copied
+    assert head.startswith("HTTP/1.1 "), copied
+    return int(head.split()[1]), body
+
+
+def choose(page: Page, legend: str, choice: str) -> None:
+    page.get_by_role("group", name=legend).get_by_role("radio", name=choice, exact=True).check()
+
+
+def send(page: Page) -> Locator:
+    """Send the form as it is, and return where the answer's body is shown."""
+    with page.expect_response(re.compile("/invoke$")):
+        page.get_by_role("button", name="Invoke").click()
+    expect(page.get_by_role("button", name="Invoke")).to_be_enabled()
+    return page.get_by_role("region", name="Answer").get_by_label("Body of the answer")
+
+
+def test_a_form_and_a_file_arrive_as_they_are(page: Page, tmp_path: Path) -> None:
+    open_function(page, "teller")
+    choose(page, "Request body", "Form")
+    for number, (name, value) in enumerate((("a b", "1&2=3"), ("\u00fc", "'\u00e9'")), 1):
+        page.get_by_role("button", name="Add field").click()
+        page.get_by_label(f"Field {number}: name").fill(name)
+        page.get_by_label(f"Field {number}: value").fill(value)
+    seen = json.loads(send(page).inner_text())
+    assert seen["body"] == "a+b=1%262%3D3&%C3%BC=%27%C3%A9%27"
+    assert seen["headers"]["content-type"] == "application/x-www-form-urlencoded"
+    assert json.loads(copied_and_run(page, tmp_path)[1]) == seen
+    held = tmp_path / "it's a file.bin"
+    held.write_bytes(bytes(range(256)))
+    choose(page, "Request body", "File")
+    page.locator("[type=file]").set_input_files(held)
+    seen = json.loads(send(page).inner_text())
+    assert seen["body"].encode("latin-1") == held.read_bytes()
+    assert seen["headers"]["content-type"] == "application/octet-stream"
+    assert json.loads(copied_and_run(page, tmp_path)[1]) == seen
+
+
+def test_every_method_path_and_query_is_the_same_by_curl(page: Page, tmp_path: Path) -> None:
+    open_function(page, "teller")
+    choose(page, "Request body", "Text")
+    page.get_by_role("textbox", name="Body").fill("")
+    page.get_by_text("Query and headers").click()
+    page.get_by_role("button", name="Add parameter").click()
+    page.get_by_label("Parameter 1: name").fill("q")
+    page.get_by_label("Parameter 1: value").fill("1 2")
+    page.get_by_role("button", name="Add header").click()
+    page.get_by_label("Header 1: name").fill("X-Mine")
+    page.get_by_label("Path").fill("/a/b?c=d")
+    for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        page.get_by_label("Method").select_option(method)
+        page.get_by_label("Header 1: value").fill(method)
+        seen = json.loads(send(page).inner_text())
+        assert (seen["method"], seen["path"], seen["query"]) == (method, "/a/b", {"c": "d", "q": "1 2"})
+        assert seen["headers"]["x-mine"] == method
+        assert json.loads(copied_and_run(page, tmp_path)[1]) == seen
+    page.get_by_label("Method").select_option("HEAD")
+    expect(send(page)).to_have_text(re.compile("^(This is not JSON.)?$"))
+    assert copied_and_run(page, tmp_path) == (200, "")
+
+
+def test_an_answer_is_shown_as_somebody_wants_it(page: Page) -> None:
+    open_function(page, "teller")
+    answer = page.get_by_role("region", name="Answer")
+    page.get_by_label("Path").fill("/picture")
+    page.get_by_role("button", name="Invoke").click()
+    shown = answer.get_by_role("img", name="The function's answer")
+    eventually("the picture is shown", lambda: shown.evaluate("image => image.naturalWidth") == 3)
+    answer.get_by_text("Headers (").click()
+    expect(answer.locator("dl")).to_contain_text("<b>")
+    choose(page, "Show the answer as", "Download")
+    expect(answer).to_contain_text(f"a file of {len(PICTURE)} B")
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Invoke").click()
+    assert (coming.value.suggested_filename, coming.value.path().read_bytes()) == ("teller.png", PICTURE)
+    page.get_by_label("Path").fill("/words")
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="Invoke").click()
+    assert (coming.value.suggested_filename, coming.value.path().read_text()) == ("words.csv", "no, JSON\n")
+    expect(answer).to_contain_text("201")
+    for shape, hint in (("Image", "This is no image that can be shown."), ("JSON", "This is not JSON."), ("Text", "")):
+        choose(page, "Show the answer as", shape)
+        expect(answer.get_by_label("Body of the answer")).to_have_text("no, JSON\n")
+        expect(answer.locator(".hint")).to_have_text([hint] if hint else [])
+    with page.expect_download() as coming:
+        answer.get_by_role("button", name="Download").click()
+    assert coming.value.path().read_text() == "no, JSON\n"
+
+
+def test_the_last_tries_are_there_to_go_on_from(page: Page, installed: Platform) -> None:
+    installed.ok("store", "deploy", "figlet")
+    open_function(page, "teller")
+    page.get_by_label("Path").fill("/")
+    for number in range(21):
+        page.get_by_role("textbox", name="Body").fill(f"try {number}")
+        send(page)
+    tries = page.get_by_label("Last tries").get_by_role("listitem")
+    page.get_by_role("link", name="Status", exact=True).click()
+    page.get_by_role("heading", name="Now").wait_for()
+    page.get_by_role("link", name="Invoke", exact=True).click()
+    expect(tries).to_have_count(20)
+    expect(page.get_by_role("textbox", name="Body")).to_have_value("try 20")
+    tries.last.get_by_role("button").click()
+    expect(page.get_by_role("textbox", name="Body")).to_have_value("try 1")
+    answer = page.get_by_role("region", name="Answer").get_by_label("Body of the answer")
+    assert json.loads(answer.inner_text())["body"] == "try 1"
+    # Another function has its own, and what to send that the store says of it.
+    page.get_by_label("Where you are").get_by_role("link", name="Functions").click()
+    open_function(page, "figlet")
+    expect(tries).to_have_count(0)
+    page.get_by_role("button", name="Fill in the sample").click()
+    sample = page.get_by_role("textbox", name="Body").input_value()
+    (body,) = [each.sample.body for each in items() if each.name == "figlet"]
+    assert sample == body != ""
+    expect(send(page)).to_have_text(installed.ask("POST", "/function/figlet", sample.encode()).body.decode())
