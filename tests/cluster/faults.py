@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class Fault:
-    """What befalls requests: a status, or a connection that drops before or after the request was carried out."""
+    """What befalls requests: a status, or a connection that drops before or after they were carried out, or never."""
 
     method: re.Pattern[str]
     path: re.Pattern[str]

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 import yaml
-from tests.cluster import access, patches
+from tests.cluster import access, decoding, patches
 from tests.cluster.discovery import discovered, table
 from tests.cluster.faults import Seen
 from tests.cluster.objects import scale_of
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from tests.cluster.server import Double
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_SHOWN_WHEN_DELETED = ("pods", "services", "serviceaccounts", "persistentvolumeclaims", "resourcequotas")
+"""Kinds of which the last state is told when an object is gone at once; of others it is only told that it is."""
 _REASONS = {429: "TooManyRequests", 500: "InternalError", 503: "ServiceUnavailable", 504: "Timeout"}
+
+
+class Made(dict[str, Any]):
+    """An object that was created by being applied."""
 
 
 class Handler:
@@ -45,6 +51,9 @@ class Handler:
         if self._double.away or (fault is not None and fault.drop == "before"):
             await _drop(send)
             return
+        if fault is not None and fault.drop == "never":
+            await disconnected(receive)
+            return
         try:
             user = self._double.tokens.get(headers.get("authorization", "").removeprefix("Bearer "))
             parsed = _parsed(body, headers.get("content-type", ""))
@@ -61,16 +70,16 @@ class Handler:
                 await _pass_on(passed_on, receive, send)
                 return
             answer = self._answer(method, path, params, headers, parsed, user)
+            if isinstance(answer, tuple):
+                await watch(self._double, *answer, params, receive, send)
+                return
         except Refused as error:
-            await _send(send, error.code, error.status, error.retry_after_s)
+            await _refuse(send, error)
             return
-        if isinstance(answer, tuple):
-            resource, namespace = answer
-            await watch(self._double, resource, namespace, params, receive, send)
-        elif fault is not None and fault.drop == "after":
+        if fault is not None and fault.drop == "after":
             await _drop(send)
         else:
-            await _send(send, 201 if method == "POST" else 200, answer)
+            await _send(send, 201 if method == "POST" or isinstance(answer, Made) else 200, answer)
 
     def _answer(
         self,
@@ -91,13 +100,14 @@ class Handler:
             words = ("verb", "group", "resource", "namespace", "name", "subresource")
             deed = access.Deed(*(asked.get(word, "") for word in words))
             return {**body, "status": {"allowed": access.may(self._double.registry, user, deed)}}
-        resource = self._double.registry.find(group, version, plural)
-        if sub and sub not in resource.subresources:
-            raise Refused(404, "NotFound", "the server could not find the requested resource")
         is_watch = method == "GET" and not name and params.get("watch") in ("true", "1")
         verb = "watch" if is_watch else "list" if method == "GET" and not name else _VERBS[method]
         verb = "deletecollection" if method == "DELETE" and not name else verb
+        # Who may ask is looked at before whether there is such a kind.
         self._permit(user, access.Deed(verb, group, plural, namespace, name, sub))
+        resource = self._double.registry.find(group, version, plural)
+        if sub and sub not in resource.subresources:
+            raise Refused(404, "NotFound", "the server could not find the requested resource")
         if headers.get("content-type") == patches.APPLY and not self._is_there(resource, namespace, name):
             self._permit(user, access.Deed("create", group, plural, namespace))
         if is_watch:
@@ -125,6 +135,8 @@ class Handler:
         params: dict[str, str], headers: dict[str, str], body: Any,
     ) -> Object:  # fmt: skip
         registry, dry = self._double.registry, params.get("dryRun") == "All"
+        if verb in ("create", "update", "patch"):
+            decoding.check(resource, verb, sub, body, params.get("fieldValidation", ""))
         manager = params.get("fieldManager") or headers.get("user-agent", "unknown").partition("/")[0]
         match verb:
             case "get":
@@ -136,35 +148,47 @@ class Handler:
                 return registry.create(resource, namespace, body, manager=manager, dry=dry)
             case "update":
                 given = {**body, "metadata": {"name": name, **body.get("metadata", {})}}
-                if given["metadata"]["name"] != name:
-                    text = f"the name of the object does not match the name on the URL ({name})"
+                if (other := given["metadata"]["name"]) != name:
+                    text = f"the name of the object ({other}) does not match the name on the URL ({name})"
                     raise Refused(400, "BadRequest", text)
                 return registry.update(resource, namespace, given, sub, manager=manager, dry=dry)
             case "patch":
                 kind = headers.get("content-type", "").partition(";")[0]
                 if kind == patches.APPLY and not params.get("fieldManager"):
-                    raise Refused(400, "BadRequest", "fieldManager is required for apply patch")
-                return registry.patch(
-                    resource, namespace, name, kind, body, sub,
-                    manager=manager, force=params.get("force") == "true", dry=dry,
-                )  # fmt: skip
+                    causes = [{"field": "fieldManager", "message": "Required value: is required for apply patch"}]
+                    text = f'PatchOptions.meta.k8s.io "" is invalid: fieldManager: {causes[0]["message"]}'
+                    raise Refused(422, "Invalid", text, causes=causes)
+                with registry.lock:
+                    is_new = kind == patches.APPLY and not self._is_there(resource, namespace, name)
+                    after = registry.patch(
+                        resource, namespace, name, kind, body, sub,
+                        manager=manager, force=params.get("force") == "true", dry=dry,
+                    )  # fmt: skip
+                return Made(after) if is_new else after
             case "delete":
                 options = body or {key: params[key] for key in ("propagationPolicy",) if key in params}
                 if "gracePeriodSeconds" in params:
                     options = {**options, "gracePeriodSeconds": int(params["gracePeriodSeconds"])}
-                return registry.delete(resource, namespace, name, options)
+                with registry.lock:
+                    last = registry.delete(resource, namespace, name, options)
+                    if resource.name in _SHOWN_WHEN_DELETED or self._is_there(resource, namespace, name):
+                        return last
+                return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+                        "details": {"name": name, "kind": resource.plural}}  # fmt: skip
         with registry.lock:
-            found = self._list(resource, namespace, params | {"limit": ""})["items"]
-            for each in found:
+            found = self._list(resource, namespace, params | {"limit": ""})
+            for each in found["items"]:
                 registry.delete(resource, each["metadata"].get("namespace", ""), each["metadata"]["name"], body or {})
-        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+        return found
 
     def _list(self, resource: Resource, namespace: str, params: dict[str, str]) -> Object:
         registry = self._double.registry
         with registry.lock:
             if token := params.get("continue"):
-                version, items = self._snapshots.pop(token, (0, []))
-                if version < registry.floor or not items:
+                if token not in self._snapshots:
+                    raise Refused(400, "BadRequest", "continue key is not valid: invalid continue token")
+                version, items = self._snapshots[token]
+                if version < registry.floor:
                     text = "The provided continue parameter is too old to display a consistent list result."
                     raise Refused(410, "Expired", text)
             else:
@@ -180,7 +204,9 @@ class Handler:
         if rest:
             token = base64.b64encode(f"{version}:{id(rest)}:{len(rest)}".encode()).decode()
             self._snapshots[token] = version, rest
-            meta |= {"continue": token, "remainingItemCount": len(rest)}
+            meta["continue"] = token
+            if not params.get("labelSelector") and not params.get("fieldSelector"):
+                meta["remainingItemCount"] = len(rest)
         if not resource.custom:
             page = [{key: each[key] for key in each if key not in ("apiVersion", "kind")} for each in page]
         return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta, "items": page}
@@ -244,6 +270,15 @@ async def _pass_on(pieces: AsyncIterator[bytes], receive: Any, send: Any) -> Non
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     finally:
         gone.cancel()
+
+
+async def _refuse(send: Any, error: Refused) -> None:
+    if not error.text:
+        await _send(send, error.code, error.status, error.retry_after_s)
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": error.code, "headers": headers})
+    await send({"type": "http.response.body", "body": error.text.encode()})
 
 
 async def _send(send: Any, status: int, body: Object, retry_after_s: int = 0) -> None:

@@ -103,7 +103,8 @@ def scale_of(resource: Resource, obj: Object, *, lenient: bool = False) -> Objec
     if wanted is None and not lenient:
         why = f'Internal error occurred: the spec replicas field "{path}" does not exist'
         raise Refused(500, "InternalError", why)
-    selector = at(obj, resource.scale.get("labelSelectorPath", "")) if resource.custom else None
+    path = resource.scale.get("labelSelectorPath", "")
+    selector = at(obj, path) if resource.custom and path else None
     if not resource.custom:
         labels = at(obj, ".spec.selector.matchLabels") or {}
         selector = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))

@@ -88,6 +88,24 @@ def _json(before: Object, patch: list[Object]) -> Object:
     return result
 
 
+_WRITES = "update "
+
+
+def writer(manager: str) -> str:
+    """Return who owns what a manager writes without applying it."""
+    return _WRITES + manager
+
+
+def wrote(before: Object, after: Object, by: str, owned: Owned) -> None:
+    """Note that who wrote the object owns what differs, and nobody else does."""
+    was, now = dict(_leaves(_mine(before))), dict(_leaves(_mine(after)))
+    changed = {path for path in was.keys() | now.keys() if was.get(path) != now.get(path)}
+    for paths in owned.values():
+        paths -= changed
+    if written := changed & now.keys():
+        owned.setdefault(by, set()).update(written)
+
+
 def applied(before: Object, patch: Object, manager: str, owned: Owned, *, force: bool, version: str) -> Object:
     """Return the object as the manager wants its fields, and note that they are its own. Raises Refused."""
     wanted = dict(_leaves(_mine(patch)))
@@ -98,8 +116,15 @@ def applied(before: Object, patch: Object, manager: str, owned: Owned, *, force:
         if other != manager and path in paths and _at(before, path) != value
     ]
     if conflicts and not force:
-        shown = ", ".join(f'conflict with "{other}" using {version}: .{".".join(path)}' for other, path in conflicts)
-        raise Refused(409, "Conflict", f"Apply failed with {len(conflicts)} conflict(s): {shown}")
+        told = [
+            (f'conflict with "{other.removeprefix(_WRITES)}"' + f" using {version}" * other.startswith(_WRITES),
+             f".{'.'.join(path)}")
+            for other, path in conflicts
+        ]  # fmt: skip
+        count = f"{len(told)} conflict{'s' * (len(told) > 1)}"
+        text = f"Apply failed with {count}: {', '.join(f'{who}: {where}' for who, where in told)}"
+        causes = [{"reason": "FieldManagerConflict", "message": who, "field": where} for who, where in told]
+        raise Refused(409, "Conflict", text, causes=causes)
     for other, path in conflicts:
         owned[other].discard(path)
     result: Object = merged(before, _mine(patch))

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.cluster import patches
 from tests.cluster.objects import checked, copied, scale_of, with_scale, without
-from tests.cluster.resources import BUILT_IN, Object, Refused, Resource, at, served_by
+from tests.cluster.resources import BUILT_IN, Object, Refused, Resource, at, no_such_path, served_by
 
 _CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 Key = tuple[str, str, str]
@@ -72,7 +72,7 @@ class Registry:
         for each in self.resources():
             if (each.group, each.version, each.plural) == (group, version, plural):
                 return each
-        raise Refused(404, "NotFound", "the server could not find the requested resource")
+        raise no_such_path()
 
     def _kind(self, name: str) -> Resource:
         return next(each for each in self.resources() if each.name == name)
@@ -91,8 +91,9 @@ class Registry:
             return [self.get(resource, key[1], key[2]) for key in keys]
 
     def create(
-        self, resource: Resource, namespace: str, given: Object, *, manager: str = "somebody", dry: bool = False
-    ) -> Object:
+        self, resource: Resource, namespace: str, given: Object, *, manager: str = "somebody", dry: bool = False,
+        applied: bool = False,
+    ) -> Object:  # fmt: skip
         """Keep a new object and return it. Raises Refused."""
         with self.lock:
             obj = copied(given)
@@ -101,7 +102,7 @@ class Registry:
                 meta["name"] = meta["generateName"] + "".join(self._random.choices(string.ascii_lowercase, k=5))
             name = meta.get("name", "")
             if meta.get("resourceVersion"):
-                raise Refused(500, "InternalError", "resourceVersion should not be set on objects to be created")
+                raise Refused(500, "", "resourceVersion should not be set on objects to be created")
             if meta.setdefault("namespace", namespace) != namespace:
                 text = "the namespace of the provided object does not match the namespace sent on the request"
                 raise Refused(400, "BadRequest", text)
@@ -123,13 +124,16 @@ class Registry:
                 obj.pop("status", None)
             obj |= {"apiVersion": resource.api_version, "kind": resource.kind}
             obj = checked(resource, obj)
+            if not dry and not applied:
+                patches.wrote({}, obj, patches.writer(manager), self._owned.setdefault(key, {}))
             return obj if dry else self._keep("ADDED", key, obj)
 
     def update(
         self, resource: Resource, namespace: str, given: Object, sub: str = "", *, manager: str = "somebody",
-        dry: bool = False,
+        dry: bool = False, by: str | None = "",
     ) -> Object:  # fmt: skip
         """Replace the object, or its `status` or `scale`, and return it. Raises Refused."""
+        by = patches.writer(manager) if by == "" else by
         with self.lock:
             meta = given.get("metadata", {})
             name = meta.get("name", "")
@@ -147,6 +151,11 @@ class Registry:
                 raise resource.conflict(name)
             if sub == "scale":
                 after = with_scale(resource, before, given)
+                if (replicas := at(given, "spec.replicas") or 0) < 0:
+                    where = resource.scale["specReplicasPath"]
+                    raise resource.invalid(
+                        name, [f"{where}: Invalid value: {replicas}: should be a non-negative integer"]
+                    )
             elif sub == "status":
                 after = {**before, "status": copied(given.get("status", {}))}
             else:
@@ -160,6 +169,8 @@ class Registry:
                 known = changed["metadata"]["managedFields"]
                 others = [each for each in known if {**each, "time": ours["time"]} != ours]
                 changed["metadata"] = {**changed["metadata"], "managedFields": [*others, ours]}
+                if by is not None and not dry:
+                    patches.wrote(before, changed, by, self._owned.setdefault((resource.name, namespace, name), {}))
             result = changed if dry else self._settle(resource, before, changed)
             return scale_of(resource, result) if sub == "scale" else result
 
@@ -173,7 +184,8 @@ class Registry:
             if kind == patches.APPLY:
                 if key not in self._objects:
                     given = {**patch, "metadata": {**patch.get("metadata", {}), "name": name}}
-                    made = self.create(resource, namespace, given, manager=manager, dry=dry)
+                    given["metadata"].pop("resourceVersion", None)
+                    made = self.create(resource, namespace, given, manager=manager, dry=dry, applied=True)
                     patches.applied({}, patch, manager, self._owned.setdefault(key, {}), force=True, version="")
                     return made
                 owned = copied(self._owned.get(key, {})) if dry else self._owned.setdefault(key, {})
@@ -185,7 +197,10 @@ class Registry:
                 after = patches.patched(resource, shown, kind, patch)
             if "resourceVersion" not in (patch.get("metadata", {}) if isinstance(patch, dict) else {}):
                 after["metadata"] = {**after.get("metadata", {}), **_version_of(before)}
-            return self.update(resource, namespace, after, sub, manager=manager or "somebody", dry=dry)
+            elif kind == patches.APPLY:
+                after["metadata"] = {**after["metadata"], "resourceVersion": patch["metadata"]["resourceVersion"]}
+            by = None if kind == patches.APPLY else patches.writer(manager or "somebody")
+            return self.update(resource, namespace, after, sub, manager=manager or "somebody", dry=dry, by=by)
 
     def delete(self, resource: Resource, namespace: str, name: str, options: Object | None = None) -> Object:
         """Delete the object, or mark it where somebody must act first; return it. Raises Refused."""
@@ -209,6 +224,8 @@ class Registry:
                 return self._remove((resource.name, namespace, name), obj)
             if "deletionTimestamp" not in meta:
                 meta |= {"deletionTimestamp": self.stamp(), "deletionGracePeriodSeconds": grace}
+                if "generation" in meta:
+                    meta["generation"] += 1
                 return self._keep("MODIFIED", (resource.name, namespace, name), obj)
             return obj
 

@@ -19,6 +19,8 @@ class Refused(Exception):
     def __init__(self, code: int, reason: str, message: str, *, retry_after_s: int = 0, **details: Any) -> None:
         super().__init__(message)
         self.code = code
+        self.text = ""
+        """What is answered in plain words instead of a Status."""
         self.retry_after_s = retry_after_s
         self.status: Object = {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
@@ -148,33 +150,51 @@ def at(obj: Any, path: str) -> Any:
     return obj
 
 
+def no_such_path() -> Refused:
+    """Return what is said of a path that stands for no kind."""
+    refused = Refused(404, "NotFound", "404 page not found")
+    refused.text = "404 page not found\n"
+    return refused
+
+
+_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _TERM = re.compile(
-    r"\s*(?:(?P<not>!)\s*(?P<none>[^\s,!=()]+)"
-    r"|(?P<key>[^\s,!=()]+)\s*(?:(?P<op>==|=|!=)\s*(?P<value>[^,]*)|(?P<in>in|notin)\s*\((?P<set>[^)]*)\))?)\s*(?:,|$)"
+    r"\s*(?:(?P<not>!)\s*(?P<none>[^\s,!=<>()]+)"
+    r"|(?P<key>[^\s,!=<>()]+)\s*(?:(?P<op>==|=|!=)\s*(?P<value>[^,]*)|(?P<in>in|notin)\s*\((?P<set>[^)]*)\)"
+    r"|(?P<than>[<>])\s*(?P<number>[0-9]+))?)\s*(?:,|$)"
 )
 
 
 def labels_match(selector: str, labels: dict[str, str]) -> bool:
     """Whether the labels meet a selector as kubectl's -l writes it. Raises Refused for one that is none."""
-    position = 0
+    position, holds_all = 0, True
+    if selector.rstrip().endswith(","):
+        raise Refused(400, "BadRequest", f"found '', expected: identifier after ',' in {selector!r}")
     while position < len(selector):
         term = _TERM.match(selector, position)
         if term is None or term.end() == position:
             raise Refused(400, "BadRequest", f"unable to parse requirement: found {selector!r}")
+        values = [each.strip() for each in (term["value"] or term["set"] or "").split(",")]
+        if not _KEY.fullmatch(term["none"] or term["key"]) or not all(map(_VALUE.fullmatch, values)):
+            raise Refused(400, "BadRequest", f"unable to parse requirement: invalid label in {selector!r}")
         position = term.end()
         if term["not"]:
             holds = term["none"] not in labels
         elif term["op"]:
             equal = labels.get(term["key"]) == term["value"].strip()
             holds = equal != (term["op"] == "!=")
+        elif term["than"]:
+            value = labels.get(term["key"], "")
+            holds = value.isdecimal() and (int(value) > int(term["number"])) == (term["than"] == ">")
+            holds = holds and value != term["number"]
         elif term["in"]:
             among = labels.get(term["key"]) in [each.strip() for each in term["set"].split(",")]
             holds = among == (term["in"] == "in")
         else:
             holds = term["key"] in labels
-        if not holds:
-            return False
-    return True
+        holds_all = holds_all and holds
+    return holds_all
 
 
 _FIELDS = {"metadata.name", "metadata.namespace"}

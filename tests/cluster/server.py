@@ -35,6 +35,8 @@ class Double:
         self.seen: list[Seen] = []
         self.away = False
         """Whether every connection is dropped."""
+        self.deaf = False
+        """Whether watches stay open and tell nothing, as over a connection of which only one end is left."""
         self.version = {"major": "1", "minor": "36", "gitVersion": "v1.36.2"}
         self.faults: list[Fault] = []
         self.controllers: list[Callable[[], None]] = []
@@ -115,7 +117,8 @@ class Double:
 
         `skip` of them are let through first.
 
-        `drop` is `before` or `after`: the connection goes without the request being carried out, or with it.
+        `drop` is `before` or `after`: the connection goes without the request being carried out, or with it; with
+        `never` it stays, and nothing is ever answered.
         """
         fault = Fault(re.compile(method), re.compile(path), times or 1_000_000_000, status, retry_after_s, drop, skip)
         self.faults.append(fault)
@@ -124,7 +127,7 @@ class Double:
     def heal(self) -> None:
         """Have no fault any more."""
         self.faults.clear()
-        self.away = False
+        self.away = self.deaf = False
 
     def end_watches(self, *, drop: bool = False) -> None:
         """End every watch under way, as a time-out does or, with `drop`, as a lost connection does."""

@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.registry import Change
-from tests.cluster.resources import Object, Resource, fields_match, labels_match
+from tests.cluster.resources import Object, Refused, Resource, fields_match, labels_match
 
 if TYPE_CHECKING:
     from tests.cluster.server import Double
@@ -20,7 +20,10 @@ async def watch(
     double: Double, resource: Resource, namespace: str, params: dict[str, str], receive: Any, send: Any
 ) -> None:
     """Send the watch's events until it ends."""
-    registry = double.registry
+    registry, begin = double.registry, params.get("resourceVersion", "")
+    if not (begin or "0").isdecimal():
+        text = f'resourceVersion: Invalid value: "{begin}": strconv.ParseUint: parsing "{begin}": invalid syntax'
+        raise Refused(500, "", text)
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.ensure_future(disconnected(receive))
@@ -30,7 +33,6 @@ async def watch(
     takes_bookmarks = params.get("allowWatchBookmarks") in ("true", "1")
     with double.waking(f"{namespace}/{resource.plural}") as woken:
         try:
-            begin = params.get("resourceVersion", "")
             if begin in ("", "0"):
                 with registry.lock:
                     last = registry.version
@@ -41,6 +43,9 @@ async def watch(
                 last = int(begin)
             while True:
                 woken.clear()
+                if double.deaf:
+                    await gone
+                    break
                 with registry.lock:
                     is_late = last < registry.floor
                     position = bisect.bisect_right(registry.history, last, key=lambda change: change.version)
@@ -63,8 +68,6 @@ async def watch(
                 await woken.wait()
                 timer.cancel()
                 if loop.time() >= until:
-                    if takes_bookmarks:
-                        await _event(send, "BOOKMARK", _bookmark(resource, last))
                     break
         finally:
             gone.cancel()
@@ -93,7 +96,12 @@ def _told(change: Change, resource: Resource, namespace: str, params: dict[str, 
     shown = {**change.after, "apiVersion": resource.api_version}
     if now:
         return ("MODIFIED" if was else "ADDED"), shown
-    return ("DELETED", shown) if was else None
+    if not was or change.before is None:
+        return None
+    # As whoever selects knew it, with the version of what took it from them.
+    version = change.after["metadata"]["resourceVersion"]
+    meta = {**change.before["metadata"], "resourceVersion": version}
+    return "DELETED", {**change.before, "apiVersion": resource.api_version, "metadata": meta}
 
 
 def _matches(obj: Object, resource: Resource, params: dict[str, str]) -> bool:

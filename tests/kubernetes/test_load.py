@@ -11,7 +11,7 @@ from tests.kubernetes.standing import is_whole
 pytestmark = pytest.mark.timeout(600)
 _EACH = 3
 """Callers at each of the two gateways: those of one alone would make two replicas, all of them make three."""
-_LABELS = {"target": "2", "min": "1", "max": "3", "down.window": "0s", "zero-duration": "4s"}
+_LABELS = {"target": "2", "min": "1", "max": "3", "zero-duration": "4s"}
 _OPTIONS = [word for key, value in _LABELS.items() for word in ("--label", f"com.openfaas.scale.{key}={value}")]
 _CODE = """\
 import asyncio

@@ -8,6 +8,7 @@ import re
 from typing import cast
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Locator, Page, expect
 from tests.system.driver import ROOT
 
@@ -20,8 +21,13 @@ OUTLINED = """element => {
     const { outlineStyle, outlineWidth } = getComputedStyle(element.closest(".cm-editor") ?? element);
     return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
 }"""
-SHOTS = ROOT / "docs/page" if os.environ.get("DAYFLY_TEST_SHOTS") else None
-"""Where pictures for the documentation go, when they are wanted."""
+SHOWN, DRAWN = ROOT / "docs/page", ROOT / "build/page"
+IS_SHOWN = bool(os.environ.get("DAYFLY_TEST_SHOTS"))
+"""Whether the pictures that are taken are to be the documentation's from now on."""
+PLACE = "Description"
+"""Under which word a picture says what it is of."""
+IDS = re.compile("\\b(?:[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-z]{16})\\b")
+"""Of calls, and of runs."""
 AREAS, LINES = 40, 24
 """How many colours a picture has, few for a small file: its most frequent ones as they are, and for thin lines some
 that are far from each other."""
@@ -70,13 +76,28 @@ def write(page: Page, path: str, text: str) -> None:
 
 
 def shot(page: Page, name: str) -> None:
-    if SHOTS:
-        SHOTS.mkdir(exist_ok=True)
-        page.mouse.move(0, 0)
-        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    """Take the picture that the documentation shows under this name; the one it has must be of the same place.
+
+    It goes to build/page, and to docs/page where it is to be shown from now on.
+    """
+    page.mouse.move(0, 0)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    if IS_SHOWN:
         page.wait_for_timeout(300)  # colours change within a tenth of a second, and a picture is no assertion
-        taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        few_colours(taken).save(SHOTS / f"{name}.png", optimize=True)
+    taken, place = Image.open(io.BytesIO(page.screenshot())).convert("RGB"), PngInfo()
+    place.add_text(PLACE, place_of(page))
+    DRAWN.mkdir(parents=True, exist_ok=True)
+    taken.save(DRAWN / f"{name}.png", compress_level=1, pnginfo=place)
+    if IS_SHOWN:
+        few_colours(taken).save(SHOWN / f"{name}.png", optimize=True, pnginfo=place)
+    with Image.open(SHOWN / f"{name}.png") as shown:
+        assert (shown.info.get(PLACE), shown.width) == (place_of(page), taken.width), f"`make shots` takes {name} anew"
+
+
+def place_of(page: Page) -> str:
+    """Where the page is, but for ids, and what stands above it: of a dialog, that one's."""
+    title = page.locator("dialog[open] h2, h1").last.inner_text()
+    return IDS.sub("ID", f"{page.url.partition('#/')[2]}: {title}")
 
 
 def few_colours(picture: Image.Image) -> Image.Image:

@@ -342,7 +342,6 @@ def test_a_function_is_written_edited_compared_and_rolled_back(page: Page) -> No
     page.get_by_role("link", name="From code").click()
     page.get_by_role("textbox", name="Name", exact=True).fill("written")
     write(page, "handler.py", "def handle(event, context):\n    return 'first'\n")
-    shot(page, "write")
     page.get_by_role("button", name="Deploy", exact=True).click()
     page.get_by_role("heading", name="written", level=1).wait_for()
     expect(invoke(page).get_by_label("Body of the answer")).to_have_text("first")
@@ -577,7 +576,6 @@ def test_charts_show_what_was_measured(page: Page, installed: Platform) -> None:
     expect(page.get_by_label("Time").locator("option:checked")).to_have_text("a piece of it")
     page.get_by_role("button", name="Back to now").click()
     expect(page.get_by_label("Time").locator("option:checked")).to_have_text("last 15 minutes")
-    shot(page, "charts")
     memory.get_by_role("button", name="Table of Memory").click()
     expect(memory.get_by_role("table").get_by_role("row").nth(1)).to_be_visible()
 

@@ -312,6 +312,18 @@ def exported(page: Page, form: str) -> bytes:
     return Path(coming.value.path()).read_bytes()
 
 
+def test_a_long_answer_is_shown_two_hundred_rows_at_a_time(page: Page) -> None:
+    go(page, "Query")
+    write(page, "with recursive n(i) as (select 1 union all select i + 1 from n where i < 450) select i from n")
+    page.get_by_role("button", name="Run").click()
+    cells = page.get_by_role("region", name="What it found").get_by_role("cell")
+    expect(cells).to_have_count(200)
+    page.get_by_role("button", name="250 more").click()
+    expect(cells).to_have_count(400)
+    page.get_by_role("button", name="50 more").click()
+    expect(cells.last).to_have_text("450")
+
+
 def test_a_query_that_was_kept_is_opened_again_and_replaced(page: Page, installed: Platform) -> None:
     for number in range(20):
         kept = json.dumps({"sql": f"select {number} as kept", "note": f"number {number}"}).encode()

@@ -4,6 +4,7 @@ The credential comes from a kubeconfig file or, in a pod, from its service accou
 API does not take it any more. Nothing is tried twice here: whoever asked knows whether that is safe.
 """
 
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
@@ -26,6 +27,14 @@ PAGE = 500
 """Objects asked for at a time, as kubectl does."""
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
 """As many as it takes: each log that is followed, and each watch, has one for as long as it lasts."""
+ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+"""What has the kernel ask whether the other side is there: a watch of a server that is gone without a word would listen
+for minutes, and this finds out in 30 seconds."""
 PatchKind = Literal["merge", "json", "strategic", "apply"]
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1alpha1", "client.authentication.k8s.io/v1beta1")
 """Ways in which a credential plugin may be asked that the client knows."""
@@ -80,7 +89,13 @@ class Connection:
         # It is declared for a client that blocks; ours does not.
         params.transport = cast("httpx2.BaseTransport | None", transport)
         try:
-            self._client = httpx2.AsyncClient(**params.httpx_params(config), limits=_LIMITS)
+            given = params.httpx_params(config)
+            verify = given.pop("verify")
+            if transport is None:
+                given["transport"] = httpx2.AsyncHTTPTransport(
+                    verify=verify, limits=_LIMITS, socket_options=ALIVE, trust_env=False
+                )
+            self._client = httpx2.AsyncClient(**given)
         except (ForeignConfigError, OSError, ssl.SSLError, ValueError) as error:
             raise ConfigError(f"the cluster's credential cannot be used: {error}") from error
 

@@ -79,6 +79,11 @@ class Passwords:
         return {user: _word(self._folder / key) for user, key in KEYS.items()}
 
 
+def listening(config: str, address: str) -> str:
+    """Return the configuration for a pod of that address: the server listens to the kind of addresses that it has."""
+    return config.replace('"0.0.0.0:', '"[::]:') if ":" in address else config
+
+
 class Keeper:
     """Runs the server with the configuration of a file, in which `include "users.conf"` stands for the accounts."""
 
@@ -94,7 +99,7 @@ class Keeper:
 
     def run(self, environ: Mapping[str, str]) -> int:
         """Run the server to its end; return its code, as a shell would tell it."""
-        write_private(self._run_dir / CONFIG, self._config.read_text())
+        write_private(self._run_dir / CONFIG, listening(self._config.read_text(), environ.get("POD_IP", "")))
         write_private(self._run_dir / USERS, self._passwords.text)
         # Whatever comes before the server is there is held back, and comes then.
         signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)

@@ -40,6 +40,8 @@ def has_namespaces() -> bool:
 
 
 needs_cells = pytest.mark.skipif(not cells_work(), reason="no cgroups for memory, pids and cpu may be made here")
+anywhere = pytest.mark.parametrize("stage", ["local", "kubernetes"], indirect=True)
+"""What looks at cells, zygotes and a /tmp of root's making is this machine's alone; a pod's are its kubelet's."""
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a function a /tmp of its own")
 
 
@@ -60,6 +62,7 @@ async def ended_call(ask: Any, address: str, body: bytes = b"") -> None:
 
 @needs_cells
 @pytest.mark.parametrize("who", ["child", "itself"])
+@anywhere
 def test_memory_over_the_limit_is_told_as_such(stage: Any, ask: Any, who: str) -> None:
     source = """
 import mmap, os
@@ -97,6 +100,7 @@ def handle(event, context):
 
 
 @needs_cells
+@anywhere
 def test_an_import_over_the_memory_limit_is_told_as_such(stage: Any) -> None:
     source = (
         "import mmap\nheld = mmap.mmap(-1, 200 << 20)\nfor at in range(0, len(held), 4096):\n    held[at] = 1\n" + OK
@@ -112,6 +116,7 @@ def test_an_import_over_the_memory_limit_is_told_as_such(stage: Any) -> None:
     asyncio.run(main())
 
 
+@anywhere
 def test_memory_that_is_refused_is_named_in_the_answer_and_the_log(stage: Any, ask: Any) -> None:
     source = "def handle(event, context):\n    return str(len(bytearray(400_000_000)))\n"
 
@@ -234,6 +239,7 @@ def handle(event, context):
     asyncio.run(main())
 
 
+@anywhere
 def test_too_many_open_files_are_named(stage: Any, ask: Any) -> None:
     source = """
 import os
@@ -324,8 +330,9 @@ HELD = "import ctypes\n    ctypes.PyDLL(None).sleep(300)"
     ],
     ids=["thread-spins", "thread-sleeps", "loop-spins", "coroutine-blocks", "interpreter-held"],
 )
+@anywhere
 def test_a_call_that_outlasts_its_timeout_ends_its_replica(
-    stage: Any, concurrency: str, kind: str, body: str, alone: bool
+    stage: Any, reach: Any, concurrency: str, kind: str, body: str, alone: bool
 ) -> None:
     # A replica whose import left a thread is the first process of its namespace, which the kernel keeps from signals.
     thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
@@ -336,7 +343,7 @@ def test_a_call_that_outlasts_its_timeout_ends_its_replica(
             order = stage.order(source, timeout_s=0.5, concurrency=concurrency)
             await provider.start(order)
             address = (await audience.ready(order.replica)).address
-            reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+            reader, writer = await asyncio.open_connection(sock=await asyncio.to_thread(reach, address))
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.5):  # what a gateway does
@@ -348,7 +355,8 @@ def test_a_call_that_outlasts_its_timeout_ends_its_replica(
     asyncio.run(main())
 
 
-def test_a_call_whose_caller_left_may_go_on_until_its_timeout(stage: Any, ask: Any) -> None:
+@anywhere
+def test_a_call_whose_caller_left_may_go_on_until_its_timeout(stage: Any, ask: Any, reach: Any) -> None:
     source = "import time\ndef handle(event, context):\n    time.sleep(float(event.text))\n    return 'ok'\n"
 
     async def main() -> None:
@@ -356,7 +364,7 @@ def test_a_call_whose_caller_left_may_go_on_until_its_timeout(stage: Any, ask: A
             order = stage.order(source, timeout_s=2.0, concurrency="threads")
             await provider.start(order)
             address = (await audience.ready(order.replica)).address
-            reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+            reader, writer = await asyncio.open_connection(sock=await asyncio.to_thread(reach, address))
             writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n1.3")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.2):

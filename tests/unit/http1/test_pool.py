@@ -4,6 +4,8 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from dayfly.http1.pool import Pool
 from dayfly.http1.sieve import Sieve
 from dayfly.http1.upstream import UpstreamConnection
@@ -115,3 +117,19 @@ async def scenario() -> None:
 
 def test_a_pool_keeps_what_is_needed() -> None:
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("host", "place"), [("127.0.0.1", "127.0.0.1:{}"), ("::1", "[::1]:{}")])
+def test_a_pod_is_reached_at_either_kind_of_address(host: str, place: str) -> None:
+    async def story() -> None:
+        accepted: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+        server = await asyncio.start_server(lambda _, writer: accepted.put_nowait(writer), host, 0)
+        pool = Watched(place.format(server.sockets[0].getsockname()[1]))
+        await connected(pool)
+        writer = await accepted.get()
+        assert writer.get_extra_info("sockname")[0] == host
+        writer.close()
+        pool.close()
+        server.close()
+
+    asyncio.run(story())

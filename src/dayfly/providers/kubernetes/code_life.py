@@ -222,7 +222,7 @@ class CodeLife(Life):
                 asyncio.get_running_loop().call_later(0.2, settled.set)
             case wire.Ready():
                 assert self.pod is not None
-                self.is_ready(f"{self.pod.status.pod_ip}:{self.house.site.pool.function_port}", message.took_s)
+                self.is_ready(self.pod.at(self.house.site.pool.function_port), message.took_s)
                 settled.set()
             case wire.Use():
                 while self._answers:

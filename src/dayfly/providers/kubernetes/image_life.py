@@ -45,7 +45,7 @@ class ImageLife(Life):
         self.output.read_ns = int(pod.metadata.annotations.get(marks.LOG_READ, "0"))
         self.stopping = marks.STOPPING in pod.metadata.annotations
         if pod.is_ready and pod.status.pod_ip:
-            self.ready, self.address = True, f"{pod.status.pod_ip}:{self._port}"
+            self.ready, self.address = True, pod.at(self._port)
         self.crowd.adopt(self)
         self.look(pod)
 
@@ -56,7 +56,7 @@ class ImageLife(Life):
             return
         self.output.follow(pod.name)
         if self._probing is None and not self.ready:
-            self._probing = self.spawn(self._probe(pod.status.pod_ip))
+            self._probing = self.spawn(self._probe(pod))
 
     def stop(self, grace_s: float) -> None:
         """Take its pod away, and no other."""
@@ -88,9 +88,9 @@ class ImageLife(Life):
                 _log.info("%s: its last lines may be read twice: %s", self.order.key, error)
         await super().close()
 
-    async def _probe(self, host: str) -> None:
-        await probe.until_ready(host, self._port, self.order.health_path)
-        self.is_ready(f"{host}:{self._port}")
+    async def _probe(self, pod: Pod) -> None:
+        await probe.until_ready(pod.status.pod_ip, self._port, self.order.health_path)
+        self.is_ready(pod.at(self._port))
 
     async def _give_up(self) -> None:
         await asyncio.sleep(self.house.site.start_s)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from dayfly.model.endpoint import Endpoint
 from dayfly.model.replica import ExitReason
 from dayfly.providers.kubernetes import marks
 from dayfly.providers.pod.lines import read_last_word
@@ -125,6 +126,10 @@ class Pod(_Part, frozen=True):
     metadata: Meta
     spec: Spec = Spec()
     status: Status = Status()
+
+    def at(self, port: int) -> str:
+        """Return where the pod's port is, as `HOST:PORT`; an IPv6 address has brackets."""
+        return str(Endpoint(self.status.pod_ip, port))
 
     @property
     def name(self) -> str:

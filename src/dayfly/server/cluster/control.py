@@ -49,7 +49,6 @@ from dayfly.storage.kubernetes.patience import patiently
 from dayfly.storage.kubernetes.seen import SeenObjects
 from dayfly.storage.kubernetes.wishes import Wishes
 
-_ANYWHERE = "0.0.0.0"  # noqa: S104 - of a pod, which NetworkPolicies close
 EXIT_LOST = 75
 """How a control plane ends whose Lease is another's: at once, for somebody else works."""
 _QUEUE_STOP_S = 40.0
@@ -61,7 +60,7 @@ async def _run(pod: Pod, place: Place) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     health = Health()
-    await health.start(_ANYWHERE)
+    await health.start(pod.anywhere)
     async with Connection(from_service_account(), namespaces=pod.bounds) as api:
         if not await _checked(api, told):
             return
@@ -141,7 +140,7 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
         )
         background = Background(*jobs, *(each.run for each in renewals))
         async with _queue(place, told):
-            await passage.start(_ANYWHERE, names.PASSAGE_PORT)
+            await passage.start(pod.anywhere, names.PASSAGE_PORT)
             await lead(api, pod.namespace, pod.name)
             health.ready = True
             background.start()

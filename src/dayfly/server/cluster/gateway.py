@@ -28,7 +28,6 @@ from dayfly.server.gateway_process import allow_many_connections, certificates_o
 from dayfly.server.wiring import Place
 
 _INNER = "inner.sock"
-_ANYWHERE = "0.0.0.0"  # noqa: S104 - of a pod, which NetworkPolicies close
 _log = logging.getLogger("dayfly.server")
 
 
@@ -51,9 +50,9 @@ async def _run(pod: Pod, place: Place) -> None:
     try:
         await serve(
             gateway_settings(place, pod.name),
-            public=_bound(names.GATEWAY_PORT),
-            console=_bound(names.CONSOLE_PORT),
-            metrics=_bound(names.METRICS_PORT),
+            public=bound_to(pod.anywhere, names.GATEWAY_PORT),
+            console=bound_to(pod.anywhere, names.CONSOLE_PORT),
+            metrics=bound_to(pod.anywhere, names.METRICS_PORT),
             inner=listener,
             tls=tls,
             stop=told,
@@ -72,8 +71,9 @@ def _renew(pod: Pod, trust: ssl.SSLContext, passage: GatewayEnd) -> None:
     passage.renew(pod.text(names.PASSAGE_TOKEN))
 
 
-def _bound(port: int) -> socket.socket:
-    bound = socket.create_server((_ANYWHERE, port))
+def bound_to(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there. Raises OSError."""
+    bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setblocking(False)
     return bound
 

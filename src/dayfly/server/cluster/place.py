@@ -23,7 +23,6 @@ from dayfly.server.settings import Settings, StartOptions
 from dayfly.server.traces import write_private
 from dayfly.server.wiring import Place, settings_file
 
-_ANYWHERE = "0.0.0.0"  # noqa: S104 - of a pod, which NetworkPolicies close
 _ELSEWHERE = "another pod"
 """In place of the path of a nats-server of our own."""
 
@@ -48,6 +47,11 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
             )
         except KeyError as missing:
             raise ConfigError(f"the pod's environment lacks {missing}: is its manifest of another version?") from None
+
+    @property
+    def anywhere(self) -> str:
+        """The address that stands for all of the pod's, of the kind that it has."""
+        return "::" if ":" in self.environ.get("DAYFLY_POD_IP", "") else "0.0.0.0"  # noqa: S104 - NetworkPolicies close it
 
     def variable(self, name: str) -> str:
         """Return a variable that the manifest has. Raises ConfigError."""
@@ -85,7 +89,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
         """Make the pod's folders, and return the place. Raises ConfigError, OSError."""
         folder = Path(self.variable("DAYFLY_DATA_DIR"), "own")
         options = StartOptions(
-            host=_ANYWHERE, insecure_http=True, data_dir=str(folder),
+            host=self.anywhere, insecure_http=True, data_dir=str(folder),
             port=names.GATEWAY_PORT, console_port=names.CONSOLE_PORT, metrics_port=names.METRICS_PORT,
         )  # fmt: skip
         settings = Settings.resolve(options, self.environ)

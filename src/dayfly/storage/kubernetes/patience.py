@@ -12,8 +12,10 @@ _log = logging.getLogger("dayfly.storage")
 Result = TypeVar("Result")
 
 
-async def patiently(what: str, act: Callable[[], Awaitable[Result]]) -> Result:
-    """Return what `act` returns, which is called anew while it raises StoreUnavailable."""
+async def patiently(
+    what: str, act: Callable[[], Awaitable[Result]], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> Result:
+    """Return what `act` returns, which is called anew while it raises StoreUnavailable, as late as that says."""
     is_away = False
     while True:
         try:
@@ -22,7 +24,7 @@ async def patiently(what: str, act: Callable[[], Awaitable[Result]]) -> Result:
             if not is_away:
                 _log.warning("%s waits: %s", what, error)
             is_away = True
-            await asyncio.sleep(WAIT_S)
+            await sleep(max(WAIT_S, error.retry_after_s))
         else:
             if is_away:
                 _log.info("%s waits no longer", what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import io
 import json
 import re
@@ -194,14 +195,37 @@ def test_the_page_stands_alone_and_runs_nothing(play: Play) -> None:
     async def story(office: Office) -> None:
         await office.reports.put(ReportSpec(name="weekly", every="week"))
         office.clock.advance(7 * 86_400)
-        html = (await office.reports.show("", "weekly", "html")).decode()
-        assert "<script" not in html
-        assert "&lt;script&gt;" in html
-        assert "url(" not in html
-        assert all(each.startswith("data:image/png;base64,") for each in re.findall(r'(?:src|href)="([^"]*)"', html))
-        assert "http" not in html.replace("http-equiv", "")
-        assert html.count('src="data:image/png;base64,') == 2
-        assert 'alt="Calls over time, ' in html
+        page = (await office.reports.show("", "weekly", "html")).decode()
+        assert "<script" not in page
+        assert "&lt;script&gt;" in page
+        assert "url(" not in page
+        assert all(each.startswith("data:image/png;base64,") for each in re.findall(r'(?:src|href)="([^"]*)"', page))
+        assert "http" not in page.replace("http-equiv", "")
+        assert page.count('src="data:image/png;base64,') == 2
+        assert 'alt="Calls over time, ' in page
+
+    play(story)
+
+
+ROWS = (
+    ("hello.team", "44", "+300 %", "9.1 %", "10 ms", "500 ms", "500 ms", "2", "20.0000 EUR"),
+    ("hello.team", "500", "function_error", "3"),
+)
+"""What the report says, as its tables and its paper have it."""
+
+
+def rows(page: str) -> list[tuple[str, ...]]:
+    """The rows of a page's tables."""
+    found = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr[^>]*>(.*?)</tr>", page)]
+    return [tuple(html.unescape(re.sub("<[^>]*>", "", cell)) for cell in each) for each in found]
+
+
+def test_the_tables_of_the_page_say_what_happened(play: Play) -> None:
+    async def story(office: Office) -> None:
+        await office.reports.put(ReportSpec(name="daily", every="day"))
+        said = rows((await office.reports.show("", "daily", "html")).decode())
+        assert [row for row in ROWS if row not in [each[: len(row)] for each in said]] == []
+        assert ("team", "44") in [each[:2] for each in said]
 
     play(story)
 
@@ -213,6 +237,8 @@ def test_the_pdf_can_be_read_and_has_its_pictures(play: Play) -> None:
         text = "".join(page.extract_text() for page in reader.pages)
         for part in ("Daily report: daily", "hello.team", "other.zoo", "function_error", "20.0000 EUR", "+300 %"):
             assert part in text
+        for row in ROWS:
+            assert " ".join(row) in " ".join(text.split())
         assert sum(len(page.images) for page in reader.pages) == 2
 
     play(story)
@@ -373,6 +399,7 @@ def test_a_report_is_sent_by_hand_to_its_own_receivers(play: Play) -> None:
     ((_, mail),) = mailbox.taken
     page = mail.get_body(("html",))
     assert page is not None
+    assert [row for row in ROWS if row not in [each[: len(row)] for each in rows(page.get_content())]] == []
     sources = re.findall(r'(?:src|href)="([^"]*)"', page.get_content())
     assert sources == ["cid:calls.png", "cid:latency.png"]
     pictures = {part["Content-ID"]: part.get_content_type() for part in mail.walk() if part["Content-ID"]}

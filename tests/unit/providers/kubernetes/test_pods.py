@@ -166,3 +166,10 @@ def test_a_pod_of_the_platform_is_told_with_what_it_does(
     told = platform_pod({"metadata": {"name": "a", "uid": "u", **meta}, "spec": spec, "status": status})
     assert (told.id, told.name, told.image, told.node, told.state) == ("u", "a", "i:1", "n1", state)
     assert survey([], [], (told,)).nodes == (Node(name="n1", pods=1),)
+
+
+@pytest.mark.parametrize(
+    ("address", "place"), [("10.1.2.3", "10.1.2.3:8080"), ("fd00:10:244::1f", "[fd00:10:244::1f]:8080")]
+)
+def test_where_a_pods_port_is_can_be_told_from_its_address(address: str, place: str) -> None:
+    assert pod({"podIP": address}).at(8080) == place

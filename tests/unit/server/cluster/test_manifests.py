@@ -3,7 +3,6 @@
 import base64
 import copy
 import functools
-import ipaddress
 import re
 import subprocess
 from collections.abc import Callable
@@ -173,55 +172,6 @@ def test_rights_may_be_bound_to_namespaces() -> None:
     assert pod.bounds == ("openfaas-fn", "team-a")
     assert Pod(name="a", namespace="dayfly", environ={}).bounds == ()
     assert {node["kind"] for node in made("plain")} >= {"ClusterRole", "ClusterRoleBinding"}
-
-
-def test_functions_reach_the_gateways_and_nothing_else_of_ours() -> None:
-    for name, namespace in (("plain", "dayfly-functions"), ("much", "pods")):
-        nodes = made(name)
-        labels = templates(nodes)[f"{namespace}/dayfly-pool"]["metadata"]["labels"]
-        targets = [to for rule in outwards(nodes, labels) for to in rule["to"]]
-        pods = [to["podSelector"]["matchLabels"] for to in targets if "podSelector" in to]
-        assert [each["app.kubernetes.io/component"] for each in pods] == ["gateway"]
-        assert [to for to in targets if "ipBlock" in to] == []
-        claimed = {**labels, "dayfly.dev/role": "function", "dayfly.dev/network": "proxy"}
-        blocks = [to["ipBlock"] for rule in outwards(nodes, claimed) for to in rule["to"] if "ipBlock" in to]
-        assert len(blocks) == (2 if name == "plain" else 0)
-        for block in blocks[:1]:
-            assert {"10.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16"} <= set(block["except"])
-
-
-METADATA = {
-    "169.254.169.254": "most clouds", "169.254.170.2": "containers of one", "100.100.100.200": "another",
-    "168.63.129.16": "a third", "192.0.0.192": "a fourth", "fd00:ec2::254": "the first by IPv6", "fe80::a9fe:a9fe": "",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("network", ["none", "proxy", "host"])
-@pytest.mark.parametrize("address", METADATA)
-def test_no_function_reaches_the_address_at_which_a_cloud_hands_out_credentials(address: str, network: str) -> None:
-    for name, namespace in (("plain", "dayfly-functions"), ("much", "pods")):
-        nodes = made(name)
-        labels = {**templates(nodes)[f"{namespace}/dayfly-pool"]["metadata"]["labels"], "dayfly.dev/network": network}
-        blocks = [to["ipBlock"] for rule in outwards(nodes, labels) for to in rule.get("to", ()) if "ipBlock" in to]
-        assert not [block for block in blocks if reaches(block, address)]
-        assert all("to" in rule for rule in outwards(nodes, labels)), "a rule without `to` reaches everything"
-        assert any(reaches(block, "93.184.216.34") for block in blocks) == (name == "plain" and network != "none")
-
-
-def reaches(block: Any, address: str) -> bool:
-    """Whether a NetworkPolicy's block lets an address through."""
-    wanted = ipaddress.ip_address(address)
-    return wanted in ipaddress.ip_network(block["cidr"]) and not any(
-        wanted in ipaddress.ip_network(each) for each in block.get("except", ())
-    )
-
-
-def outwards(nodes: list[Node], labels: dict[str, str]) -> list[Any]:
-    """Return the rules by which a pod with these labels in the functions' namespace reaches something."""
-    policies = [node["spec"] for node in nodes if node["kind"] == "NetworkPolicy"]
-    ours = [each for each in policies if each["podSelector"]["matchLabels"].items() <= labels.items()]
-    assert any(each["policyTypes"] == ["Ingress", "Egress"] for each in ours)
-    return [rule for each in ours if "dayfly.dev/installation" in str(each["podSelector"]) for rule in each["egress"]]
 
 
 def test_every_pod_of_ours_is_closed_by_a_policy() -> None:

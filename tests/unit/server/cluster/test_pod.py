@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from dayfly.model.errors import ConfigError
 from dayfly.queue.access import Access
 from dayfly.queue.server import ACCESS
-from dayfly.server.cluster import control, names
+from dayfly.server.cluster import control, gateway, names
 from dayfly.server.cluster.health import Health
 from dayfly.server.cluster.place import Pod
 from dayfly.server.wiring import read_place, settings_file
@@ -47,6 +48,29 @@ def test_a_pod_has_a_place_that_its_processes_find(pod: Pod) -> None:
     assert place.settings.max_body_bytes == 2**20
     assert place.gateway_url == "http://dayfly-gateway.dayfly.svc"
     assert stat.S_IMODE(Path(place.run_dir).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("address", "anywhere", "local"),
+    [("10.1.2.3", "0.0.0.0", "127.0.0.1"), ("fd00:10:244::1f", "::", "::1"), ("", "0.0.0.0", "127.0.0.1")],  # noqa: S104 - what is told
+)
+def test_a_pod_listens_to_the_kind_of_address_that_it_has(pod: Pod, address: str, anywhere: str, local: str) -> None:
+    there = msgspec.structs.replace(pod, environ={**pod.environ, "DAYFLY_POD_IP": address})
+    assert (there.anywhere, there.place().settings.host) == (anywhere, anywhere)
+    with (
+        gateway.bound_to(there.anywhere, 0) as bound,
+        socket.create_connection((local, bound.getsockname()[1])) as seen,
+    ):
+        assert seen.getpeername()[0] == local
+
+    async def health() -> None:
+        told = Health()
+        port = await told.start(there.anywhere, 0)
+        _, writer = await asyncio.open_connection(local, port)
+        writer.close()
+        told.stop()
+
+    asyncio.run(health())
 
 
 def test_the_queue_is_found_where_the_manifest_says(pod: Pod) -> None:

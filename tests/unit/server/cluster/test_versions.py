@@ -81,7 +81,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(control, "from_service_account", lambda: config)
         monkeypatch.setattr(Health, "start", nothing)
         monkeypatch.setattr(control, "_work", nothing)
-        pod: Any = SimpleNamespace(namespace="default", name="control-1", bounds=())
+        pod: Any = SimpleNamespace(namespace="default", name="control-1", bounds=(), anywhere="0.0.0.0")  # noqa: S104 - as a pod
         asyncio.run(asyncio.wait_for(control._run(pod, pod), 60))
         return double.objects("leases") != []
 

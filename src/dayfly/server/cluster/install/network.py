@@ -6,6 +6,7 @@ address at which clouds hand out their machines' credentials.
 """
 
 from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Address
 
 from dayfly.providers.kubernetes import marks
 from dayfly.server.cluster.install.choices import Node, each, is_equal, is_set, when
@@ -23,11 +24,22 @@ from dayfly.server.cluster.names import (
     PASSAGE_PORT,
 )
 
-_METADATA = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"]
 _PRIVATE = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"]
 _CLOUDS = ["168.63.129.16/32", "192.0.0.0/24"]
 """Where two clouds answer their machines at addresses that look public."""
-_PRIVATE_6 = ["fc00::/7", "fe80::/10", "::1/128"]
+_NAT64 = IPv6Address("64:ff9b::")
+"""Behind it, in many clusters that have IPv6 alone, is every address of IPv4."""
+
+
+def _by_nat64(cidrs: Sequence[str]) -> list[str]:
+    """Return the same networks as they are reached by way of NAT64."""
+    networks = map(IPv4Network, cidrs)
+    return [f"{_NAT64 + int(each.network_address)}/{96 + each.prefixlen}" for each in networks]
+
+
+_METADATA, _METADATA_6 = ["169.254.0.0/16"], ["fe80::/10", "fd00:ec2::/32", *_by_nat64(["169.254.0.0/16"])]
+_PRIVATE_6 = ["fc00::/7", "fe80::/10", "::1/128", "64:ff9b:1::/48", *_by_nat64([*_PRIVATE, *_CLOUDS])]
+"""Addresses of IPv4 within those of IPv6 (::ffff:0:0/96) go out as IPv4, and no policy may name them."""
 _OUTWARDS = ("proxy", "host")
 """Words by which a function may reach further than the gateways; docs/sandbox.md."""
 _NAMESPACE = "kubernetes.io/metadata.name"
@@ -66,7 +78,7 @@ def policies(values: Values) -> Iterator[Node]:
         [{"from": [gateway], "ports": _ports(*CONTROL_PORTS.values())}],
         # The API server's address is nobody's label, and triggers read from brokers wherever these are.
         [
-            {"to": [_outside("0.0.0.0/0", _METADATA[:1]), _outside("::/0", _METADATA[1:])]},
+            {"to": [_outside("0.0.0.0/0", _METADATA), _outside("::/0", _METADATA_6)]},
             {"to": [everybody, functions]},
         ],
     )

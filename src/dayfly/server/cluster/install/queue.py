@@ -125,6 +125,7 @@ def _servers(values: Values) -> Node:
         resources=values.queue.resources,
         env=[
             of_the_pod("POD_NAME", "metadata.name"),
+            of_the_pod("POD_IP", "status.podIP"),
             when(is_not(is_equal(values.queue.nodes, 1)), _secret("QUEUE_ROUTE_PASSWORD", QUEUE_ROUTE_PASSWORD)),
             variable("GOMEMLIMIT", _SOFT_LIMIT),
             variable("DAYFLY_LOG_FORMAT", values.logs.format),
