@@ -7,6 +7,7 @@ on. One that looks then what the last note is finds whose it is, and writes noth
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TypeVar
@@ -27,6 +28,7 @@ MOST_BYTES = 512 * 2**20
 _AT_A_TIME = 32
 _ATTEMPTS = 20
 _NOTE_BYTES = 512
+_log = logging.getLogger("dayfly.storage")
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
@@ -91,9 +93,9 @@ class JournalRuns(RunLog):
             await self._undo()
             await self._make_room(card.size_bytes)
             self._half_begun.add(run.id)
-            number = await self._journal.write_as_owner(f"run.{run.id}.head", msgspec.json.encode(card), body)
+            number = await self._write_beginning(run.id, card, body)
             self._half_begun.discard(run.id)
-            index.add(Known(run.id, number, card, _tail_of(card)))
+            self._opened().add(Known(run.id, number, card, _tail_of(card)))
         return run
 
     async def append(self, run: str, after: int, unix_ms: int, entries: Sequence[Entry]) -> int:
@@ -192,6 +194,19 @@ class JournalRuns(RunLog):
         if self._index is None:
             raise StoreUnavailable("the runs of flows are not open")
         return self._index
+
+    async def _write_beginning(self, run: str, card: Card, body: bytes) -> int:
+        name, head = f"run.{run}.head", msgspec.json.encode(card)
+        try:
+            return await self._journal.write_as_owner(name, head, body)
+        except StoreUnavailable:
+            if not await self._journal.is_gone():
+                raise
+        _log.error("the queue's servers lost the runs of flows runs=%d", len(list(self._opened())))
+        self._index = None
+        self._half_begun.clear()
+        await self.open()
+        return await self._journal.write_as_owner(name, head, body)
 
     async def _take_over(self, run: Known) -> None:
         """Write behind whatever is the last note of a run under way."""

@@ -119,18 +119,29 @@ class JournalLedger(Ledger):
         return self._days
 
     async def _write(self, day: int, board: _Board) -> None:
-        rows = [
-            (key.namespace, key.name, hour, used.calls, used.cpu_seconds, used.gib_seconds)
-            for (key, hour), used in board.hours.items()
-        ]
-        body = zlib.compress(msgspec.msgpack.encode(_Written(rows, board.marks)), 1)
         self._in_doubt = day
-        await self._journal.write_as_owner(f"day.{day}", b"", body)
+        try:
+            await self._journal.write_as_owner(f"day.{day}", b"", _packed(board))
+        except StoreUnavailable:
+            if not await self._journal.is_gone():
+                raise
+            await self._restore()
+            await self._journal.write_as_owner(f"day.{day}", b"", _packed(board))
         self._in_doubt = None
         days = self._opened()
         days.add(day)
         if day == max(days):
             self._newest = board
+
+    async def _restore(self) -> None:
+        """Write anew what is known: the queue's servers came back without their disks."""
+        days = self._opened()
+        await self._journal.take_over(LAYOUT)
+        if days:
+            newest = max(days)
+            await self._journal.write_as_owner(f"day.{newest}", b"", _packed(self._newest))
+            days.intersection_update({newest})
+        _log.error("the queue's servers lost what functions used; of the last day it was written anew")
 
     async def _settle(self) -> None:
         """Undo an addition that may have been kept: whoever made it heard that it was not, and makes it again."""
@@ -172,6 +183,14 @@ class JournalLedger(Ledger):
             key = FunctionKey(NamespaceName(namespace), FunctionName(name))
             _count(hours, key, hour, Used(calls=calls, cpu_seconds=cpu_s, gib_seconds=gib_s))
         return _Board(hours, written.marks)
+
+
+def _packed(board: _Board) -> bytes:
+    rows = [
+        (key.namespace, key.name, hour, used.calls, used.cpu_seconds, used.gib_seconds)
+        for (key, hour), used in board.hours.items()
+    ]
+    return zlib.compress(msgspec.msgpack.encode(_Written(rows, board.marks)), 1)
 
 
 def _count(hours: Hours, key: FunctionKey, hour: int, used: Used) -> None:

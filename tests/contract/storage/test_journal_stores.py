@@ -15,7 +15,7 @@ from tests.contract.storage.test_ledger import TEAM, A, used
 from dayfly.model.errors import StoreFull, StoreUnavailable
 from dayfly.model.flow_run import Ended, Finished
 from dayfly.queue import journal, wire
-from dayfly.queue.journal import FLOWS, JetStreamJournal, Journals
+from dayfly.queue.journal import FLOWS, SPENDING, JetStreamJournal, Journals
 from dayfly.storage import journal_flow_runs, journal_ledger
 from dayfly.storage.flow_runs import Outrun, RunKey, RunQuery
 from dayfly.storage.journal_flow_runs import JournalRuns
@@ -120,6 +120,30 @@ def test_whoever_was_deposed_begins_no_run_and_counts_nothing(play: Play, anothe
             await third.open()
             assert await third.under_way() == []
             assert await JournalLedgerOf(second).read() == ({A: used(1)}, {str(A): 1})
+
+    play(story)
+
+
+def test_servers_that_lost_their_disks_are_begun_and_counted_on_again(play: Play) -> None:
+    async def story(found: Journals) -> None:
+        runs, ledger = JournalRuns(found.flows), JournalLedger(found.spending)
+        await runs.open()
+        await ledger.open()
+        await runs.begin(run_of("1"))
+        await runs.append("1", 0, 10, ALL[:1])
+        await ledger.add([Growth(A, 1, used(1))], {str(A): 1})
+        await ledger.add([Growth(A, 24, used(2))], {str(A): 3})
+        context = await found.connection.context()
+        for stream in (FLOWS, SPENDING):
+            await context.purge_stream(stream)
+        with pytest.raises(Outrun):
+            await runs.append("1", 1, 11, ALL[1:2])
+        await runs.begin(run_of("2"))
+        assert await runs.under_way() == [run_of("2")]
+        await runs.append("2", 0, 10, ALL[:1])
+        await ledger.add([Growth(A, 48, used(4))], {str(A): 7})
+        assert await JournalLedgerOf(found).read() == ({A: used(6)}, {str(A): 7})
+        assert await ledger.used(0, 100) == {A: used(6)}
 
     play(story)
 
