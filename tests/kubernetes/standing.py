@@ -7,7 +7,7 @@ from tests.kubernetes.installation import FUNCTIONS, NAMESPACE, Installation, un
 
 from dayfly.server.cluster.names import QUEUE
 
-SLOW = "import time\n\ndef handle(event, context):\n    time.sleep(2)\n    return event.body\n"
+SLOW = "import time\n\ndef handle(event, context):\n    time.sleep(6)\n    return event.body\n"
 
 
 def names(pods: list[dict[str, Any]]) -> set[str]:

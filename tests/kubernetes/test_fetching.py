@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import secrets
 import zipfile
 
 import pytest
@@ -45,7 +46,8 @@ def test_an_archive_at_an_address_is_deployed_and_another_one_is_told(cluster: I
 
 
 def test_an_image_of_a_registry_that_wants_a_password_is_pulled_with_it(cluster: Installation) -> None:
-    name, tar = f"{REGISTRY_HOST}/private/guarded:1", cluster.folder / "guarded.tar"
+    # A node keeps what it has pulled once, and asks nobody for it again.
+    name, tar = f"{REGISTRY_HOST}/private/guarded:{secrets.token_hex(8)}", cluster.folder / "guarded.tar"
     cluster.build("guarded", saying("by who may pull"), name, tar)
     with registry(cluster, tar):
         _apply(cluster, "guarded", image=name)
