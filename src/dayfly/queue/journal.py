@@ -69,6 +69,12 @@ class Journals:
         self.audit = JetStreamJournal(wire, AUDIT)
         self.cursors = JetStreamJournal(wire, CURSORS)
 
+    async def answer(self) -> bool:
+        """Return True when all of them can be read. Raises StoreUnavailable."""
+        for journal in (self.flows, self.spending, self.audit, self.cursors):
+            await journal.last(_OWNER)
+        return True
+
     async def run(self) -> None:
         """Keep connected until cancelled."""
         await self.connection.run()

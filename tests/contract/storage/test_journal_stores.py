@@ -14,7 +14,7 @@ from tests.contract.storage.test_ledger import TEAM, A, used
 
 from dayfly.model.errors import StoreFull, StoreUnavailable
 from dayfly.model.flow_run import Ended, Finished
-from dayfly.queue import journal, wire
+from dayfly.queue import connection, journal, wire
 from dayfly.queue.journal import FLOWS, SPENDING, JetStreamJournal, Journals
 from dayfly.storage import journal_flow_runs, journal_ledger
 from dayfly.storage.flow_runs import Outrun, RunKey, RunQuery
@@ -120,6 +120,16 @@ def test_whoever_was_deposed_begins_no_run_and_counts_nothing(play: Play, anothe
             await third.open()
             assert await third.under_way() == []
             assert await JournalLedgerOf(second).read() == ({A: used(1)}, {str(A): 1})
+
+    play(story)
+
+
+def test_whether_they_answer_is_told(play: Play, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(found: Journals) -> None:
+        assert await found.answer()
+        monkeypatch.setattr(connection, "REQUEST_S", 0.05)
+        with pytest.raises(StoreUnavailable):
+            await Journals(nats_server.access_file).answer()  # nobody keeps it connected
 
     play(story)
 

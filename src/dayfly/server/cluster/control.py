@@ -14,8 +14,9 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import uvloop
 
@@ -53,6 +54,7 @@ EXIT_LOST = 75
 """How a control plane ends whose Lease is another's: at once, for somebody else works."""
 _QUEUE_STOP_S = 40.0
 _log = logging.getLogger("dayfly.server")
+Result = TypeVar("Result")
 
 
 async def _run(pod: Pod, place: Place) -> None:
@@ -93,19 +95,23 @@ async def _checked(api: Connection, told: asyncio.Event) -> bool:
 
     Raises ConfigError: then this pod is never ready, and an upgrade does not take the one before it away.
     """
-    checking = asyncio.create_task(patiently("the check of versions", lambda: check(api)))
+    found = await _unless_told(told, "the check of versions", lambda: check(api))
+    for odd in found or ():
+        _log.warning("%s", odd)
+    return found is not None
+
+
+async def _unless_told(told: asyncio.Event, what: str, act: Callable[[], Awaitable[Result]]) -> Result | None:
+    """Return what `act` returns, as soon as what it asks answers; None when told to go before."""
+    acting = asyncio.create_task(patiently(what, act))
     leaving = asyncio.create_task(told.wait())
     try:
-        await asyncio.wait([checking, leaving], return_when=asyncio.FIRST_COMPLETED)
-        if not checking.done():
-            return False
-        for odd in checking.result():
-            _log.warning("%s", odd)
-        return True
+        await asyncio.wait([acting, leaving], return_when=asyncio.FIRST_COMPLETED)
+        return acting.result() if acting.done() else None
     finally:
-        for task in (checking, leaving):
+        for task in (acting, leaving):
             task.cancel()
-        await asyncio.gather(checking, leaving, return_exceptions=True)
+        await asyncio.gather(acting, leaving, return_exceptions=True)
 
 
 async def _until(standings: AsyncGenerator[bool, None], *, is_active: bool) -> None:
@@ -127,6 +133,8 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
     kept = Kept(Objects(access), Journals(access))
     connecting = asyncio.create_task(kept.run())
     try:
+        if not await _unless_told(told, "the control plane", lambda: _queue_answers(pod, place, kept)):
+            return
         stores = stores_of(api, pod.namespace)
         process = ControlProcess(place, await cluster_ground(pod, place, api, kept, clock, stores), clock)
         await process.start()
@@ -154,6 +162,16 @@ async def _work(pod: Pod, place: Place, api: Connection, told: asyncio.Event, he
     finally:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
+
+
+async def _queue_answers(pod: Pod, place: Place, kept: Kept) -> bool:
+    """Return True when the queue's servers answer. Raises StoreUnavailable.
+
+    Servers that begin together take their time. Who ended over it would be started anew later each time, and in the end
+    minutes after they answer.
+    """
+    pod.tell_of_queue(place)  # their passwords may change meanwhile
+    return await kept.journals.answer()
 
 
 def _renew(pod: Pod, tls: ssl.SSLContext, passage: ControlEnd) -> None:

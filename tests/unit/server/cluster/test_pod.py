@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dayfly.model.errors import ConfigError
+from dayfly.model.errors import ConfigError, StoreUnavailable
 from dayfly.queue.access import Access
 from dayfly.queue.server import ACCESS
 from dayfly.server.cluster import control, gateway, names
@@ -20,6 +20,7 @@ from dayfly.server.cluster.health import Health
 from dayfly.server.cluster.place import Pod
 from dayfly.server.wiring import read_place, settings_file
 from dayfly.storage.certificate import make_certificate
+from dayfly.storage.kubernetes import patience
 
 
 @pytest.fixture
@@ -187,3 +188,27 @@ def test_without_the_exporter_a_control_plane_that_is_to_send_spans_never_stands
         " (pip install 'dayfly[otel]', or unset it)"
     )
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_waited_for_is_tried_until_it_answers_or_until_one_is_told_to_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "WAIT_S", 0)
+
+    async def main() -> None:
+        told, tries = asyncio.Event(), list[int]()
+
+        async def late() -> str:
+            tries.append(len(tries))
+            if len(tries) < 3:
+                raise StoreUnavailable("not yet")
+            return "there"
+
+        async def never() -> str:
+            told.set()
+            raise StoreUnavailable("not yet")
+
+        assert await control._unless_told(told, "it", late) == "there"
+        assert await control._unless_told(told, "it", never) is None
+
+    asyncio.run(main())
