@@ -254,6 +254,8 @@ def test_while_it_is_away_a_sentence_says_so_and_calls_are_made(
     around.prometheus.start()
     eventually("it is asked again", lambda: found(installed, "only_there[6h]"))
     installed.ok("alert", "rule", "remove", "read")
+    page.goto(console)  # what it has kept is looked at there
+    page.get_by_role("heading", name="Functions").wait_for()
 
 
 def alerts_of(platform: Platform) -> list[dict[str, Any]]:
