@@ -216,7 +216,6 @@ def registry(stage: Any) -> Iterator[Registry]:
 def test_a_registry_that_fails_is_told_and_what_runs_goes_on(
     stage: Any, ask: Any, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "QUIET_S", 2.0)
     name = registry.put("runs", base.archive(), ["/bin/python3", "/watchdog.py"], ["PYTHONHOME=/"])
     other = registry.put("other", tar_of({"large": bytes(1_000_000)}))
 
@@ -245,7 +244,9 @@ def test_a_registry_that_fails_is_told_and_what_runs_goes_on(
                 assert (kept(), stage.daemon.containers()) == (before, containers)
 
             registry.mode = "hangs"
-            await fails("nothing more has come from the registry", "for 2 s")
+            with monkeypatch.context() as soon:
+                soon.setattr(images, "QUIET_S", 2.0)
+                await fails("nothing more has come from the registry", "for 2 s")
             registry.mode = "cuts"
             await fails("EOF")
             registry.close()
