@@ -8,8 +8,10 @@ which nobody can who did not take over last. What goes on is written by `write` 
 takes over writes behind it first, and from then on the one before believes of another note that it is the last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
+
+from dayfly.model.errors import StoreUnavailable
 
 
 class Note(Protocol):
@@ -80,3 +82,19 @@ class Journal(Protocol):
     async def drop(self, name: str) -> None:
         """Let go of all notes under the name and below it. Idempotent."""
         ...
+
+
+async def write_restored(
+    journal: Journal, restore: Callable[[], Awaitable[None]], name: str, head: bytes, body: bytes
+) -> int:
+    """Write as the journal's owner, and have `restore` take it over anew before where nothing is left of it.
+
+    Return the note's number. Raises StoreUnavailable, as writing does.
+    """
+    try:
+        return await journal.write_as_owner(name, head, body)
+    except StoreUnavailable:
+        if not await journal.is_gone():
+            raise
+    await restore()
+    return await journal.write_as_owner(name, head, body)

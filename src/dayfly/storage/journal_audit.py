@@ -26,7 +26,7 @@ from dayfly.model.errors import StoreUnavailable
 from dayfly.storage.audit import AuditStore
 from dayfly.storage.audit_file import trimmed
 from dayfly.storage.audit_mirror import AuditMirror
-from dayfly.storage.journal import Journal
+from dayfly.storage.journal import Journal, write_restored
 from dayfly.storage.journal_audit_notes import ANCHOR, ENTRY, START, Ends, begun_name, entries_of, packed, read
 
 LAYOUT = 1
@@ -214,13 +214,7 @@ class JournalAudit(AuditStore):
             self._over.discard(number)
 
     async def _write(self, name: str, head: bytes, body: bytes) -> int:
-        try:
-            return await self._journal.write_as_owner(name, head, body)
-        except StoreUnavailable:
-            if not await self._journal.is_gone():
-                raise
-        await self._restore()
-        return await self._journal.write_as_owner(name, head, body)
+        return await write_restored(self._journal, self._restore, name, head, body)
 
     async def _go_on(self, head: AuditHead) -> AuditHead:
         """Compare the copy with the chain, of which it may have more: the log of before there were journals.

@@ -18,7 +18,7 @@ from dayfly.model.errors import NotFound, StoreFull, StoreUnavailable
 from dayfly.model.flow_run import Entry, Finished, FlowRun, Logged
 from dayfly.model.names import NamespaceName
 from dayfly.storage.flow_runs import Outrun, RunKey, RunLog, RunQuery
-from dayfly.storage.journal import Journal
+from dayfly.storage.journal import Journal, write_restored
 from dayfly.storage.journal_run_index import Card, Known, RunIndex, Tail
 from dayfly.storage.memory_flow_runs import finished, missing, reused
 
@@ -93,7 +93,8 @@ class JournalRuns(RunLog):
             await self._undo()
             await self._make_room(card.size_bytes)
             self._half_begun.add(run.id)
-            number = await self._write_beginning(run.id, card, body)
+            name, head = f"run.{run.id}.head", msgspec.json.encode(card)
+            number = await write_restored(self._journal, self._restore, name, head, body)
             self._half_begun.discard(run.id)
             self._opened().add(Known(run.id, number, card, _tail_of(card)))
         return run
@@ -195,18 +196,12 @@ class JournalRuns(RunLog):
             raise StoreUnavailable("the runs of flows are not open")
         return self._index
 
-    async def _write_beginning(self, run: str, card: Card, body: bytes) -> int:
-        name, head = f"run.{run}.head", msgspec.json.encode(card)
-        try:
-            return await self._journal.write_as_owner(name, head, body)
-        except StoreUnavailable:
-            if not await self._journal.is_gone():
-                raise
+    async def _restore(self) -> None:
+        """Begin with no runs: the queue's servers came back without their disks."""
         _log.error("the queue's servers lost the runs of flows runs=%d", len(list(self._opened())))
         self._index = None
         self._half_begun.clear()
         await self.open()
-        return await self._journal.write_as_owner(name, head, body)
 
     async def _take_over(self, run: Known) -> None:
         """Write behind whatever is the last note of a run under way."""

@@ -17,7 +17,7 @@ import msgspec
 from dayfly.model.allowance import Used
 from dayfly.model.errors import StoreUnavailable
 from dayfly.model.names import FunctionKey, FunctionName, NamespaceName
-from dayfly.storage.journal import Journal
+from dayfly.storage.journal import Journal, write_restored
 from dayfly.storage.ledger import KEPT_DAYS_HOURS, KEPT_HOURS, Growth, Ledger
 
 LAYOUT = 1
@@ -120,13 +120,7 @@ class JournalLedger(Ledger):
 
     async def _write(self, day: int, board: _Board) -> None:
         self._in_doubt = day
-        try:
-            await self._journal.write_as_owner(f"day.{day}", b"", _packed(board))
-        except StoreUnavailable:
-            if not await self._journal.is_gone():
-                raise
-            await self._restore()
-            await self._journal.write_as_owner(f"day.{day}", b"", _packed(board))
+        await write_restored(self._journal, self._restore, f"day.{day}", b"", _packed(board))
         self._in_doubt = None
         days = self._opened()
         days.add(day)

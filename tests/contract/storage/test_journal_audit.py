@@ -132,17 +132,23 @@ def test_whoever_was_deposed_writes_no_entry_and_begins_no_change(play: Play) ->
     play(story)
 
 
+async def left_without_an_answer(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> AuditLog:
+    """Return a log whose first entry was kept, though it heard that it was not."""
+    cut = Cut(cluster.found.audit, monkeypatch)
+    log = cluster.log(cluster.found)
+    await log.open()
+    begun = await log.begin(DRAFT)
+    cut.lose = True
+    with pytest.raises(StoreUnavailable, match="lost"):
+        await log.end(begun, 201)
+    return log
+
+
 def test_an_entry_that_was_kept_though_its_answer_was_lost_is_there_once(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story(cluster: Cluster) -> None:
-        cut = Cut(cluster.found.audit, monkeypatch)
-        log = cluster.log(cluster.found)
-        await log.open()
-        begun = await log.begin(DRAFT)
-        cut.lose = True
-        with pytest.raises(StoreUnavailable, match="lost"):
-            await log.end(begun, 201)
+        log = await left_without_an_answer(cluster, monkeypatch)
         await written(log, 1)
         assert await told(log) == [(1, 201), (2, 200)]
         assert (await log.verify()).entries == 2
@@ -157,13 +163,7 @@ def test_an_entry_of_which_the_answer_was_lost_and_the_control_plane_too_is_ther
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story(cluster: Cluster) -> None:
-        cut = Cut(cluster.found.audit, monkeypatch)
-        log = cluster.log(cluster.found)
-        await log.open()
-        begun = await log.begin(DRAFT)
-        cut.lose = True
-        with pytest.raises(StoreUnavailable, match="lost"):
-            await log.end(begun, 201)
+        log = await left_without_an_answer(cluster, monkeypatch)
         async with cluster.plane() as after:
             assert await told(after) == [(1, 201)]
             await written(after, 1)
