@@ -47,6 +47,25 @@ def serves(cluster: Installation) -> bool:
     return cluster.http.get(f"{cluster.url}/v1/info", auth=("admin", cluster.password)).status_code == 200
 
 
+def comes_back(cluster: Installation) -> None:
+    """Wait until the API answers; fails with what its control planes have been through."""
+    until(lambda: serves(cluster), "the API does not come back", lambda: _what_happened(cluster, "control"))
+
+
+def _what_happened(cluster: Installation, component: str) -> str:
+    """Return how often the pods of a part were started anew, and what they said last."""
+    told = []
+    for pod in cluster.parts(component):
+        name = pod["metadata"]["name"]
+        counts = [each["restartCount"] for each in pod["status"].get("containerStatuses", ())]
+        told.append(f"{name}, started anew {counts}")
+        for before in ("false", "true"):
+            log = ("logs", name, "--timestamps", "--tail=40", f"--previous={before}")
+            done = cluster.tried("kubectl", "-n", NAMESPACE, *log)
+            told.append(done.stdout or done.stderr)
+    return "\n".join(told)
+
+
 def accepted(cluster: Installation, count: int) -> set[str]:
     """Have calls be accepted, and return their ids."""
 

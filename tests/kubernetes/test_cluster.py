@@ -17,6 +17,7 @@ import zipfile
 
 import pytest
 from tests.kubernetes.installation import FUNCTIONS, NAMESPACE, PLACE, Installation, manifest, saying, until
+from tests.kubernetes.standing import comes_back
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -149,10 +150,7 @@ def test_calls_go_on_while_the_control_plane_is_exchanged(cluster: Installation)
 
     until(is_back, "no other control plane has taken over")
     assert statuses == {200}
-    until(
-        lambda: cluster.http.get(f"{cluster.url}/v1/info", auth=("admin", cluster.password)).status_code == 200,
-        "the API does not come back",
-    )
+    comes_back(cluster)
     cluster.deploy("later", saying("after it"))
     cluster.answers("later", "after it")
     # What was deployed before can still be started: its code outlived the control plane's pod.

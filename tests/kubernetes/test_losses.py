@@ -10,12 +10,12 @@ from tests.kubernetes.standing import (
     SLOW,
     accepted,
     all_made,
+    comes_back,
     has_all,
     is_whole,
     leading,
     names,
     ready_in_the_pool,
-    serves,
     state_of,
 )
 from tests.kubernetes.volumes import CLASS, SIZE
@@ -115,7 +115,7 @@ def test_another_control_plane_takes_over_and_what_was_recorded_is_lost(cluster:
     with calling(cluster, "marked") as callers:
         _kill(cluster, NAMESPACE, leader)
         until(lambda: leading(cluster) in standing_by, "the one that stood by does not take over")
-        until(lambda: serves(cluster), "the API does not come back")
+        comes_back(cluster)
         callers.go_on()
         seen = callers.stop()
     assert set(seen) == {"200 marked"}
@@ -127,13 +127,13 @@ def test_another_control_plane_takes_over_and_what_was_recorded_is_lost(cluster:
 def test_what_is_known_outlives_the_control_plane_on_a_volume(cluster: Installation) -> None:
     volume = {"observer.storage": SIZE, "observer.storageClass": CLASS, "control.replicas": "1"}
     cluster.install(volume)
-    until(lambda: serves(cluster), "the API does not come back")
+    comes_back(cluster)
     before = leading(cluster)
     until(lambda: cluster.call("marked").text == "marked" and _recorded(cluster), "the call is not recorded")
     known = {each["id"] for each in _recorded(cluster)}
     _kill(cluster, NAMESPACE, before)
     until(lambda: leading(cluster) not in ("", before), "no other control plane works")
-    until(lambda: serves(cluster), "the API does not come back")
+    comes_back(cluster)
     assert known <= {each["id"] for each in _recorded(cluster)}
 
 
@@ -154,7 +154,7 @@ def test_no_call_that_was_accepted_is_lost_with_the_queue(cluster: Installation)
 def test_three_queue_servers_do_without_any_one(cluster: Installation) -> None:
     kept = accepted(cluster, 10)
     cluster.install({"queue.nodes": "3"})
-    until(lambda: serves(cluster), "the API does not come back")
+    comes_back(cluster)
     all_made(cluster, kept)
     for number in range(3):
         # As docs/kubernetes.md says: any one may be lost, once the others have what it has.

@@ -18,11 +18,11 @@ from tests.kubernetes.standing import (
     SLOW,
     accepted,
     all_made,
+    comes_back,
     is_whole,
     leading,
     names,
     ready_in_the_pool,
-    serves,
 )
 
 pytestmark = pytest.mark.timeout(900)
@@ -115,7 +115,7 @@ def _lead_on(cluster: Installation, node: str) -> None:
 
     until(look, "no control plane works on the node")
     _spread(cluster, "control", node)
-    until(lambda: serves(cluster), "the API does not come back")
+    comes_back(cluster)
 
 
 def _put_on_both(cluster: Installation, name: str, node: str) -> None:
@@ -134,7 +134,7 @@ def test_a_node_dies_and_comes_back(cluster: Installation, mortal: str) -> None:
     _lead_on(cluster, mortal)
     (safe,) = [pod for pod in cluster.parts("gateway") if pod["spec"]["nodeName"] != mortal]
     cluster.reach(safe["metadata"]["name"])
-    until(lambda: serves(cluster), "the API does not come back")
+    comes_back(cluster)
     cluster.deploy("slow", SLOW)
     cluster.call("slow")
     cluster.deploy(_CODE, saying("here"))
@@ -172,7 +172,7 @@ def test_a_node_dies_and_comes_back(cluster: Installation, mortal: str) -> None:
 
 def _recover(cluster: Installation, mortal: str, clock: _Clock, calls: set[str]) -> None:
     """Wait until all is there again without the node."""
-    until(lambda: serves(cluster), "the API does not come back")
+    comes_back(cluster)
     clock.tell("the API answers")
     until(lambda: not _node_is_ready(cluster, mortal), "Kubernetes does not notice")
     clock.tell("Kubernetes says that the node is not ready")

@@ -22,7 +22,7 @@ from tests.kubernetes.reaching import (
     opened_in,
     strangers,
 )
-from tests.kubernetes.standing import is_whole, serves
+from tests.kubernetes.standing import comes_back, is_whole, serves
 
 _ENFORCED, _PUBLIC = "DAYFLY_TEST_POLICIES", "DAYFLY_TEST_PUBLIC"
 pytestmark = [
@@ -182,7 +182,7 @@ def test_functions_reach_the_public_internet_where_they_may(cluster: Installatio
 
     def is_as_said(egress: str) -> None:
         cluster.install({"functions.egress": egress})
-        until(lambda: serves(cluster), "the API does not come back")
+        comes_back(cluster)
         wanted = {address} if egress == "public" else set()
         for name in functions.values():
             _expect(lambda: opened_by(cluster, name, [address]), wanted)  # noqa: B023 - now

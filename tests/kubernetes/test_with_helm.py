@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.kubernetes.callers import calling
 from tests.kubernetes.installation import FUNCTIONS, IMAGE, NAMESPACE, PLACE, Installation, saying, until
-from tests.kubernetes.standing import names, serves
+from tests.kubernetes.standing import comes_back, names, serves
 from tests.kubernetes.volumes import CLASS, SIZE
 from tests.unit.server.cluster.tools import program
 
@@ -102,7 +102,7 @@ def test_an_upgrade_keeps_credentials_and_fails_no_call(released: Installation) 
     assert set(seen) == {"200 by helm"}
     assert _secrets(released) == before
     released.reach()
-    until(lambda: serves(released), "the API does not come back")
+    comes_back(released)
     lines = released.kubectl("-n", NAMESPACE, "logs", "deployment/dayfly-gateway").splitlines()
     assert all(isinstance(json.loads(line), dict) for line in lines), "the value did not reach them"
     released.dayfly("scale", "helmed", "0")

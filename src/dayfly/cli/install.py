@@ -46,6 +46,7 @@ def command(
     from dayfly.cluster.schema import crds
     from dayfly.server.cluster.install import applying
     from dayfly.server.cluster.install.kubectl import Kubectl
+    from dayfly.server.cluster.install.volumes import check_volumes
 
     timeout_s = parse_duration(timeout)
     values = _values(namespace, files, settings)
@@ -59,6 +60,7 @@ def command(
         found = applying.look(kubectl, values.namespace)
         applying.check_alone(kubectl, values.namespace)
         nodes = applying.wanted(values, found, crds())
+        check_volumes(kubectl, nodes)
         progress.show(f"applying {len(nodes)} objects")
         others = applying.install(kubectl, values, nodes, crds())
         if is_waiting:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import msgspec
 import pytest
 from tests.cluster.kubelet import Kubelet
 from tests.contract.provider.conftest import eventually
+from tests.contract.provider.pods import counts, ended, image_order, pod_of, served
 
-from dayfly.model.errors import InvalidSpec, NotFound, NotSupported
+from dayfly.model.errors import InvalidSpec, NotFound
 from dayfly.model.names import new_replica_id
 from dayfly.model.replica import StartOrder
 from dayfly.providers.kubernetes import deployments, life, marks
@@ -33,7 +33,6 @@ SLEEPY = "import time\ndef handle(event, context):\n    time.sleep(float(event.t
 TELLING = "import os\ndef handle(event, context):\n    return open(os.environ['DAYFLY_SECRETS'] + '/token').read()\n"
 SECRET = b"an installation's secret"
 CONTENT = b"hunter2-the-content"
-STANDIN = "registry.test/standin:1"
 
 
 @contextlib.asynccontextmanager
@@ -46,27 +45,6 @@ async def opened(stage: Any, **site: Any) -> AsyncIterator[Any]:
             yield provider, audience
     finally:
         stage.provider = stage_provider
-
-
-def image_order(stage: Any, **changes: Any) -> StartOrder:
-    stage.cluster.kubelet.images[STANDIN] = [sys.executable, str(Path(__file__).parents[2] / "cluster/standin.py")]
-    found: StartOrder = stage.order("", lang="image", runtime="image", image=STANDIN, code_dir="", **changes)
-    return found
-
-
-def pod_of(stage: Any, order: StartOrder) -> Any:
-    pods = stage.cluster.double.objects("pods", stage.cluster.NAMESPACE)
-    return next((pod for pod in pods if pod["metadata"]["labels"].get(marks.REPLICA) == order.replica), None)
-
-
-async def served(provider: Any, audience: Any, order: StartOrder) -> str:
-    await provider.start(order)
-    return str((await audience.ready(order.replica)).address)
-
-
-async def ended(provider: Any, audience: Any, order: StartOrder, *, grace_s: float = 5) -> Any:
-    await provider.stop(order.replica, grace_s=grace_s)
-    return await audience.exited(order.replica)
 
 
 def test_a_pod_that_somebody_else_got_is_not_waited_for(stage: Any, ask: Any) -> None:
@@ -568,87 +546,5 @@ def test_a_function_that_holds_its_loop_is_busy_and_not_dead(stage: Any, ask: An
                 writer.close()
             assert not running.done()
             await running
-
-    asyncio.run(main())
-
-
-# -- images ----------------------------------------------------------------------------------------------------------
-
-
-def counts(stage: Any) -> dict[str, int]:
-    found = stage.cluster.double.objects("deployments", stage.cluster.NAMESPACE)
-    pool = stage.cluster.pool.name
-    return {each["metadata"]["name"]: each["spec"]["replicas"] for each in found if each["metadata"]["name"] != pool}
-
-
-def test_an_images_replicas_are_one_deployment_and_each_goes_by_itself(stage: Any, ask: Any, eventually: Any) -> None:
-    async def main() -> None:
-        async with stage.opened() as (provider, audience):
-            first = image_order(stage, env={"GREETING": "hi"}, secrets={"token": CONTENT}, secret_versions={"token": 1})
-            orders = [first, *(stage.again(first) for _ in range(2))]
-            await asyncio.gather(*(provider.start(order) for order in orders))
-            addresses = [(await audience.ready(order.replica)).address for order in orders]
-            name = deployments.name_of(first)
-            assert counts(stage) == {name: 3}
-            told = json.loads((await ask(addresses[0], method="GET")).body)
-            assert told["secrets"] == {"token": CONTENT.decode()}
-            assert (told["env"]["GREETING"], told["env"]["OPENFAAS_NAME"]) == ("hi", first.key.name)
-            assert (await audience.line("asked for /")).key == first.key
-            # A pod that the cluster does not call ready yet would go before the one that is marked.
-            await eventually(lambda: all(understand(pod_of(stage, order)).is_ready for order in orders))
-            assert (await ended(provider, audience, orders[1])).reason == "stopped"
-            await eventually(lambda: pod_of(stage, orders[1]) is None)
-            assert counts(stage) == {name: 2}
-            for order, address in ((orders[0], addresses[0]), (orders[2], addresses[2])):
-                assert pod_of(stage, order) is not None
-                assert (await ask(address, method="GET")).status == 200
-            assert set(await provider.stats()) == {orders[0].replica, orders[2].replica}
-        async with stage.opened() as (provider, audience):
-            found = {each.order.replica: each.address for each in await provider.recover()}
-            assert found == {orders[0].replica: addresses[0], orders[2].replica: addresses[2]}
-            for order in (orders[0], orders[2]):
-                assert (await ended(provider, audience, order)).reason == "stopped"
-            await eventually(lambda: not counts(stage))
-            await eventually(lambda: not stage.cluster.double.objects("secrets", stage.cluster.NAMESPACE))
-
-    asyncio.run(main())
-
-
-def test_an_image_that_crashes_or_cannot_be_pulled_is_said_so(stage: Any, eventually: Any) -> None:
-    async def main() -> None:
-        stage.cluster.kubelet.unpullable.add("registry.test/private:1")
-        async with stage.opened() as (provider, audience):
-            crashing = image_order(stage, env={"CRASH": "3"})
-            private = image_order(stage)
-            private = msgspec.structs.replace(private, image="registry.test/private:1")
-            for order, reason, told in (
-                (crashing, "crashed", "exit code 3"), (private, "start_failed", "imagePullSecrets"),
-            ):  # fmt: skip
-                await provider.start(order)
-                end = await audience.exited(order.replica)
-                assert (end.reason, told in end.detail) == (reason, True), end
-            await eventually(lambda: not counts(stage))
-
-    asyncio.run(main())
-
-
-def test_an_image_that_ends_after_it_served_is_gone_and_not_started_in_its_place(stage: Any, ask: Any) -> None:
-    async def main() -> None:
-        async with stage.opened() as (provider, audience):
-            order = image_order(stage)
-            address = await served(provider, audience, order)
-            with pytest.raises(Exception, match=r".*"):
-                await ask(address, method="GET", target="/exit/7")
-            end = await audience.exited(order.replica)
-            assert (end.reason, "exit code 7" in end.detail) == ("crashed", True), end
-
-    asyncio.run(main())
-
-
-def test_what_only_a_proxy_could_judge_is_refused_for_an_image(stage: Any) -> None:
-    async def main() -> None:
-        async with stage.opened() as (provider, _):
-            with pytest.raises(NotSupported, match="has no egress proxy"):
-                await provider.start(image_order(stage, allow=("api.example.com",)))
 
     asyncio.run(main())

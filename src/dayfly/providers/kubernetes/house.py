@@ -77,13 +77,19 @@ class House:
         self._leftovers[kind.plural, name] = (kind, grace_s, uid)
         await self._remove(kind.plural, name)
 
+    def keep(self, kind: Kind, name: str) -> None:
+        """Leave an object where it is that is wanted again, although it could not be deleted before."""
+        self._leftovers.pop((kind.plural, name), None)
+
     async def sweep(self) -> None:
         """Delete what could not be deleted when it should have been."""
         for plural, name in list(self._leftovers):
             await self._remove(plural, name)
 
     async def _remove(self, plural: str, name: str) -> None:
-        kind, grace_s, uid = self._leftovers[plural, name]
+        if (left := self._leftovers.get((plural, name))) is None:
+            return
+        kind, grace_s, uid = left
         try:
             await self.connection.delete(kind, name, self.site.namespace, grace_s=grace_s, uid=uid)
         except (NotFound, Conflict):

@@ -128,6 +128,8 @@ class Crowd:
 
     def join(self, life: ImageLife, order: StartOrder) -> None:
         """One more is wanted."""
+        for kind in (DEPLOYMENT, SECRET):
+            self._house.keep(kind, self.name)
         self._order = order
         self._lives[order.replica] = life
         self.wake()
@@ -182,17 +184,19 @@ class Crowd:
             except DayflyError as error:  # it will not do, however often it is tried
                 for life in list(self._lives.values()):
                     life.finish("lost" if life.ready else "start_failed", str(error))
-        if not self._lives and not self._pods():
-            await self._house.remove(DEPLOYMENT, self.name)
-            await self._house.remove(SECRET, self.name)
-            if not self._lives:
-                self._on_empty(self)
+            if not self._lives and not self._pods():
+                await self._house.remove(DEPLOYMENT, self.name)
+                await self._house.remove(SECRET, self.name)
+                if not self._lives:  # else one has begun meanwhile, and has set the flag
+                    self._on_empty(self)
+                    return
 
     async def _count(self) -> None:
         """Make the Deployment, or set its count. Raises DayflyError."""
         async with self._lock:
             wanted = sum(not (life.stopping or life.over) for life in self._lives.values())
-            if self._made:
+            # Where making it was not answered it may be there, and have a pod that would be nobody's.
+            if self._made or not wanted:
                 try:
                     await self._scale(wanted)
                     return

@@ -18,12 +18,12 @@ from tests.unit.server.cluster.tools import program
 
 from dayfly.cli.main import cli
 from dayfly.cluster.schema import crds
-from dayfly.model.errors import ConfigError, Unavailable
+from dayfly.model.errors import ConfigError, Forbidden, Unauthenticated, Unavailable
 from dayfly.server.cluster.install import applying
 from dayfly.server.cluster.install.applying import check_versions, place_of, trouble_of
 from dayfly.server.cluster.install.examining import Examination, Finding, deprecated
 from dayfly.server.cluster.install.given import merged, placed
-from dayfly.server.cluster.install.kubectl import Kubectl, Versions
+from dayfly.server.cluster.install.kubectl import Kubectl, Versions, refusal
 from dayfly.storage.certificate import expiry, make_certificate
 
 BEFORE = {("namespaces", "default"), ("namespaces", "kube-system")}
@@ -247,6 +247,41 @@ def test_what_cannot_be_is_told_before_anything_is_written(cluster: Cluster, tmp
     assert refused.exit_code == 77
     assert "lacks this right" in refused.output
     assert cluster.double.written() == []
+
+
+@pytest.mark.timeout(300)
+def test_another_volume_is_refused_before_anything_is_written(cluster: Cluster) -> None:
+    lasting = ("--set", "control.replicas=1", "--set", "observer.storage=5Gi", "--set", "observer.storageClass=slow")
+    ok(cluster.run("install", *lasting))
+    ok(cluster.run("install", *lasting, "--set", "queue.nodes=3", "--set", "queue.storage=2048Mi"))
+    ok(cluster.run("install", *lasting, "--set", "queue.storage=2Gi"))
+    there = snapshot(cluster.double)
+    for setting, told in (
+        ("queue.storage=4Gi", "Each server of dayfly-queue has a volume of 2Gi, and a volume of 4Gi is asked for"),
+        ("queue.storageClass=fast", "and a volume of 2Gi of the class fast is asked for"),
+        ("queue.persistent=false", "and no volume is asked for"),
+        ("observer.storage=4Gi", "The volume dayfly-observer has 5Gi of the class slow, and 4Gi of the class slow is"),
+        ("observer.storageClass=fast", "and 5Gi of the class fast is asked for"),
+    ):
+        refused = cluster.run("install", *lasting, "--set", setting)
+        assert (refused.exit_code, told in refused.output) == (73, True), refused.output
+        assert "Nothing was changed" in refused.output
+    assert snapshot(cluster.double) == there
+    ok(cluster.run("install", *lasting, "--set", "observer.storage=6Gi"))
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ('Error from server (Forbidden): pods is forbidden: User "ann" cannot list resource "pods"', Forbidden),
+        ('Error from server (Forbidden): pods "a" is forbidden: exceeded quota: small', ConfigError),
+        ('The StatefulSet "q" is invalid: spec: Forbidden: updates to statefulset spec are forbidden', ConfigError),
+        ("Unable to connect to the server: EOF", Unavailable),
+        ("error: You must be logged in to the server (Unauthorized)", Unauthenticated),
+    ],
+)
+def test_what_kubectl_says_is_told_as_what_it_is(said: str, kind: type[Exception]) -> None:
+    assert type(refusal("apply", said)) is kind
 
 
 @pytest.mark.timeout(300)

@@ -21,6 +21,8 @@ _SAID = 600
 _LOGGED = re.compile(r"[EWI]\d{4} ")
 """A line that is kubectl's log and not its word."""
 _NO_SUCH_KIND = ("doesn't have a resource type", "no matches for kind", "could not find the requested resource")
+_LACKS_A_RIGHT = "is forbidden: User"
+"""A quota, a Pod Security level and a field that nobody may change are `forbidden` too."""
 _AWAY = ("was refused", "no such host", "i/o timeout", "connect:", "Unable to connect", "TLS handshake")
 
 
@@ -121,7 +123,7 @@ def refusal(verb: str, stderr: str) -> DayflyError:
     message = f"kubectl {verb}: {said[-_SAID:] or 'it failed and said nothing'}"
     if "must be logged in" in said:
         return Unauthenticated(message, hint="The cluster does not know you: look at your kubeconfig.")
-    if "forbidden" in said.lower():
+    if _LACKS_A_RIGHT in said:
         hint = "Your account in the cluster lacks this right: `kubectl auth can-i --list` shows those that it has."
         return Forbidden(message, hint=hint)
     if any(text in said for text in _AWAY):
