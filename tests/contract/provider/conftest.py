@@ -123,6 +123,10 @@ class Stage:
         finally:
             await provider.close()
 
+    def below(self) -> set[int]:
+        """Return the pids of its functions' processes and of what runs those, and of no other test's."""
+        raise NotImplementedError
+
     def sleepers(self) -> set[int]:
         """Return the pids of the `sleep 300` processes of this machine that live."""
         found = set()
@@ -204,9 +208,13 @@ class LocalStage(Stage):
         }
         return StartOrder(**(settled | changes))
 
+    def below(self) -> set[int]:
+        """Return the zygote's descendants."""
+        return {*descendants_of(self.zygote.pid)}
+
     def sleepers(self) -> set[int]:
-        """Return those of this stage's functions: other tests have theirs at the same time."""
-        return super().sleepers() & {*descendants_of(self.zygote.pid)}
+        """Return those of this stage's functions."""
+        return super().sleepers() & self.below()
 
     def close(self) -> None:
         self.zygote.kill()
@@ -350,10 +358,9 @@ class KubernetesStage(LocalStage):
     def provider(self) -> KubernetesProvider:
         return KubernetesProvider(self.cluster.connect, self.cluster.site, b"an installation's secret")
 
-    def sleepers(self) -> set[int]:
-        """Return those below this cluster's pods."""
-        below = {each for pid in self.cluster.kubelet.pids().values() for each in descendants_of(pid)}
-        return Stage.sleepers(self) & below
+    def below(self) -> set[int]:
+        """Return the descendants of this cluster's pods."""
+        return {each for pid in self.cluster.kubelet.pids().values() for each in descendants_of(pid)}
 
     def close(self) -> None:
         """End what is left, and see that nothing stays."""
@@ -417,11 +424,27 @@ async def eventually(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
+STAGED = ("stage", "servers", "programs")
+"""The fixtures that are stages, whichever a module has."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known that keeps a test on the local stage."""
+    config.addinivalue_line("markers", "local_only(why): runs on the local stage alone, as pods are not like that")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for a stage on those that its module names in STAGES, on the local one when it names none."""
+    """Run what asks for a stage on those that its module names in STAGES, on the local one when it names none.
+
+    What is marked `local_only` runs there alone, and the mark has to say why.
+    """
     given = [mark for mark in metafunc.definition.iter_markers("parametrize") if "stage" in mark.args[0]]
-    if "stage" in metafunc.fixturenames and not given:
-        metafunc.parametrize("stage", getattr(metafunc.module, "STAGES", ("local",)), indirect=True)
+    for name in STAGED:
+        if name in metafunc.fixturenames and not given:
+            kept = metafunc.definition.get_closest_marker("local_only")
+            assert kept is None or kept.args, f"{metafunc.definition.nodeid}: local_only does not say why"
+            stages = getattr(metafunc.module, "STAGES", ("local",)) if kept is None else ("local",)
+            metafunc.parametrize(name, stages, indirect=True)
 
 
 @pytest.fixture(scope="session")
