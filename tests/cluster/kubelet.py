@@ -113,6 +113,10 @@ class Kubelet:
         """Return the pods' first processes, by the pods' names."""
         return {each.name: each.process.pid for each in self._places.values() if each.process is not None}
 
+    def volume(self, pod: str, name: str) -> Path:
+        """Return the folder of this machine that is a volume of a pod's."""
+        return next(each.folder for each in self._places.values() if each.name == pod) / name
+
     def lose(self, *, alive: bool = False) -> None:
         """Have the node die with all that is on it, or be cut off `alive`; pods to come are on another.
 

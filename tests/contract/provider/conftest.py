@@ -37,6 +37,7 @@ from dayfly.providers.kubernetes.house import Site
 from dayfly.providers.kubernetes.pool import PoolValues, deployment
 from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.providers.local.provider import LocalProvider
+from dayfly.providers.pod import archive
 from dayfly.providers.port import Provider
 from dayfly.providers.several import SeveralProviders
 from dayfly.runtimes.jail.detect import detect
@@ -122,6 +123,10 @@ class Stage:
             yield provider, audience
         finally:
             await provider.close()
+
+    def code(self, order: StartOrder) -> Path:
+        """Return the folder of this machine that the function's code is in where its replica runs, which has a pod."""
+        return Path(order.code_dir)
 
     def below(self) -> set[int]:
         """Return the pids of its functions' processes and of what runs those, and of no other test's."""
@@ -358,6 +363,12 @@ class KubernetesStage(LocalStage):
     def provider(self) -> KubernetesProvider:
         return KubernetesProvider(self.cluster.connect, self.cluster.site, b"an installation's secret")
 
+    def code(self, order: StartOrder) -> Path:
+        """Return where the agent has unpacked it."""
+        pods = self.cluster.double.objects("pods", self.cluster.NAMESPACE)
+        names = {pod["metadata"]["labels"].get(marks.REPLICA): pod["metadata"]["name"] for pod in pods}
+        return self.cluster.kubelet.volume(names[order.replica], "run") / "f" / archive.CODE
+
     def below(self) -> set[int]:
         """Return the descendants of this cluster's pods."""
         return {each for pid in self.cluster.kubelet.pids().values() for each in descendants_of(pid)}
@@ -399,6 +410,13 @@ def reach(address: str) -> socket.socket:
     handed = socket.socket(fileno=fds[0])
     handed.settimeout(DEADLINE_S)
     return handed
+
+
+async def connect(address: str, data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection to a replica, on which `data` was sent. Raises OSError."""
+    reader, writer = await asyncio.open_connection(sock=await asyncio.to_thread(reach, address))
+    writer.write(data)
+    return reader, writer
 
 
 async def call(
@@ -454,9 +472,9 @@ def cluster() -> Iterator[Cluster]:
         yield made
 
 
-@pytest.fixture
-def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A provider's stage, torn down with everything that runs on it; a dict as parameter makes a special local one."""
+@contextlib.contextmanager
+def staged(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give the stage that is asked for by its name; a dict makes a special local one."""
     if isinstance(request.param, dict):
         made: Stage = LocalStage(**request.param)
     elif request.param == "local":
@@ -470,6 +488,13 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A provider's stage, torn down with everything that runs on it."""
+    with staged(request) as made:
+        yield made
 
 
 @pytest.fixture(name="eventually")

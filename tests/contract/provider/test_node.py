@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.provider.conftest import connect
 
 from dayfly.model.debug import Debug
 from dayfly.model.replica import ReplicaExited, ReplicaReady
-from dayfly.runtimes.python.processes import children_of, descendants_of
+from dayfly.runtimes.python.processes import children_of
+
+STAGES = ("local", "kubernetes")
 
 NODE = shutil.which("node")
 
@@ -153,7 +156,7 @@ module.exports = async (event, context) => {
             assert answer.headers["content-type"] == "application/json; charset=utf-8"
             told = {"body": '{"a":1}', "content-type": "application/json", "query": "1", "method": "POST", "path": "/p"}
             assert json.loads(answer.body) == told
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert json.loads((await reader.read()).partition(b"\r\n\r\n")[2])["body"] == "{}"
             writer.close()
@@ -178,7 +181,7 @@ def test_what_the_protocol_asks_for_is_kept(stage: Any, ask: Any) -> None:
             assert (await ask(ready.address, target="/_/health")).body == b"OK"
             assert (await ask(ready.address, target="/_/ready")).status == 200
             assert (await ask(ready.address, target="/_/other")).body == b"text"
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             for _ in range(3):
                 writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n")
                 assert (await reader.readuntil(b"\r\n\r\ntext")).startswith(b"HTTP/1.1 200 OK\r\n")
@@ -328,7 +331,7 @@ def test_a_stream_that_breaks_is_cut_and_logged(stage: Any) -> None:
             order = order_of(stage, source)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             data = await reader.read()
             writer.close()
@@ -356,7 +359,7 @@ module.exports = async function* (event, context) {
             order = order_of(stage, source)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             await reader.readexactly(300_000)
             writer.transport.abort()
@@ -382,7 +385,7 @@ def test_a_replica_that_ends_by_itself_is_reported_once(stage: Any, ending: str,
             order = order_of(stage, source)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             assert await reader.read() == b""
             writer.close()
@@ -401,7 +404,7 @@ def test_a_stop_lets_the_call_at_hand_finish(stage: Any, ask: Any) -> None:
             order = order_of(stage, SLEEPY)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            idle = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            idle = await connect(ready.address)
             running = asyncio.create_task(ask(ready.address, b"400"))
             await audience.line("begun")
             await provider.stop(order.replica, grace_s=10)
@@ -564,7 +567,7 @@ module.exports = async (event, context) => {
                 "call": "c1",
                 "timeout": 5000,
                 "left": True,
-                "cwd": order.code_dir,
+                "cwd": str(stage.code(order)),
                 "send": "undefined",
             }
 
@@ -579,7 +582,7 @@ def test_a_call_that_holds_the_loop_is_ended_after_its_timeout(stage: Any) -> No
             order = order_of(stage, source, timeout_s=0.5)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            _reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            _reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             await audience.line("begun")
             writer.close()
@@ -604,7 +607,7 @@ module.exports = async (event, context) => {
             order = order_of(stage, source, timeout_s=0.5)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            _reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            _reader, writer = await connect(ready.address)
             writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n300000")
             await audience.line("begun 300000")
             writer.close()
@@ -637,7 +640,7 @@ module.exports = async (event, context) => {
             order = order_of(stage, source, timeout_s=0.3)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            _reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            _reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             await audience.line("begun")
             writer.close()
@@ -682,7 +685,7 @@ def test_a_replica_that_stops_itself_is_found_stuck(stage: Any) -> None:
             order = order_of(stage, source)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            _reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            _reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             assert (await audience.exited(order.replica)).reason == "stuck"
             writer.close()
@@ -698,7 +701,7 @@ def test_sigterm_from_whomever_costs_no_call(stage: Any, ask: Any) -> None:
             ready = await audience.ready(order.replica)
             running = asyncio.create_task(ask(ready.address, b"300"))
             await audience.line("begun")
-            for pid in descendants_of(stage.zygote.pid):
+            for pid in stage.below():
                 with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                     os.kill(pid, signal.SIGTERM)
             assert (await running).body == b"done"
@@ -720,7 +723,7 @@ def test_running_out_of_memory_is_told(stage: Any, source: str, told: str) -> No
             order = order_of(stage, source, memory_bytes=96 << 20)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             assert await reader.read() == b""
             writer.close()
@@ -849,7 +852,7 @@ def test_a_node_outside_of_the_system_is_shown(stage: Any, ask: Any) -> None:
 def nodes_below(stage: Any) -> list[int]:
     """Return the hosts that have a Node program running."""
     found = []
-    for pid in descendants_of(stage.zygote.pid):
+    for pid in stage.below():
         try:
             if Path(f"/proc/{pid}/comm").read_text().startswith("node") and children_of(pid) == []:
                 found.append(pid)
