@@ -22,6 +22,8 @@ STAGES = ("local", "kubernetes")
 NODE = shutil.which("node")
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="there is no node on PATH: apt-get install nodejs")
+hosts = pytest.mark.local_only("it is between a caller and the Node process, which is the same one in a pod")
+spares = pytest.mark.local_only("a pod has one replica in its life: none comes after it, in its /tmp or from a spare")
 
 HELLO = "module.exports = async (event, context) => `hello ${event.body}`;\n"
 SLEEPY = """
@@ -68,6 +70,7 @@ def test_a_started_replica_answers_and_ends_when_stopped(stage: Any, ask: Any) -
     asyncio.run(main())
 
 
+@spares
 def test_replicas_of_one_function_are_processes_apart_with_a_spare_ahead(stage: Any, ask: Any, eventually: Any) -> None:
     source = "let count = 0;\nmodule.exports = () => ({ count: (count += 1), pid: process.pid });\n"
 
@@ -107,6 +110,7 @@ ANSWERS = {
 }
 
 
+@hosts
 def test_a_handler_may_answer_in_many_ways(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -126,6 +130,7 @@ def test_a_handler_may_answer_in_many_ways(stage: Any, ask: Any) -> None:
     asyncio.run(main())
 
 
+@hosts
 def test_a_handler_of_openfaas_runs_unchanged(stage: Any, ask: Any) -> None:
     source = """
 'use strict'
@@ -166,6 +171,7 @@ module.exports = async (event, context) => {
     asyncio.run(main())
 
 
+@hosts
 def test_what_the_protocol_asks_for_is_kept(stage: Any, ask: Any) -> None:
     source = "module.exports = (event) => event.path === '/none' ? { statusCode: 204 } : 'text';\n"
 
@@ -217,6 +223,7 @@ UNFIT = {
 }
 
 
+@hosts
 @pytest.mark.parametrize("told", UNFIT)
 def test_why_a_module_is_unfit_is_told(stage: Any, told: str) -> None:
     async def main() -> None:
@@ -229,6 +236,7 @@ def test_why_a_module_is_unfit_is_told(stage: Any, told: str) -> None:
     asyncio.run(main())
 
 
+@spares
 def test_a_later_replica_that_cannot_load_says_so_itself(stage: Any, ask: Any) -> None:
     source = """
 const fs = require('node:fs');
@@ -267,6 +275,7 @@ FAILURES = {
 }
 
 
+@hosts
 def test_what_a_handler_throws_is_an_answer_and_a_trace(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -291,6 +300,7 @@ def test_what_a_handler_throws_is_an_answer_and_a_trace(stage: Any, ask: Any) ->
     asyncio.run(main())
 
 
+@hosts
 def test_whoever_writes_the_function_is_told_the_trace(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -307,6 +317,7 @@ def test_whoever_writes_the_function_is_told_the_trace(stage: Any, ask: Any) -> 
     asyncio.run(main())
 
 
+@hosts
 def test_a_rejection_that_nobody_handles_is_logged_and_ends_nobody(stage: Any, ask: Any) -> None:
     source = "module.exports = () => { Promise.reject(new Error('left alone')); return 'ok'; };\n"
 
@@ -323,6 +334,7 @@ def test_a_rejection_that_nobody_handles_is_logged_and_ends_nobody(stage: Any, a
     asyncio.run(main())
 
 
+@hosts
 def test_a_stream_that_breaks_is_cut_and_logged(stage: Any) -> None:
     source = "module.exports = async function* () { yield 'begun'; throw new Error('midway'); };\n"
 
@@ -508,6 +520,7 @@ module.exports = async (event, context) => {
     asyncio.run(main())
 
 
+@spares
 def test_what_is_printed_while_a_spare_loads_is_read_once_it_has_a_name(stage: Any, eventually: Any) -> None:
     source = """
 console.log('loaded by', process.pid);
@@ -593,6 +606,7 @@ def test_a_call_that_holds_the_loop_is_ended_after_its_timeout(stage: Any) -> No
     asyncio.run(main())
 
 
+@hosts
 def test_a_call_that_goes_on_after_its_timeout_ends_the_replica_once_others_have_finished(stage: Any, ask: Any) -> None:
     source = """
 module.exports = async (event, context) => {
@@ -624,6 +638,7 @@ module.exports = async (event, context) => {
     asyncio.run(main())
 
 
+@hosts
 def test_a_call_that_heeds_its_signal_costs_no_replica(stage: Any, ask: Any) -> None:
     source = """
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -653,6 +668,7 @@ module.exports = async (event, context) => {
     asyncio.run(main())
 
 
+@hosts
 def test_a_busy_replica_is_not_taken_for_a_dead_one(stage: Any, ask: Any) -> None:
     source = """
 module.exports = (event) => {
@@ -733,6 +749,7 @@ def test_running_out_of_memory_is_told(stage: Any, source: str, told: str) -> No
     asyncio.run(main())
 
 
+@hosts
 def test_garbage_alone_does_not_run_out_of_memory(stage: Any, ask: Any) -> None:
     source = """
 module.exports = (event) => {
@@ -778,6 +795,7 @@ module.exports = (event) => {
     asyncio.run(main())
 
 
+@spares
 def test_a_spare_that_loaded_from_a_folder_since_cleared_is_replaced(stage: Any, ask: Any, eventually: Any) -> None:
     source = """
 const fs = require('node:fs');
@@ -802,6 +820,7 @@ module.exports = () => fs.readFileSync(`${process.env.TMPDIR}/model`, 'utf8');
     asyncio.run(main())
 
 
+@spares
 def test_replicas_without_a_spare_start_all_the_same(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -826,6 +845,7 @@ def test_an_interpreter_that_is_not_there_is_told(stage: Any) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.local_only("a pod has the Node of its image, wherever the control plane has its own")
 def test_a_node_outside_of_the_system_is_shown(stage: Any, ask: Any) -> None:
     assert NODE is not None
     away = stage.folder / "nvm" / "v20"
@@ -845,6 +865,19 @@ def test_a_node_outside_of_the_system_is_shown(stage: Any, ask: Any) -> None:
             await provider.start(order)
             answer = await ask((await audience.ready(order.replica)).address)
             assert answer.body.decode().strip() == str(away / "bin" / "node")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("stage", ["kubernetes"], indirect=True)
+def test_a_pod_runs_its_own_node_wherever_the_control_planes_is(stage: Any, ask: Any) -> None:
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            source = "module.exports = () => process.execPath;\n"
+            order = order_of(stage, source, interpreter="/opt/of/the/control/plane/node")
+            await provider.start(order)
+            answer = await ask((await audience.ready(order.replica)).address)
+            assert answer.body.decode() == os.path.realpath(shutil.which("node", path=os.defpath) or "")
 
     asyncio.run(main())
 
