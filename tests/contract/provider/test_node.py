@@ -871,13 +871,15 @@ def test_a_node_outside_of_the_system_is_shown(stage: Any, ask: Any) -> None:
 
 @pytest.mark.parametrize("stage", ["kubernetes"], indirect=True)
 def test_a_pod_runs_its_own_node_wherever_the_control_planes_is(stage: Any, ask: Any) -> None:
+    own = os.path.realpath(shutil.which("node", path=os.defpath) or "")
+
     async def main() -> None:
         async with stage.opened() as (provider, audience):
             source = "module.exports = () => process.execPath;\n"
             order = order_of(stage, source, interpreter="/opt/of/the/control/plane/node")
             await provider.start(order)
             answer = await ask((await audience.ready(order.replica)).address)
-            assert answer.body.decode() == os.path.realpath(shutil.which("node", path=os.defpath) or "")
+            assert answer.body.decode() == own
 
     asyncio.run(main())
 
