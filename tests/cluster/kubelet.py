@@ -44,6 +44,8 @@ class Run:
     identity: str
     lines: list[tuple[str, bytes]] = field(default_factory=list)
     """When each was printed, and what."""
+    read_ns: int = 0
+    """When the last of them was."""
     over: bool = False
 
 
@@ -110,6 +112,10 @@ class Kubelet:
     def pids(self) -> dict[str, int]:
         """Return the pods' first processes, by the pods' names."""
         return {each.name: each.process.pid for each in self._places.values() if each.process is not None}
+
+    def volume(self, pod: str, name: str) -> Path:
+        """Return the folder of this machine that is a volume of a pod's."""
+        return next(each.folder for each in self._places.values() if each.name == pod) / name
 
     def lose(self, *, alive: bool = False) -> None:
         """Have the node die with all that is on it, or be cut off `alive`; pods to come are on another.
@@ -269,7 +275,7 @@ class Kubelet:
         run = Run(f"double://{place.uid}/{attempt}")
         place.runs.append(run)
         self._tell(place, {"running": {"startedAt": self._registry.stamp()}}, run=run, restarts=attempt)
-        reading = self._loop.create_task(self._read(process, run))
+        reading = self._loop.create_task(self._read(process, run, place.name))
         probing = self._loop.create_task(self._probe(place, container))
         ending = self._loop.create_task(self._end_when_deleted(place, process))
         code = await self._waited(process)
@@ -344,16 +350,23 @@ class Kubelet:
             os.close(pidfd)
         return process.wait()
 
-    async def _read(self, process: Process, run: Run) -> None:
+    async def _read(self, process: Process, run: Run, pod: str) -> None:
         reader = asyncio.StreamReader(1 << 22)
         transport, _ = await self._loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
         with contextlib.closing(transport):
-            await self._pass_lines(reader, run)
+            rest = b""
+            while data := await reader.read(1 << 16):
+                *whole, rest = (rest + data).split(b"\n")
+                self._printed(run, pod, [line + b"\n" for line in whole])
+            if rest:
+                self._printed(run, pod, [rest])
 
-    async def _pass_lines(self, reader: asyncio.StreamReader, run: Run) -> None:
-        while line := await reader.readline():
-            run.lines.append((datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z"), line))
-            self._double.wake()
+    def _printed(self, run: Run, pod: str, lines: list[bytes]) -> None:
+        """Keep lines, each with a time of its own, and tell who follows them once: a flood is not one of tellings."""
+        for line in lines:
+            run.read_ns = max(time.time_ns(), run.read_ns + 1)
+            run.lines.append((_stamp(run.read_ns), line))
+        self._double.wake(f"{pod}/log")
 
     async def _probe(self, place: Place, container: Object) -> None:
         """Ask whether the container is ready, and tell when that changes."""
@@ -489,12 +502,16 @@ class Kubelet:
             while True:
                 woken.clear()
                 over = run.over
-                for stamp, line in run.lines[position:]:
-                    position += 1
-                    if stamp[:19] >= since[:19]:
-                        data = (f"{stamp} ".encode() if params.get("timestamps") == "true" else b"") + line
-                        yield data[:left]
-                        left -= len(data)
+                lines = run.lines[position:]
+                position += len(lines)
+                data = b"".join(
+                    (f"{stamp} ".encode() if params.get("timestamps") == "true" else b"") + line
+                    for stamp, line in lines
+                    if stamp[:19] >= since[:19]
+                )[:left]
+                left -= len(data)
+                if data:
+                    yield data
                 if over or params.get("follow") != "true" or left <= 0 or self._double.away:
                     return
                 await woken.wait()
@@ -512,6 +529,11 @@ class Kubelet:
 async def _pieces(lines: list[bytes]) -> Any:
     for line in lines:
         yield line
+
+
+def _stamp(unix_ns: int) -> str:
+    second = datetime.fromtimestamp(unix_ns // 10**9, UTC)
+    return f"{second:%Y-%m-%dT%H:%M:%S}.{unix_ns % 10**9:09d}Z"
 
 
 def _not_ready(pod: Object) -> None:

@@ -139,14 +139,17 @@ class Double:
         self.bookmarks += 1
         self.wake()
 
-    def wake(self) -> None:
-        """Have the watches look."""
+    def wake(self, what: str = "") -> None:
+        """Have the watches look, and the controllers; or, with `what`, only who waits for that."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._woken)
+            self._loop.call_soon_threadsafe(self._woken, what)
 
-    def _woken(self) -> None:
-        for event in list(self._wakers):
-            event.set()
+    def _woken(self, what: str) -> None:
+        for event, waits_for in list(self._wakers.items()):
+            if what in ("", waits_for):
+                event.set()
+        if what:
+            return
         for controller in self.controllers:
             try:
                 controller()

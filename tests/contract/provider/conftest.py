@@ -37,6 +37,7 @@ from dayfly.providers.kubernetes.house import Site
 from dayfly.providers.kubernetes.pool import PoolValues, deployment
 from dayfly.providers.kubernetes.provider import KubernetesProvider
 from dayfly.providers.local.provider import LocalProvider
+from dayfly.providers.pod import archive
 from dayfly.providers.port import Provider
 from dayfly.providers.several import SeveralProviders
 from dayfly.runtimes.jail.detect import detect
@@ -123,6 +124,14 @@ class Stage:
         finally:
             await provider.close()
 
+    def code(self, order: StartOrder) -> Path:
+        """Return the folder of this machine that the function's code is in where its replica runs, which has a pod."""
+        return Path(order.code_dir)
+
+    def below(self) -> set[int]:
+        """Return the pids of its functions' processes and of what runs those, and of no other test's."""
+        raise NotImplementedError
+
     def sleepers(self) -> set[int]:
         """Return the pids of the `sleep 300` processes of this machine that live."""
         found = set()
@@ -204,9 +213,13 @@ class LocalStage(Stage):
         }
         return StartOrder(**(settled | changes))
 
+    def below(self) -> set[int]:
+        """Return the zygote's descendants."""
+        return {*descendants_of(self.zygote.pid)}
+
     def sleepers(self) -> set[int]:
-        """Return those of this stage's functions: other tests have theirs at the same time."""
-        return super().sleepers() & {*descendants_of(self.zygote.pid)}
+        """Return those of this stage's functions."""
+        return super().sleepers() & self.below()
 
     def close(self) -> None:
         self.zygote.kill()
@@ -350,10 +363,15 @@ class KubernetesStage(LocalStage):
     def provider(self) -> KubernetesProvider:
         return KubernetesProvider(self.cluster.connect, self.cluster.site, b"an installation's secret")
 
-    def sleepers(self) -> set[int]:
-        """Return those below this cluster's pods."""
-        below = {each for pid in self.cluster.kubelet.pids().values() for each in descendants_of(pid)}
-        return Stage.sleepers(self) & below
+    def code(self, order: StartOrder) -> Path:
+        """Return where the agent has unpacked it."""
+        pods = self.cluster.double.objects("pods", self.cluster.NAMESPACE)
+        names = {pod["metadata"]["labels"].get(marks.REPLICA): pod["metadata"]["name"] for pod in pods}
+        return self.cluster.kubelet.volume(names[order.replica], "run") / "f" / archive.CODE
+
+    def below(self) -> set[int]:
+        """Return the descendants of this cluster's pods."""
+        return {each for pid in self.cluster.kubelet.pids().values() for each in descendants_of(pid)}
 
     def close(self) -> None:
         """End what is left, and see that nothing stays."""
@@ -394,6 +412,13 @@ def reach(address: str) -> socket.socket:
     return handed
 
 
+async def connect(address: str, data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Return a connection to a replica, on which `data` was sent. Raises OSError."""
+    reader, writer = await asyncio.open_connection(sock=await asyncio.to_thread(reach, address))
+    writer.write(data)
+    return reader, writer
+
+
 async def call(
     address: str, body: bytes = b"", *, method: str = "POST", target: str = "/", headers: dict[str, str] | None = None
 ) -> Answer:
@@ -417,11 +442,27 @@ async def eventually(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
+STAGED = ("stage", "servers", "programs")
+"""The fixtures that are stages, whichever a module has."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known that keeps a test on the local stage."""
+    config.addinivalue_line("markers", "local_only(why): runs on the local stage alone, as pods are not like that")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for a stage on those that its module names in STAGES, on the local one when it names none."""
+    """Run what asks for a stage on those that its module names in STAGES, on the local one when it names none.
+
+    What is marked `local_only` runs there alone, and the mark has to say why.
+    """
     given = [mark for mark in metafunc.definition.iter_markers("parametrize") if "stage" in mark.args[0]]
-    if "stage" in metafunc.fixturenames and not given:
-        metafunc.parametrize("stage", getattr(metafunc.module, "STAGES", ("local",)), indirect=True)
+    for name in STAGED:
+        if name in metafunc.fixturenames and not given:
+            kept = metafunc.definition.get_closest_marker("local_only")
+            assert kept is None or kept.args, f"{metafunc.definition.nodeid}: local_only does not say why"
+            stages = getattr(metafunc.module, "STAGES", ("local",)) if kept is None else ("local",)
+            metafunc.parametrize(name, stages, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -431,9 +472,9 @@ def cluster() -> Iterator[Cluster]:
         yield made
 
 
-@pytest.fixture
-def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A provider's stage, torn down with everything that runs on it; a dict as parameter makes a special local one."""
+@contextlib.contextmanager
+def staged(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give the stage that is asked for by its name; a dict makes a special local one."""
     if isinstance(request.param, dict):
         made: Stage = LocalStage(**request.param)
     elif request.param == "local":
@@ -447,6 +488,13 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A provider's stage, torn down with everything that runs on it."""
+    with staged(request) as made:
+        yield made
 
 
 @pytest.fixture(name="eventually")

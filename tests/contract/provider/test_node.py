@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.provider.conftest import connect
 
 from dayfly.model.debug import Debug
 from dayfly.model.replica import ReplicaExited, ReplicaReady
-from dayfly.runtimes.python.processes import children_of, descendants_of
+from dayfly.runtimes.python.processes import children_of
+
+STAGES = ("local", "kubernetes")
 
 NODE = shutil.which("node")
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="there is no node on PATH: apt-get install nodejs")
+hosts = pytest.mark.local_only("it is between a caller and the Node process, which is the same one in a pod")
+spares = pytest.mark.local_only("a pod has one replica in its life: none comes after it, in its /tmp or from a spare")
 
 HELLO = "module.exports = async (event, context) => `hello ${event.body}`;\n"
 SLEEPY = """
@@ -65,6 +70,7 @@ def test_a_started_replica_answers_and_ends_when_stopped(stage: Any, ask: Any) -
     asyncio.run(main())
 
 
+@spares
 def test_replicas_of_one_function_are_processes_apart_with_a_spare_ahead(stage: Any, ask: Any, eventually: Any) -> None:
     source = "let count = 0;\nmodule.exports = () => ({ count: (count += 1), pid: process.pid });\n"
 
@@ -104,6 +110,7 @@ ANSWERS = {
 }
 
 
+@hosts
 def test_a_handler_may_answer_in_many_ways(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -123,6 +130,7 @@ def test_a_handler_may_answer_in_many_ways(stage: Any, ask: Any) -> None:
     asyncio.run(main())
 
 
+@hosts
 def test_a_handler_of_openfaas_runs_unchanged(stage: Any, ask: Any) -> None:
     source = """
 'use strict'
@@ -153,7 +161,7 @@ module.exports = async (event, context) => {
             assert answer.headers["content-type"] == "application/json; charset=utf-8"
             told = {"body": '{"a":1}', "content-type": "application/json", "query": "1", "method": "POST", "path": "/p"}
             assert json.loads(answer.body) == told
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert json.loads((await reader.read()).partition(b"\r\n\r\n")[2])["body"] == "{}"
             writer.close()
@@ -163,6 +171,7 @@ module.exports = async (event, context) => {
     asyncio.run(main())
 
 
+@hosts
 def test_what_the_protocol_asks_for_is_kept(stage: Any, ask: Any) -> None:
     source = "module.exports = (event) => event.path === '/none' ? { statusCode: 204 } : 'text';\n"
 
@@ -178,7 +187,7 @@ def test_what_the_protocol_asks_for_is_kept(stage: Any, ask: Any) -> None:
             assert (await ask(ready.address, target="/_/health")).body == b"OK"
             assert (await ask(ready.address, target="/_/ready")).status == 200
             assert (await ask(ready.address, target="/_/other")).body == b"text"
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             for _ in range(3):
                 writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n")
                 assert (await reader.readuntil(b"\r\n\r\ntext")).startswith(b"HTTP/1.1 200 OK\r\n")
@@ -200,7 +209,8 @@ def test_a_handler_that_cannot_be_loaded_is_reported_with_its_trace(stage: Any) 
             assert "handler.js:3" in ended[0].detail
             assert "node:internal" not in ended[0].detail
             assert "main.cjs" not in ended[0].detail
-            assert (await audience.line("loading")).replica == orders[0].replica
+            first = orders[0].replica  # in a pod the other has loaded it too, and maybe sooner
+            await audience.until(lambda: [e for e in audience.lines if (e.text, e.replica) == ("loading", first)])
             assert len(audience.events) == 2
 
     asyncio.run(main())
@@ -214,6 +224,7 @@ UNFIT = {
 }
 
 
+@hosts
 @pytest.mark.parametrize("told", UNFIT)
 def test_why_a_module_is_unfit_is_told(stage: Any, told: str) -> None:
     async def main() -> None:
@@ -226,6 +237,7 @@ def test_why_a_module_is_unfit_is_told(stage: Any, told: str) -> None:
     asyncio.run(main())
 
 
+@spares
 def test_a_later_replica_that_cannot_load_says_so_itself(stage: Any, ask: Any) -> None:
     source = """
 const fs = require('node:fs');
@@ -264,6 +276,7 @@ FAILURES = {
 }
 
 
+@hosts
 def test_what_a_handler_throws_is_an_answer_and_a_trace(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -288,6 +301,7 @@ def test_what_a_handler_throws_is_an_answer_and_a_trace(stage: Any, ask: Any) ->
     asyncio.run(main())
 
 
+@hosts
 def test_whoever_writes_the_function_is_told_the_trace(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -304,6 +318,7 @@ def test_whoever_writes_the_function_is_told_the_trace(stage: Any, ask: Any) -> 
     asyncio.run(main())
 
 
+@hosts
 def test_a_rejection_that_nobody_handles_is_logged_and_ends_nobody(stage: Any, ask: Any) -> None:
     source = "module.exports = () => { Promise.reject(new Error('left alone')); return 'ok'; };\n"
 
@@ -320,6 +335,7 @@ def test_a_rejection_that_nobody_handles_is_logged_and_ends_nobody(stage: Any, a
     asyncio.run(main())
 
 
+@hosts
 def test_a_stream_that_breaks_is_cut_and_logged(stage: Any) -> None:
     source = "module.exports = async function* () { yield 'begun'; throw new Error('midway'); };\n"
 
@@ -328,7 +344,7 @@ def test_a_stream_that_breaks_is_cut_and_logged(stage: Any) -> None:
             order = order_of(stage, source)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             data = await reader.read()
             writer.close()
@@ -356,7 +372,7 @@ module.exports = async function* (event, context) {
             order = order_of(stage, source)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             await reader.readexactly(300_000)
             writer.transport.abort()
@@ -382,7 +398,7 @@ def test_a_replica_that_ends_by_itself_is_reported_once(stage: Any, ending: str,
             order = order_of(stage, source)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             assert await reader.read() == b""
             writer.close()
@@ -401,7 +417,7 @@ def test_a_stop_lets_the_call_at_hand_finish(stage: Any, ask: Any) -> None:
             order = order_of(stage, SLEEPY)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            idle = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            idle = await connect(ready.address)
             running = asyncio.create_task(ask(ready.address, b"400"))
             await audience.line("begun")
             await provider.stop(order.replica, grace_s=10)
@@ -505,6 +521,7 @@ module.exports = async (event, context) => {
     asyncio.run(main())
 
 
+@spares
 def test_what_is_printed_while_a_spare_loads_is_read_once_it_has_a_name(stage: Any, eventually: Any) -> None:
     source = """
 console.log('loaded by', process.pid);
@@ -564,7 +581,7 @@ module.exports = async (event, context) => {
                 "call": "c1",
                 "timeout": 5000,
                 "left": True,
-                "cwd": order.code_dir,
+                "cwd": str(stage.code(order)),
                 "send": "undefined",
             }
 
@@ -579,7 +596,7 @@ def test_a_call_that_holds_the_loop_is_ended_after_its_timeout(stage: Any) -> No
             order = order_of(stage, source, timeout_s=0.5)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            _reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            _reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             await audience.line("begun")
             writer.close()
@@ -590,6 +607,7 @@ def test_a_call_that_holds_the_loop_is_ended_after_its_timeout(stage: Any) -> No
     asyncio.run(main())
 
 
+@hosts
 def test_a_call_that_goes_on_after_its_timeout_ends_the_replica_once_others_have_finished(stage: Any, ask: Any) -> None:
     source = """
 module.exports = async (event, context) => {
@@ -604,7 +622,7 @@ module.exports = async (event, context) => {
             order = order_of(stage, source, timeout_s=0.5)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            _reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            _reader, writer = await connect(ready.address)
             writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n300000")
             await audience.line("begun 300000")
             writer.close()
@@ -621,6 +639,7 @@ module.exports = async (event, context) => {
     asyncio.run(main())
 
 
+@hosts
 def test_a_call_that_heeds_its_signal_costs_no_replica(stage: Any, ask: Any) -> None:
     source = """
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -637,7 +656,7 @@ module.exports = async (event, context) => {
             order = order_of(stage, source, timeout_s=0.3)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            _reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            _reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             await audience.line("begun")
             writer.close()
@@ -650,6 +669,7 @@ module.exports = async (event, context) => {
     asyncio.run(main())
 
 
+@hosts
 def test_a_busy_replica_is_not_taken_for_a_dead_one(stage: Any, ask: Any) -> None:
     source = """
 module.exports = (event) => {
@@ -682,7 +702,7 @@ def test_a_replica_that_stops_itself_is_found_stuck(stage: Any) -> None:
             order = order_of(stage, source)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            _reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            _reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             assert (await audience.exited(order.replica)).reason == "stuck"
             writer.close()
@@ -698,7 +718,7 @@ def test_sigterm_from_whomever_costs_no_call(stage: Any, ask: Any) -> None:
             ready = await audience.ready(order.replica)
             running = asyncio.create_task(ask(ready.address, b"300"))
             await audience.line("begun")
-            for pid in descendants_of(stage.zygote.pid):
+            for pid in stage.below():
                 with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                     os.kill(pid, signal.SIGTERM)
             assert (await running).body == b"done"
@@ -720,7 +740,7 @@ def test_running_out_of_memory_is_told(stage: Any, source: str, told: str) -> No
             order = order_of(stage, source, memory_bytes=96 << 20)
             await provider.start(order)
             ready = await audience.ready(order.replica)
-            reader, writer = await asyncio.open_unix_connection(ready.address.removeprefix("unix:"))
+            reader, writer = await connect(ready.address)
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             assert await reader.read() == b""
             writer.close()
@@ -730,6 +750,7 @@ def test_running_out_of_memory_is_told(stage: Any, source: str, told: str) -> No
     asyncio.run(main())
 
 
+@hosts
 def test_garbage_alone_does_not_run_out_of_memory(stage: Any, ask: Any) -> None:
     source = """
 module.exports = (event) => {
@@ -775,6 +796,7 @@ module.exports = (event) => {
     asyncio.run(main())
 
 
+@spares
 def test_a_spare_that_loaded_from_a_folder_since_cleared_is_replaced(stage: Any, ask: Any, eventually: Any) -> None:
     source = """
 const fs = require('node:fs');
@@ -799,6 +821,7 @@ module.exports = () => fs.readFileSync(`${process.env.TMPDIR}/model`, 'utf8');
     asyncio.run(main())
 
 
+@spares
 def test_replicas_without_a_spare_start_all_the_same(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -823,6 +846,7 @@ def test_an_interpreter_that_is_not_there_is_told(stage: Any) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.local_only("a pod has the Node of its image, wherever the control plane has its own")
 def test_a_node_outside_of_the_system_is_shown(stage: Any, ask: Any) -> None:
     assert NODE is not None
     away = stage.folder / "nvm" / "v20"
@@ -846,10 +870,25 @@ def test_a_node_outside_of_the_system_is_shown(stage: Any, ask: Any) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("stage", ["kubernetes"], indirect=True)
+def test_a_pod_runs_its_own_node_wherever_the_control_planes_is(stage: Any, ask: Any) -> None:
+    own = os.path.realpath(shutil.which("node", path=os.defpath) or "")
+
+    async def main() -> None:
+        async with stage.opened() as (provider, audience):
+            source = "module.exports = () => process.execPath;\n"
+            order = order_of(stage, source, interpreter="/opt/of/the/control/plane/node")
+            await provider.start(order)
+            answer = await ask((await audience.ready(order.replica)).address)
+            assert answer.body.decode() == own
+
+    asyncio.run(main())
+
+
 def nodes_below(stage: Any) -> list[int]:
     """Return the hosts that have a Node program running."""
     found = []
-    for pid in descendants_of(stage.zygote.pid):
+    for pid in stage.below():
         try:
             if Path(f"/proc/{pid}/comm").read_text().startswith("node") and children_of(pid) == []:
                 found.append(pid)

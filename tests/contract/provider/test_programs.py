@@ -5,28 +5,28 @@ import base64
 import json
 import os
 import re
-import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.provider.conftest import Audience, LocalStage, alive, call, eventually
+from tests.contract.provider.conftest import Audience, LocalStage, alive, call, connect, eventually, reach, staged
 
 from dayfly.model.replica import StartOrder
 from dayfly.runtimes.jail.detect import detect
 from dayfly.runtimes.python.cells import Cells
-from dayfly.runtimes.python.processes import descendants_of
 
 MIB = 1 << 20
 
 
+STAGES = ("local", "kubernetes")
+
+
 @pytest.fixture(scope="module")
-def programs() -> Iterator[LocalStage]:
-    """A stage for all tests here: they differ in their functions, and none harms another's."""
-    made = LocalStage()
-    yield made
-    made.close()
+def programs(request: pytest.FixtureRequest) -> Iterator[LocalStage]:
+    """A stage of a kind for all tests here: they differ in their functions, and none harms another's."""
+    with staged(request) as made:
+        yield made
 
 
 def place(order: StartOrder, **files: str) -> None:
@@ -195,13 +195,11 @@ def test_a_body_goes_through_while_the_answer_comes(programs: LocalStage) -> Non
 
 def test_a_program_need_not_read_its_input(programs: LocalStage) -> None:
     async def scene(address: str, audience: Audience) -> None:
-        reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+        reader, writer = await connect(address)
         for _ in range(2):  # the second over the same connection: it was not cut under a caller who still sent
             writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n" + b"x" * 500_000)
             await audience.line("ended")
-            await eventually(
-                lambda: not [pid for pid in descendants_of(programs.zygote.pid) if b"run.sh" in cmdline(pid)]
-            )
+            await eventually(lambda: not [pid for pid in programs.below() if b"run.sh" in cmdline(pid)])
             writer.write(b"x" * 500_000)
             assert (await reader.readuntil(b"done\n")).startswith(b"HTTP/1.1 200 ")
             audience.lines.clear()
@@ -240,7 +238,7 @@ def test_a_caller_may_ask_for_less_time_and_for_no_more(programs: LocalStage) ->
 def test_a_caller_who_goes_away_ends_the_program(programs: LocalStage) -> None:
     async def scene(address: str, audience: Audience) -> None:
         before = programs.sleepers()
-        reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+        reader, writer = await connect(address)
         writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nx-call-id: call-1\r\n\r\n")
         started = await sleepers_end(programs, before, 1)
         writer.close()
@@ -263,12 +261,12 @@ def test_what_a_call_leaves_behind_ends_with_it_and_not_with_anothers(programs: 
             await call(address, b"short")
         ).body == b"short\n"  # leaves three more, and holds its output open in them
         assert programs.sleepers() - before == kept
-        (Path(signal) / "go").touch()
+        (signal / "go").touch()
         assert (await long).body == b"long\n"
         await eventually(lambda: not any(map(alive, kept)))
 
     # Both are in a folder that the function may read: its own.
-    signal = ""
+    signal = Path()
     script = (
         "read what; setsid -f sleep 300; sleep 300 & (env -i sleep 300 &)\n"
         'if [ "$what" = long ]; then while [ ! -e go ]; do sleep 0.02; done; fi\n'
@@ -280,9 +278,10 @@ def test_what_a_call_leaves_behind_ends_with_it_and_not_with_anothers(programs: 
         async with programs.opened() as (provider, audience):
             order = programs.order("", runtime="exec", process="run.sh")
             place(order, run=script)
-            signal = order.code_dir
             await provider.start(order)
-            await scene((await audience.ready(order.replica)).address, audience)
+            address = (await audience.ready(order.replica)).address
+            signal = programs.code(order)
+            await scene(address, audience)
             await provider.stop(order.replica, grace_s=0)
             await audience.exited(order.replica)
 
@@ -301,7 +300,7 @@ def test_calls_run_side_by_side(programs: LocalStage) -> None:
 
 def test_streaming_answers_while_the_request_still_comes(programs: LocalStage) -> None:
     async def scene(address: str, audience: Audience) -> None:
-        reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+        reader, writer = await connect(address)
         writer.write(b"POST /s HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\none\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -320,7 +319,7 @@ def test_streaming_breaks_off_what_fails_under_way_and_says_so_before(programs: 
     async def scene(address: str, audience: Audience) -> None:
         early = await call(address, b"early\n", headers={"X-Call-Id": "call-1"})
         assert (early.status, early.body) == (500, b"exit status 4\n")
-        reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+        reader, writer = await connect(address)
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nlate\n")
         whole = await reader.read()
         assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -435,7 +434,7 @@ def test_what_programs_use_is_counted_as_the_replicas(programs: LocalStage) -> N
             await provider.start(order)
             address = (await audience.ready(order.replica)).address
             before = (await provider.stats())[order.replica]
-            reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+            reader, writer = await connect(address)
             writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n")
             await audience.line("here")
             during = (await provider.stats())[order.replica]
@@ -451,6 +450,7 @@ def test_what_programs_use_is_counted_as_the_replicas(programs: LocalStage) -> N
     asyncio.run(main())
 
 
+@pytest.mark.local_only("a pod gives functions no namespaces: tests/escape has what holds in one")
 def test_a_program_is_held_in_the_functions_box(programs: LocalStage) -> None:
     layers = detect(lambda: "")
     if not layers.namespaces:
@@ -502,6 +502,7 @@ print(json.dumps({
     play(programs, f"exec python3 - <<'PROBE'\n{probe}\nPROBE", scene)
 
 
+@pytest.mark.local_only("a pod may make no cgroups: the one that it is in is made by its kubelet")
 def test_memory_is_limited_for_the_replica_and_not_by_what_a_program_sets_aside(programs: LocalStage) -> None:
     cells = Cells.found()
     cells.close()
@@ -525,9 +526,7 @@ def test_memory_is_limited_for_the_replica_and_not_by_what_a_program_sets_aside(
 
 def test_a_pipelined_request_waits_for_its_turn(programs: LocalStage) -> None:
     async def scene(address: str, _audience: Audience) -> None:
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(address.removeprefix("unix:"))
-            sock.settimeout(60)
+        with reach(address) as sock:
             one = b"POST /%d HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n%d"
             await asyncio.to_thread(sock.sendall, b"".join(one % (each, each) for each in (1, 2)))
             got = b""

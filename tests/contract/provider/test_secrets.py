@@ -14,6 +14,8 @@ import pytest
 
 from dayfly.model.replica import StartOrder
 
+STAGES = ("local", "kubernetes")
+
 FIXED = "/var/openfaas/secrets"
 CANARY = "canary-of-the-contract-suite"
 CONTENTS = {"text": f"{CANARY}\n".encode(), "bytes.bin": bytes(range(256)), "large": b"x" * 300_000}
@@ -67,8 +69,6 @@ def handle(event, context):
     return str(found)
 """
 
-anywhere = pytest.mark.parametrize("stage", ["local", "kubernetes"], indirect=True)
-"""What has to do with zygotes, their templates and what is told of orders here is this machine's alone."""
 without_jail = pytest.mark.parametrize("stage", [{"namespaces": False}], indirect=True)
 
 
@@ -97,7 +97,6 @@ def check(found: dict[str, Any]) -> None:
     assert CANARY not in str(found["environ"]) + found["command"]
 
 
-@anywhere
 def test_secrets_are_files_with_their_exact_bytes_that_nobody_can_change(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -114,7 +113,6 @@ def test_secrets_are_files_with_their_exact_bytes_that_nobody_can_change(stage: 
     ("process", "answer"),
     [(f"cat {FIXED}/text", CONTENTS["text"]), ("printenv DAYFLY_SECRETS", f"{FIXED}\n".encode())],
 )
-@anywhere
 def test_programs_find_them_too(stage: Any, ask: Any, process: str, answer: bytes) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -142,7 +140,6 @@ def test_functions_in_node_find_them_too(stage: Any, ask: Any) -> None:
     asyncio.run(main())
 
 
-@anywhere
 def test_a_function_without_secrets_has_no_folder_for_them(stage: Any, ask: Any) -> None:
     async def main() -> None:
         async with stage.opened() as (provider, audience):
@@ -152,7 +149,6 @@ def test_a_function_without_secrets_has_no_folder_for_them(stage: Any, ask: Any)
     asyncio.run(main())
 
 
-@anywhere
 def test_another_version_is_another_content_and_the_same_one_another_replica(stage: Any, ask: Any) -> None:
     source = f"def handle(event, context):\n    return open('{FIXED}/one', 'rb').read()\n"
 
@@ -169,7 +165,6 @@ def test_another_version_is_another_content_and_the_same_one_another_replica(sta
     asyncio.run(main())
 
 
-@anywhere
 def test_who_adopts_a_replica_learns_which_secrets_it_holds_and_not_what_is_in_them(stage: Any) -> None:
     async def main() -> None:
         order = given(stage, LOOK)
@@ -184,7 +179,6 @@ def test_who_adopts_a_replica_learns_which_secrets_it_holds_and_not_what_is_in_t
     asyncio.run(main())
 
 
-@anywhere
 def test_no_other_function_has_it_in_its_memory_nor_has_the_zygote(stage: Any, ask: Any) -> None:
     """A zygote's memory is every function's: not even a digest may be there from which a short one could be guessed."""
 
@@ -199,6 +193,7 @@ def test_no_other_function_has_it_in_its_memory_nor_has_the_zygote(stage: Any, a
     asyncio.run(main())
 
 
+@pytest.mark.local_only("it is about a name, which is made without any replica")
 def test_templates_are_told_apart_by_versions_and_never_by_contents(stage: Any) -> None:
     from dayfly.providers.local.provider import template_name
 
@@ -209,6 +204,7 @@ def test_templates_are_told_apart_by_versions_and_never_by_contents(stage: Any) 
     assert template_name(msgspec.structs.replace(order, apart=True)) == template_name(order), "it imports the same"
 
 
+@pytest.mark.local_only("it is about an order, which is printed without any replica")
 def test_nothing_that_prints_an_order_shows_what_is_in_it(stage: Any) -> None:
     order = given(stage, LOOK)
     text = f"{order} {order!r} {[order]} {(order,)}"

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.provider.conftest import Audience, LocalStage, alive, call, eventually
+from tests.contract.provider.conftest import Audience, LocalStage, alive, call, connect, eventually, staged
 
 from dayfly.model.replica import StartOrder
 from dayfly.providers.port import Provider
 from dayfly.runtimes.jail import landlock
 from dayfly.runtimes.jail.detect import detect
-from dayfly.runtimes.python.processes import descendants_of
+
+STAGES = ("local", "kubernetes")
+supervisors = pytest.mark.local_only("it is between the supervisor and its program, of which a pod has the same two")
 
 SERVER = """
 import http.server, os, signal, socketserver, subprocess, sys, time
@@ -85,13 +87,12 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[LocalStage]:
-    """A stage for all tests here: they differ in their functions, and none harms another's."""
+def servers(request: pytest.FixtureRequest) -> Iterator[LocalStage]:
+    """A stage of a kind for all tests here: they differ in their functions, and none harms another's."""
     if not detect(lambda: "").namespaces:
         pytest.skip("this machine gives functions no network of their own, without which there is no runtime http")
-    made = LocalStage()
-    yield made
-    made.close()
+    with staged(request) as made:
+        yield made
 
 
 def place(stage: LocalStage, source: str = SERVER, process: str = "python3 server.py", **changes: Any) -> StartOrder:
@@ -153,13 +154,6 @@ def failure(stage: LocalStage, order: StartOrder) -> tuple[str, str]:
             return ended.reason, ended.detail
 
     return asyncio.run(main())
-
-
-async def connect(address: str, data: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return a connection to a replica, on which `data` was sent."""
-    reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
-    writer.write(data)
-    return reader, writer
 
 
 def test_a_program_serves_until_it_is_told_to_end(servers: LocalStage) -> None:
@@ -269,7 +263,7 @@ def test_a_program_finds_its_port_and_the_functions_environment(servers: LocalSt
         assert (told["PORT"], told["GREETING"]) == ("3000", "hi")
         assert told["OPENFAAS_NAME"] == told["DAYFLY_FUNCTION"] == on.order.key.name
         assert told["DAYFLY_REPLICA"] == told["HOSTNAME"] == on.order.replica
-        assert told["PWD"] == on.order.code_dir
+        assert told["PWD"] == str(servers.code(on.order))
 
     play(servers, place(servers, env={"PORT": "3000", "GREETING": "hi"}), scene)
 
@@ -324,11 +318,6 @@ def test_last_words_without_a_line_end_are_read_before_the_end_is_told(servers: 
             {"start_timeout": "4s"},
             ["had not taken a connection on port 8080 after 4 s (start_timeout); the last it said:", "thinking"],
         ),
-        (
-            SERVER,
-            {"start_timeout": "4s", "ready_path": "/ready"},
-            ["had not answered GET /ready with 200 on port 8080 after 4 s (start_timeout)"],
-        ),
     ],
 )
 def test_a_program_that_does_not_come_up_is_told_with_its_last_lines(
@@ -338,6 +327,14 @@ def test_a_program_that_does_not_come_up_is_told_with_its_last_lines(
     assert reason == "start_failed"
     for text in told:
         assert text in detail
+
+
+@supervisors
+def test_a_program_that_does_not_become_ready_in_time_is_told(servers: LocalStage) -> None:
+    order = place(servers, env={"start_timeout": "4s", "ready_path": "/ready"})
+    reason, detail = failure(servers, order)
+    assert reason == "start_failed"
+    assert "had not answered GET /ready with 200 on port 8080 after 4 s (start_timeout)" in detail
 
 
 @pytest.mark.parametrize(
@@ -367,7 +364,7 @@ def test_a_ready_path_is_waited_for(servers: LocalStage) -> None:
             await provider.start(order)
             await audience.until(lambda: [line for line in audience.lines if line.text == "asked"][1:])
             assert audience.events == []
-            (Path(order.code_dir) / "ready").touch()
+            (servers.code(order) / "ready").touch()
             address = (await audience.ready(order.replica)).address
             assert (await call(address, method="GET")).status == 200
             await provider.stop(order.replica, grace_s=0)
@@ -408,6 +405,7 @@ def test_a_program_that_exits_well_when_told_has_exited_well(servers: LocalStage
     play(servers, place(servers, env={"ON_TERM": "exit"}), scene)
 
 
+@supervisors
 def test_a_wrappers_child_hears_of_the_end_too(servers: LocalStage) -> None:
     async def scene(on: Scene) -> None:
         assert (await on.stop())[0] == "stopped"
@@ -420,7 +418,7 @@ def test_a_wrappers_child_hears_of_the_end_too(servers: LocalStage) -> None:
 
 def test_who_does_not_end_is_killed_with_all_it_started(servers: LocalStage) -> None:
     async def scene(on: Scene) -> None:
-        below = [pid for pid in descendants_of(servers.zygote.pid) if b"server.py" in _cmdline(pid)]
+        below = [pid for pid in servers.below() if b"server.py" in _cmdline(pid)]
         assert below
         reason, detail = await on.stop(grace_s=2)
         assert (reason, "had not finished in time" in detail) == ("killed", True)
@@ -437,6 +435,7 @@ def _cmdline(pid: int) -> bytes:
         return b""
 
 
+@supervisors
 def test_a_connection_that_stays_does_not_keep_the_end_from_the_program(servers: LocalStage) -> None:
     async def scene(on: Scene) -> None:
         reader, writer = await connect(on.address)
@@ -462,7 +461,7 @@ def test_orphans_of_the_program_leave_no_zombies(servers: LocalStage) -> None:
         for _ in range(5):
             await on.get("/orphan")
         await on.audience.until(lambda: [line for line in on.audience.lines if line.text == "orphan"][4:])
-        await eventually(lambda: not any(map(is_zombie, descendants_of(servers.zygote.pid))))
+        await eventually(lambda: not any(map(is_zombie, servers.below())))
 
     play(servers, place(servers), scene)
 
@@ -484,6 +483,7 @@ def test_a_program_is_held_in_the_functions_box(servers: LocalStage) -> None:
     play(servers, place(servers), scene)
 
 
+@pytest.mark.local_only("two pods have a network each, in which their programs may well have the same port")
 def test_on_the_machines_network_ports_are_chosen_for_the_program(servers: LocalStage) -> None:
     async def main() -> None:
         async with servers.opened() as (provider, audience):
@@ -500,6 +500,7 @@ def test_on_the_machines_network_ports_are_chosen_for_the_program(servers: Local
     asyncio.run(main())
 
 
+@pytest.mark.local_only("in a pod's network there is nobody else whose port a program could take for its own")
 def test_on_the_machines_network_a_port_in_use_is_no_programs(servers: LocalStage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -226,8 +226,8 @@ class Agent:
 
 
 def _own(interpreter: str) -> str:
-    """Return this pod's interpreter for one that the control plane has."""
-    return (shutil.which(os.path.basename(interpreter)) or interpreter) if interpreter else ""
+    """Return this pod's interpreter for one that the control plane has, where it lies: what is shown is by that."""
+    return os.path.realpath(shutil.which(os.path.basename(interpreter)) or interpreter) if interpreter else ""
 
 
 def on_signals(loop: asyncio.AbstractEventLoop, leave: Callable[[], None]) -> None:

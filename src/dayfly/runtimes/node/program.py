@@ -72,7 +72,8 @@ def shown(order: StartOrder) -> tuple[str, ...]:
         return ()
     folder = os.path.dirname(order.interpreter)
     prefix = os.path.dirname(folder)
-    whole = os.path.basename(folder) == "bin" and os.path.isdir(os.path.join(prefix, "lib", "node_modules"))
+    # /bin is not below an installation's folder but below everything's.
+    whole = prefix != "/" and os.path.basename(folder) == "bin" and os.path.isdir(f"{prefix}/lib/node_modules")
     return HOST_DIR, prefix if whole else order.interpreter
 
 

@@ -61,6 +61,12 @@ def test_what_is_shown_is_the_host_and_the_installation(tmp_path: Path) -> None:
     assert program.shown(order(runtime="python")) == ()
 
 
+def test_an_interpreter_in_bin_shows_itself_and_never_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "isdir", lambda _path: True)  # as where /lib has node_modules
+    assert program.shown(order(interpreter="/bin/node")) == (program.HOST_DIR, "/bin/node")
+    assert program.shown(order(interpreter="/usr/bin/node")) == (program.HOST_DIR, "/usr")
+
+
 def test_only_node_may_have_more_data_than_memory() -> None:
     assert program.data_allowance(order()) > 0
     assert program.data_allowance(order(runtime="python")) == 0
