@@ -59,7 +59,7 @@ def _check_set(kubectl: Kubectl, node: Node, namespace: str, name: str) -> None:
     count, before = node["spec"]["replicas"], found["spec"]["replicas"]
     if count < before:
         raise Conflict(
-            f"{name} has {before} servers, and {count} is asked for (queue.nodes): what only the others have would be lost.",
+            f"{name} has {before} servers, and {count} is asked for (queue.nodes): what others alone have is lost.",
             hint="Nothing was changed. Say what is there.",
         )
     wanted, there = (next(_claims(each), None) for each in (node, found))
