@@ -138,10 +138,18 @@ class Installation:
     def install(self, values: Mapping[str, str]) -> None:
         """Install, or change of what is installed what these say."""
         self._values |= values
-        settings = [word for name, value in self._values.items() for word in ("--set", f"{name}={value}")]
+        self._install(self._values)
+
+    def refuses(self, values: Mapping[str, str]) -> str:
+        """Return why what is installed is not changed to what these say."""
+        return self._install({**self._values, **values}, fails=True)
+
+    def _install(self, values: Mapping[str, str], *, fails: bool = False) -> str:
+        settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
         file = self.folder / "values.json"
         file.write_text(json.dumps({"settings": [{"name": key, "value": text} for key, text in _SETTINGS.items()]}))
-        self.dayfly("install", "--namespace", NAMESPACE, "--values", str(file), *settings, "--timeout", "5m")
+        given = ("--namespace", NAMESPACE, "--values", str(file), *settings, "--timeout", "5m")
+        return self.dayfly("install", *given, fails=fails)
 
     def tear_down(self) -> None:
         """Uninstall all of it, where it is still there."""

@@ -66,11 +66,12 @@ def _what_happened(cluster: Installation, component: str) -> str:
     return "\n".join(told)
 
 
-def accepted(cluster: Installation, count: int) -> set[str]:
-    """Have calls be accepted, and return their ids."""
+def accepted(cluster: Installation, count: int, delay: str = "0s") -> set[str]:
+    """Have calls be accepted that are due after the delay, and return their ids."""
 
     def one(number: int) -> str:
-        response = cluster.http.post(f"{cluster.url}/async-function/slow", content=f"{number}")
+        headers = {"X-Delay": delay}
+        response = cluster.http.post(f"{cluster.url}/async-function/slow", content=f"{number}", headers=headers)
         assert response.status_code == 202, response.text
         return str(response.headers["X-Call-Id"])
 

@@ -151,11 +151,21 @@ def test_no_call_that_was_accepted_is_lost_with_the_queue(cluster: Installation)
     cluster.answers("marked", "marked")
 
 
-def test_three_queue_servers_do_without_any_one(cluster: Installation) -> None:
-    kept = accepted(cluster, 10)
+def test_one_queue_server_becomes_three_and_any_one_can_be_lost(cluster: Installation) -> None:
+    cluster.deploy("stays", saying("its code stays"))
+    cluster.answers("stays", "its code stays")
+    cluster.deploy("slow", SLOW)
+    cluster.call("slow")
+    head = cluster.dayfly("audit", "verify", "-o", "name").strip()
+    kept = accepted(cluster, 40, delay="60s")
     cluster.install({"queue.nodes": "3"})
     comes_back(cluster)
     all_made(cluster, kept)
+    cluster.dayfly("audit", "verify", "--head", head)
+    cluster.dayfly("scale", "stays", "0")
+    cluster.scaled("stays", 0)
+    cluster.answers("stays", "its code stays")
+    assert "what others alone have is lost" in cluster.refuses({"queue.nodes": "1"})
     for number in range(3):
         # As docs/kubernetes.md says: any one may be lost, once the others have what it has.
         until(lambda: all(has_all(cluster, each) for each in range(3)), "not all have what they are to keep")

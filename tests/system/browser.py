@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from tests.system import still_network
 from tests.system.driver import ROOT
 
 PROGRAM = Path("/usr/bin/chromium")
@@ -20,8 +23,6 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 WAIT_MS = 60_000
-INTERFACES = "net::ERR_NETWORK_CHANGED"
-"""An interface of the machine came or went, of a container for the most part; the page asks again."""
 UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH")
 
 
@@ -48,7 +49,7 @@ class Watched:
         self.errors.clear()
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and INTERFACES not in message.text:
+        if message.type in ("error", "warning"):
             self.errors.append(f"{message.text} at {urlsplit(message.location['url']).path}")
 
     def _request(self, request: Request) -> None:
@@ -64,8 +65,11 @@ def chromium() -> Iterator[BrowserContext]:
     if not PROGRAM.exists():
         pytest.skip("there is no /usr/bin/chromium: apt-get install chromium")
     expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=list(FLAGS))
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="dayfly-test-") as folder:
+        launcher = Path(folder) / "chromium"
+        launcher.write_text(f'#!/bin/sh\nexec {sys.executable} {still_network.__file__} {PROGRAM} "$@"\n')
+        launcher.chmod(0o700)
+        browser = playwright.chromium.launch(executable_path=launcher, args=list(FLAGS))
         try:
             yield browser.new_context(viewport={"width": 1280, "height": 860}, accept_downloads=True)
         finally:

@@ -131,7 +131,7 @@ def test_signing_in_answers_and_differences_are_for_everybody(
     page.get_by_role("button", name="Sign out").click()
     with window.refused():
         sign_in(page, "pas ça, ☂")
-    expect(page.get_by_role("alert")).to_have_text("That name or password is not accepted.")
+    expect(page.get_by_role("alert").filter(has_text="That name or password is not accepted.")).to_be_visible()
     expect(page.get_by_role("textbox", name="Password")).to_be_focused()
     found.look("signing in")
     sign_in(page)

@@ -20,16 +20,9 @@ class Access(msgspec.Struct, frozen=True):
     store: str = ""
     """The folder that it keeps calls in; empty where it is none of ours."""
     host: str = "127.0.0.1"
-    nodes: int = 1
-    """How many servers there are, at the same host; they keep everything as often, three times at most."""
     previous: str = ""
     """The password before this one, where it was changed: the server may not have heard of the change yet."""
     system_previous: str = ""
-
-    @property
-    def copies(self) -> int:
-        """How many servers keep each message: all of three, so that it outlives any one."""
-        return 3 if self.nodes >= 3 else 1
 
     def logins(self, user: str) -> list[tuple[str, str]]:
         """Return as whom one may be let in, and with what, the likeliest first; `keeper` says what servers take."""

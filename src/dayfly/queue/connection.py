@@ -16,6 +16,7 @@ import msgspec
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from dayfly.model.errors import Unavailable
 from dayfly.queue.access import SYSTEM_USER, USER, Access
@@ -23,6 +24,8 @@ from dayfly.queue.access import SYSTEM_USER, USER, Access
 PATIENCE_S = 5.0
 """How long a step waits for a server that is being started again."""
 REQUEST_S = 5.0
+JOINED = "joined"
+"""The stream that says of several servers that all have what one kept alone; `joining` makes it."""
 _PAUSE_S = 0.1
 _VARZ = "$SYS.REQ.SERVER.PING.VARZ"
 _log = logging.getLogger("dayfly.queue")
@@ -40,6 +43,8 @@ class Connection:
         self.reconnects = 0
         self.access: Access | None = None
         """Of the server that was found last."""
+        self.copies = 1
+        """How many servers keep each message: all of three, so that it outlives any one."""
         self._file = access_file
         self._prepare = prepare
         self._ready = asyncio.Event()
@@ -67,9 +72,10 @@ class Connection:
                 await self._closed.wait()
                 self.why = "the connection to nats-server broke; it is started again by itself"
             except Unavailable as unfit:
-                self.why = str(unfit)
-                _log.error("nats-server is not used: %s", unfit)
-                await asyncio.sleep(PATIENCE_S)
+                if self.why != str(unfit):
+                    self.why = str(unfit)
+                    _log.error("nats-server is not used: %s", unfit)
+                await asyncio.sleep(unfit.retry_after_s or PATIENCE_S)
             except (OSError, ValueError, TimeoutError, nats.errors.Error, msgspec.MsgspecError) as fault:
                 self.why = f"nats-server does not answer ({fault or type(fault).__name__})"
             except Exception as odd:
@@ -82,7 +88,7 @@ class Connection:
                 for limit in self._asked:
                     limit.reschedule(0.0)
                 if client is not None:
-                    await _close(client)
+                    await close(client)
             await asyncio.sleep(_PAUSE_S)
 
     async def context(self) -> JetStreamContext:
@@ -114,22 +120,26 @@ class Connection:
 
     async def _connect(self) -> Client:
         access = self.access = msgspec.json.decode(self._file.read_bytes(), type=Access)
-        system = await _dial(access, SYSTEM_USER, asyncio.Event())
+        system = await dial(access, SYSTEM_USER, asyncio.Event())
         try:
             reply = await system.request(_VARZ, b"", timeout=REQUEST_S)
         finally:
-            await _close(system)
-        if why := unfit(msgspec.json.decode(reply.data)):
+            await close(system)
+        varz = msgspec.json.decode(reply.data)
+        if why := unfit(varz):
             raise Unavailable(why)
+        copies = copies_of(varz)
         closed = self._closed = asyncio.Event()
-        client = await _dial(access, USER, closed)
+        client = await dial(access, USER, closed)
         try:
             context = client.jetstream(timeout=REQUEST_S)
-            await self._prepare(context, access.copies)
+            if copies > 1:
+                await _check_joined(context)
+            await self._prepare(context, copies)
         except BaseException:
-            await _close(client)
+            await close(client)
             raise
-        self._context = context
+        self._context, self.copies = context, copies
         return client
 
 
@@ -144,7 +154,23 @@ def unfit(varz: Any) -> str:
     return ""
 
 
-async def _dial(access: Access, user: str, closed: asyncio.Event) -> Client:
+def copies_of(varz: Any) -> int:
+    """Return how many copies there are to be where a server says this of itself; `unfit` has found no fault with it."""
+    return 3 if varz["data"].get("cluster", {}).get("name") else 1
+
+
+async def _check_joined(context: JetStreamContext) -> None:
+    """Raise Unavailable as long as not all servers have what one kept alone: what is written before that is removed."""
+    try:
+        await context.stream_info(JOINED)
+    except NotFoundError:
+        raise Unavailable(
+            "what one of the queue's servers kept alone is being given to all of them", retry_after_s=1
+        ) from None
+
+
+async def dial(access: Access, user: str, closed: asyncio.Event) -> Client:
+    """Return a client that is let in; `closed` is set when it is no more. Raises OSError, nats.errors.Error."""
     *likely, last = access.logins(user)
     for login in likely:
         try:
@@ -181,12 +207,13 @@ async def _log_in(access: Access, login: tuple[str, str], closed: asyncio.Event)
             pending_size=64 * 2**20,
         )
     except BaseException:
-        await _close(client)
+        await close(client)
         raise
     return client
 
 
-async def _close(client: Client) -> None:
+async def close(client: Client) -> None:
+    """Let go of the connection, whatever state it is in."""
     # However it fails to say goodbye, it is gone for us.
     with contextlib.suppress(OSError, TimeoutError, nats.errors.Error):
         await client.close()

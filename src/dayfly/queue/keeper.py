@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from dayfly.queue.joiner import Joiner
 from dayfly.queue.private_file import write_private
 from dayfly.runtimes.log_event import NATS
 from dayfly.runtimes.log_format import log_settings, log_to_stderr
@@ -34,6 +35,7 @@ PREVIOUS = "-previous"
 POLL_S = 5.0
 PREVIOUS_S = 600.0
 """How long the password before gets in: ten times as long as Kubernetes takes to bring the new one."""
+EXIT_CONFIG = 78
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 KEYS = {"dayfly": "queue-password", "system": "queue-system-password"}
 """The users, and in which file of the credentials each one's password is."""
@@ -69,6 +71,11 @@ class Passwords:
             f"  SYSTEM {{ users: [ {system} ] }}\n}}\nsystem_account: SYSTEM\n"
         )
 
+    @property
+    def now(self) -> dict[str, str]:
+        """Those of always, by the names that `access.Access` has for them."""
+        return {"password": self._now["dayfly"], "system_password": self._now["system"]}
+
     def _users(self, user: str) -> str:
         logins = {user: self._now[user]}
         if self._before.get(user, self._now[user]) != self._now[user]:
@@ -99,7 +106,13 @@ class Keeper:
 
     def run(self, environ: Mapping[str, str]) -> int:
         """Run the server to its end; return its code, as a shell would tell it."""
-        write_private(self._run_dir / CONFIG, listening(self._config.read_text(), environ.get("POD_IP", "")))
+        config = listening(self._config.read_text(), environ.get("POD_IP", ""))
+        joiner = Joiner(self._argv[0], config, self._run_dir, environ.get("POD_NAME", ""))
+        if joiner.refusal:
+            _log.error("%s", joiner.refusal)
+            return EXIT_CONFIG
+        joiner.put_aside()
+        write_private(self._run_dir / CONFIG, config)
         write_private(self._run_dir / USERS, self._passwords.text)
         # Whatever comes before the server is there is held back, and comes then.
         signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
@@ -115,8 +128,11 @@ class Keeper:
             signal.signal(number, forward)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         ended = os.pidfd_open(server.pid)
+        joiner.look(self._passwords.now)
         while not self._wait(ended):
             self._look(server)
+            joiner.look(self._passwords.now)
+        joiner.stop()
         code = server.wait()
         if self._scribe:
             self._scribe.flush()
@@ -167,7 +183,7 @@ def main(argv: list[str]) -> int:
     lacking = [key for key in KEYS.values() if not _word(given.credentials / key)]
     if lacking:
         _log.error("%s of %s is missing, empty or no text: the Secret is damaged", lacking[0], given.credentials)
-        return 78
+        return EXIT_CONFIG
     given.run.mkdir(mode=0o700, exist_ok=True)
     scribe = Scribe("keeper", form) if form == "json" else None
     return Keeper(given.program, given.config, given.credentials, given.run, given.poll, scribe).run(os.environ)

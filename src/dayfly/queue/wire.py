@@ -39,7 +39,7 @@ class Wire:
     @property
     def is_alone(self) -> bool:
         """Whether any server that has a message has all: there is one."""
-        return self._connection.access is None or self._connection.access.copies == 1
+        return self._connection.copies == 1
 
     async def publish(
         self, subject: str, headers: Mapping[str, str], expected: int | None, payload: bytes = b"", of: str = ""

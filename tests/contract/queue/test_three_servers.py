@@ -32,12 +32,13 @@ class Servers:
     """nats-server three times, each at an address and with a Secret of its own, as an installation has them."""
 
     def __init__(self, folder: Path, path: str) -> None:
-        self._folder, self._path = folder, path
+        self._folder, self.path = folder, path
         net = f"127.{random.randint(64, 250)}.{random.randint(1, 250)}"  # noqa: S311 - so that two tests do not meet
         self.addresses = [f"{net}.{number}" for number in (1, 2, 3)]
-        nodes = made("much")
-        self._config = str(find(nodes, "ConfigMap", "dayfly-queue")["data"]["nats.conf"])
-        (container,) = find(nodes, "StatefulSet", "dayfly-queue")["spec"]["template"]["spec"]["containers"]
+        self._config, self._alone = (
+            str(find(made(name), "ConfigMap", "dayfly-queue")["data"]["nats.conf"]) for name in ("much", "plain")
+        )
+        (container,) = find(made("much"), "StatefulSet", "dayfly-queue")["spec"]["template"]["spec"]["containers"]
         self._environ = {"QUEUE_ROUTE_PASSWORD": ROUTE}
         for each in container["env"]:
             if "QUEUE_ROUTE" in each["name"] and "value" in each:
@@ -47,14 +48,15 @@ class Servers:
                 self._environ[each["name"]] = url
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, number: int) -> None:
+    def start(self, number: int, *, alone: bool = False) -> None:
+        """Start one of the three; `alone` as the only one of an installation that has one."""
         address, folder = self.addresses[number], self._folder / str(number)
         folder.mkdir(exist_ok=True)
-        config = self._config.replace("0.0.0.0", address).replace('"/data"', f'"{folder}"')  # noqa: S104 - what is replaced
+        config = (self._alone if alone else self._config).replace("0.0.0.0", address).replace('"/data"', f'"{folder}"')  # noqa: S104 - what is replaced
         log = f'log_file: "{folder}/log"\n'
         (folder / "nats.conf").write_text(re.sub(r"(?m)^http: .*$", "", config) + log)
         self.give(number)
-        argv = [sys.executable, "-P", "-m", "dayfly.queue.keeper", self._path, "--config", str(folder / "nats.conf")]
+        argv = [sys.executable, "-P", "-m", "dayfly.queue.keeper", self.path, "--config", str(folder / "nats.conf")]
         argv += ["--credentials", str(folder), "--run", str(folder / "run"), "--poll", "0.05"]
         environ = {**self._environ, "POD_NAME": f"dayfly-queue-{number}"}
         self._running[address] = subprocess.Popen(argv, env=environ, start_new_session=True)
@@ -74,13 +76,21 @@ class Servers:
     def kill(self, number: int) -> None:
         _kill(self._running.pop(self.addresses[number]))
 
+    def end(self, number: int) -> int:
+        """Wait for what runs there to end by itself, and return its code."""
+        return self._running.pop(self.addresses[number]).wait(60)
+
+    def folder(self, number: int) -> Path:
+        """Return where a server keeps what it has."""
+        return self._folder / str(number)
+
     def stop(self) -> None:
         for process in self._running.values():
             _kill(process)
 
-    def tell(self, access: Path, number: int, nodes: int = 3, changed: dict[str, str] | None = None) -> None:
+    def tell(self, access: Path, number: int, changed: dict[str, str] | None = None) -> None:
         """Have a client find this server, as the Service's name would lead it to one that is there."""
-        found = {"host": self.addresses[number], "port": 4222, "nodes": nodes, "password": PASSWORDS["queue-password"],
+        found = {"host": self.addresses[number], "port": 4222, "password": PASSWORDS["queue-password"],
                  "system_password": PASSWORDS["queue-system-password"]} | (changed or {})  # fmt: skip
         access.write_bytes(msgspec.json.encode(found))
 
@@ -92,17 +102,24 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[Servers]:
+def places(tmp_path: Path) -> Iterator[Servers]:
+    """The three, of which none is started."""
     server = find_server({})
     if server.path is None:
         pytest.skip(server.missing)
     found = Servers(tmp_path, str(server.path))
     try:
-        for number in range(3):
-            found.start(number)
         yield found
     finally:
         found.stop()
+
+
+@pytest.fixture
+def servers(places: Servers) -> Servers:
+    """All three, started."""
+    for number in range(3):
+        places.start(number)
+    return places
 
 
 def call_of(call_id: str) -> QueuedCall:

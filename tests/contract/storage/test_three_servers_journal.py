@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.contract.queue.test_three_servers import Servers, insisting, servers, working
+from tests.contract.queue.test_three_servers import Servers, insisting, places, servers, working
 from tests.contract.storage.test_flow_runs import ALL, run_of
 from tests.contract.storage.test_ledger import A, used
 
@@ -16,7 +16,7 @@ from dayfly.storage.journal_flow_runs import JournalRuns
 from dayfly.storage.journal_ledger import JournalLedger
 from dayfly.storage.ledger import Growth
 
-__all__ = ["servers"]
+__all__ = ["places", "servers"]
 DRAFT = AuditDraft(who="admin", action="function.put", target="f")
 
 

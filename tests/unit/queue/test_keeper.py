@@ -15,6 +15,7 @@ import pytest
 from dayfly.queue.access import SYSTEM_USER, USER, Access
 from dayfly.queue.keeper import KEYS, PREVIOUS_S, Passwords, main
 
+_CONFIG = 'listen: "0.0.0.0:4222"\njetstream {{\n  store_dir: "{}"\n}}\n'
 DEADLINE_S = 60.0
 
 
@@ -73,7 +74,7 @@ def test_the_server_is_told_and_ends_as_it_is_told_to(tmp_path: Path) -> None:
     program, run = tmp_path / "server", tmp_path / "run"
     program.write_text(f"#!{sys.executable}\n{_SERVER}")
     program.chmod(0o755)
-    (tmp_path / "nats.conf").write_text("x")
+    (tmp_path / "nats.conf").write_text(_CONFIG.format(tmp_path))
     given(tmp_path, "one")
     argv = [sys.executable, "-P", "-m", "dayfly.queue.keeper", str(program), "--config", str(tmp_path / "nats.conf")]
     argv += ["--credentials", str(tmp_path), "--run", str(run), "--poll", "0.01"]
@@ -101,7 +102,7 @@ def test_a_server_that_is_killed_ends_the_keeper_as_a_shell_would(tmp_path: Path
     program = tmp_path / "server"
     program.write_text("#!/bin/sh\nkill -9 $$\n")
     program.chmod(0o755)
-    (tmp_path / "nats.conf").write_text("x")
+    (tmp_path / "nats.conf").write_text(_CONFIG.format(tmp_path))
     given(tmp_path, "one")
     argv = [sys.executable, "-P", "-m", "dayfly.queue.keeper", str(program), "--config", str(tmp_path / "nats.conf")]
     argv += ["--credentials", str(tmp_path), "--run", str(tmp_path / "run")]
@@ -119,7 +120,7 @@ def test_what_the_server_says_is_json_where_the_log_is(tmp_path: Path) -> None:
     program = tmp_path / "server"
     program.write_text(f"#!{sys.executable}\n{_TALKS}")
     program.chmod(0o755)
-    (tmp_path / "nats.conf").write_text("x")
+    (tmp_path / "nats.conf").write_text(_CONFIG.format(tmp_path))
     given(tmp_path, "one")
     argv = [sys.executable, "-P", "-m", "dayfly.queue.keeper", str(program), "--config", str(tmp_path / "nats.conf")]
     argv += ["--credentials", str(tmp_path), "--run", str(tmp_path / "run")]

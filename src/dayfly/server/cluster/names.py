@@ -10,7 +10,7 @@ lasting as its pod. What runs functions has names of its own: see `providers.kub
 | DAYFLY_FUNCTIONS_NAMESPACE | control | the namespace of the pods that run functions |
 | DAYFLY_FUNCTION_NAMESPACES | control | the only namespaces of functions that it may work in, if there are such |
 | DAYFLY_CONTROL_HOST | gateway | the Service behind which the control plane is that holds the Lease |
-| DAYFLY_QUEUE_HOST, DAYFLY_QUEUE_NODES | control | the queue's Service, and how many servers are behind it |
+| DAYFLY_QUEUE_HOST | control | the queue's Service |
 | DAYFLY_DATA_DIR | control, gateway | DATA |
 | DAYFLY_TLS_CERT, DAYFLY_TLS_KEY | gateway | the certificate that callers see, where one was given |
 """

@@ -122,17 +122,11 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
         system = self.text(names.QUEUE_SYSTEM_PASSWORD)
         before = msgspec.json.decode(path.read_bytes(), type=Access) if path.exists() else Access(0, word, system)
         access = Access(
-            host=self.variable("DAYFLY_QUEUE_HOST"), port=names.NATS_PORT, nodes=self._nodes(),
+            host=self.variable("DAYFLY_QUEUE_HOST"), port=names.NATS_PORT,
             password=word, previous=_changed(before.password, before.previous, word),
             system_password=system, system_previous=_changed(before.system_password, before.system_previous, system),
         )  # fmt: skip
         write_private(path, msgspec.json.encode(access))
-
-    def _nodes(self) -> int:
-        text = self.variable("DAYFLY_QUEUE_NODES")
-        if text not in ("1", "3"):
-            raise ConfigError(f"DAYFLY_QUEUE_NODES: {text[:20]!r} is not 1 or 3: is its manifest of another version?")
-        return int(text)
 
     def server_tls(self) -> ssl.SSLContext:
         """Return the side of the control plane. Raises ConfigError."""

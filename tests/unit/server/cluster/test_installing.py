@@ -251,15 +251,24 @@ def test_what_cannot_be_is_told_before_anything_is_written(cluster: Cluster, tmp
 
 @pytest.mark.timeout(300)
 def test_another_volume_is_refused_before_anything_is_written(cluster: Cluster) -> None:
-    lasting = ("--set", "control.replicas=1", "--set", "observer.storage=5Gi", "--set", "observer.storageClass=slow")
+    lasting: tuple[str, ...] = (
+        "--set",
+        "control.replicas=1",
+        "--set",
+        "observer.storage=5Gi",
+        "--set",
+        "observer.storageClass=slow",
+    )
     ok(cluster.run("install", *lasting))
-    ok(cluster.run("install", *lasting, "--set", "queue.nodes=3", "--set", "queue.storage=2048Mi"))
+    lasting += ("--set", "queue.nodes=3")
+    ok(cluster.run("install", *lasting, "--set", "queue.storage=2048Mi"))
     ok(cluster.run("install", *lasting, "--set", "queue.storage=2Gi"))
     there = snapshot(cluster.double)
     for setting, told in (
         ("queue.storage=4Gi", "Each server of dayfly-queue has a volume of 2Gi, and a volume of 4Gi is asked for"),
         ("queue.storageClass=fast", "and a volume of 2Gi of the class fast is asked for"),
         ("queue.persistent=false", "and no volume is asked for"),
+        ("queue.nodes=1", "dayfly-queue has 3 servers, and 1 is asked for"),
         ("observer.storage=4Gi", "The volume dayfly-observer has 5Gi of the class slow, and 4Gi of the class slow is"),
         ("observer.storageClass=fast", "and 5Gi of the class fast is asked for"),
     ):

@@ -37,7 +37,6 @@ def pod(tmp_path: Path) -> Pod:
         {
             "DAYFLY_POD_NAME": "dayfly-control-0", "DAYFLY_POD_NAMESPACE": "dayfly",
             "DAYFLY_DATA_DIR": str(tmp_path / "d"), "DAYFLY_QUEUE_HOST": "dayfly-queue.dayfly.svc",
-            "DAYFLY_QUEUE_NODES": "3",
             "DAYFLY_CREDENTIALS": str(given), "DAYFLY_MAX_BODY": "1Mi",
         }
     )  # fmt: skip
@@ -80,7 +79,6 @@ def test_the_queue_is_found_where_the_manifest_says(pod: Pod) -> None:
     path = place.run(ACCESS)
     access = msgspec.json.decode(path.read_bytes(), type=Access)
     assert (access.host, access.port, access.password) == ("dayfly-queue.dayfly.svc", 4222, "calls")
-    assert access.copies == 3
     assert (access.pid, access.store) == (0, ""), "a server in another pod is none that we may end"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

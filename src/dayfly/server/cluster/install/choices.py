@@ -119,11 +119,6 @@ def joined(items: Iterable[str]) -> str:
     return Expression.of(f'join "," {items.go}') if isinstance(items, Expression) else ",".join(items)
 
 
-def as_text(number: int) -> str:
-    """Return a number as text; in an f-string of its own an expression would stay the number that it stands for."""
-    return Expression.of(f"toString ({number.go})") if isinstance(number, Expression) else str(number)
-
-
 def settled(node: Node) -> Node:
     """Return the node without what is absent. Raises TypeError for a condition that is only Helm's to know."""
     if isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""What volumes were asked for cannot be said otherwise later: a change that the cluster would refuse is refused before.
+"""What volumes and servers were asked for cannot be said otherwise later: such a change is refused before all others.
 
 A StatefulSet's claims are as it was made with, and a claim grows, where its class lets it, and does nothing else. The
 cluster says so only when half of an installation is applied, and calls it forbidden, as if a right were missing.
@@ -56,6 +56,12 @@ def _check_set(kubectl: Kubectl, node: Node, namespace: str, name: str) -> None:
     found = kubectl.find_object("statefulset", name, namespace)
     if found is None:
         return
+    count, before = node["spec"]["replicas"], found["spec"]["replicas"]
+    if count < before:
+        raise Conflict(
+            f"{name} has {before} servers, and {count} is asked for (queue.nodes): what others alone have is lost.",
+            hint="Nothing was changed. Say what is there.",
+        )
     wanted, there = (next(_claims(each), None) for each in (node, found))
     if _measure(wanted) == _measure(there):
         return

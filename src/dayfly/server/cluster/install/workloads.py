@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dayfly.providers.kubernetes import pool as pods_of_functions
 from dayfly.providers.kubernetes.pool import PoolValues
-from dayfly.server.cluster.install.choices import Expression, Node, as_text, each, is_not, is_set, joined, when
+from dayfly.server.cluster.install.choices import Expression, Node, each, is_not, is_set, joined, when
 from dayfly.server.cluster.install.network import CONTROL_PORTS
 from dayfly.server.cluster.install.pods import (
     Part,
@@ -90,7 +90,6 @@ def control(values: Values) -> Part:
                 variable(BOUNDS, joined(values.functions.namespaces)),
             ),
             variable("DAYFLY_QUEUE_HOST", f"{QUEUE}.{values.namespace}.svc"),
-            variable("DAYFLY_QUEUE_NODES", as_text(values.queue.nodes)),
             variable("DAYFLY_DATA_DIR", DATA),
             variable("DAYFLY_LOG_FORMAT", values.logs.format),
             each(values.settings, _as_variable),
