@@ -20,6 +20,7 @@ MIB = 1 << 20
 
 
 STAGES = ("local", "kubernetes")
+watchdogs = pytest.mark.local_only("it is between the watchdog and its program, of which a pod has the same two")
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +226,7 @@ def test_a_timeout_ends_the_program_with_all_that_it_started(programs: LocalStag
     play(programs, f"trap '' TERM; {lost}", scene, timeout_s=3.0)
 
 
+@watchdogs
 def test_a_caller_may_ask_for_less_time_and_for_no_more(programs: LocalStage) -> None:
     async def scene(address: str, _audience: Audience) -> None:
         answer = await call(address, headers={"X-Timeout": "100ms"})
@@ -250,6 +252,7 @@ def test_a_caller_who_goes_away_ends_the_program(programs: LocalStage) -> None:
     play(programs, "exec sleep 300", scene)
 
 
+@watchdogs
 def test_what_a_call_leaves_behind_ends_with_it_and_not_with_anothers(programs: LocalStage) -> None:
     """The background processes of a call that still runs go on, however they were cut loose."""
 
@@ -288,6 +291,7 @@ def test_what_a_call_leaves_behind_ends_with_it_and_not_with_anothers(programs: 
     asyncio.run(main())
 
 
+@watchdogs
 def test_calls_run_side_by_side(programs: LocalStage) -> None:
     async def scene(address: str, _audience: Audience) -> None:
         answers = await asyncio.gather(*(call(address, str(number).encode()) for number in range(5)))
@@ -315,6 +319,7 @@ def test_streaming_answers_while_the_request_still_comes(programs: LocalStage) -
     play(programs, script, scene, env={"mode": "streaming", "content_type": "text/event-stream"})
 
 
+@watchdogs
 def test_streaming_breaks_off_what_fails_under_way_and_says_so_before(programs: LocalStage) -> None:
     async def scene(address: str, audience: Audience) -> None:
         early = await call(address, b"early\n", headers={"X-Call-Id": "call-1"})
@@ -331,6 +336,7 @@ def test_streaming_breaks_off_what_fails_under_way_and_says_so_before(programs: 
     play(programs, "read how; [ $how = late ] && echo begun && sleep 0.2; exit 4", scene, env={"mode": "streaming"})
 
 
+@watchdogs
 def test_serializing_answers_with_the_whole_or_the_error_alone(programs: LocalStage) -> None:
     async def scene(address: str, _audience: Audience) -> None:
         good = await call(address, b"0\n", headers={"Content-Type": "a/b"})
@@ -341,6 +347,7 @@ def test_serializing_answers_with_the_whole_or_the_error_alone(programs: LocalSt
     play(programs, "read code; echo partly; exit $code", scene, env={"mode": "serializing"})
 
 
+@watchdogs
 def test_other_variables_of_the_watchdogs(programs: LocalStage) -> None:
     async def scene(address: str, audience: Audience) -> None:
         answer = await call(address, b"hello", headers={"X-A": "1", "Content-Type": "a/b", "X-Call-Id": "call-1"})
@@ -361,6 +368,7 @@ def test_other_variables_of_the_watchdogs(programs: LocalStage) -> None:
     play(programs, 'cat; echo; echo "$(env | grep -c ^Http_) variables"; echo on stderr >&2', scene, env=env)
 
 
+@watchdogs
 def test_head_is_answered_without_a_body(programs: LocalStage) -> None:
     async def scene(address: str, _audience: Audience) -> None:
         answer = await call(address, method="HEAD")
@@ -524,6 +532,7 @@ def test_memory_is_limited_for_the_replica_and_not_by_what_a_program_sets_aside(
     play(programs, script, scene, memory_bytes=128 * MIB)
 
 
+@watchdogs
 def test_a_pipelined_request_waits_for_its_turn(programs: LocalStage) -> None:
     async def scene(address: str, _audience: Audience) -> None:
         with reach(address) as sock:
@@ -540,6 +549,7 @@ def test_a_pipelined_request_waits_for_its_turn(programs: LocalStage) -> None:
 
 
 @pytest.mark.parametrize("mode", ["classic", "serializing"])
+@watchdogs
 def test_what_a_program_used_is_told_once_it_has_ended(programs: LocalStage, mode: str) -> None:
     burn = "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; echo done"
 

@@ -268,6 +268,7 @@ def test_a_program_finds_its_port_and_the_functions_environment(servers: LocalSt
     play(servers, place(servers, env={"PORT": "3000", "GREETING": "hi"}), scene)
 
 
+@supervisors
 def test_a_program_with_a_port_of_its_own_is_found_there(servers: LocalStage) -> None:
     async def scene(on: Scene) -> None:
         assert await on.get() == b"hello from 5000"
