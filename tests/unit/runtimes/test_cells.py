@@ -1,8 +1,11 @@
 """Cells on trees that are folders of a test's own: which places are tried, which files are written, what is read."""
 
+import contextlib
 import errno
+import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +206,79 @@ def test_what_a_dead_zygote_left_is_removed_by_its_account_and_by_root_and_not_w
     monkeypatch.setattr(cells, "_branch_in", _refuse)
     cells.Cells.found()
     assert left.exists() is not is_removed
+
+
+@pytest.mark.parametrize("found_gone", ["before it is opened", "while it is removed", "before it is locked"])
+def test_a_folder_that_another_took_for_a_dead_zygotes_before_it_was_locked_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found_gone: str
+) -> None:
+    folder, flock, opened = tmp_path / f"{cells.PREFIX}1", fcntl.flock, os.open
+    others = iter([True])
+
+    def open_(path: str, flags: int) -> int:
+        if found_gone == "before it is opened" and next(others, False):
+            folder.rmdir()
+        return opened(path, flags)
+
+    def lock(fd: int, how: int) -> None:
+        if found_gone != "before it is opened" and next(others, False):
+            folder.rmdir()
+            if found_gone == "while it is removed":
+                raise BlockingIOError
+        flock(fd, how)
+
+    monkeypatch.setattr(os, "open", open_)
+    monkeypatch.setattr(fcntl, "flock", lock)
+    held = hierarchy.hold(str(folder))
+    monkeypatch.undo()
+    assert os.path.samestat(os.fstat(held), folder.stat())
+    with opened_again(folder) as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(held)
+
+
+def test_a_folder_that_was_made_again_is_not_removed_by_who_found_the_one_before_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, flock = tmp_path / f"{cells.PREFIX}1", fcntl.flock
+    folder.mkdir()
+
+    def lock(fd: int, how: int) -> None:
+        folder.rmdir()
+        folder.mkdir()
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    monkeypatch.setattr(cells, "_places", lambda: [Place(1, str(tmp_path), ("pids",))])
+    monkeypatch.setattr(cells, "_branch_in", _refuse)
+    cells.Cells.found()
+    assert folder.is_dir()
+
+
+def test_a_folder_that_is_made_again_while_it_is_removed_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder, rmdir = tmp_path / f"{cells.PREFIX}1", os.rmdir
+    folder.mkdir()
+
+    def remove(path: str) -> None:
+        rmdir(path)
+        folder.mkdir()
+
+    monkeypatch.setattr(os, "rmdir", remove)
+    monkeypatch.setattr(cells, "_places", lambda: [Place(1, str(tmp_path), ("pids",))])
+    monkeypatch.setattr(cells, "_branch_in", _refuse)
+    monkeypatch.setattr(time, "sleep", lambda _s: pytest.fail("looked at it again"))
+    cells.Cells.found()
+    assert folder.is_dir()
+
+
+@contextlib.contextmanager
+def opened_again(folder: Path) -> Iterator[int]:
+    """Open a folder as another process would."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _refuse(*_: object) -> Branch:

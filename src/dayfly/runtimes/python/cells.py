@@ -8,14 +8,24 @@ zygote is gone, in whatever way. Who starts next removes every such folder that 
 """
 
 import contextlib
-import fcntl
 import itertools
 import logging
 import os
 import signal
 import time
 
-from dayfly.runtimes.python.hierarchy import CONTROLLERS, Branch, Place, enable, favour, places, step_aside, write
+from dayfly.runtimes.python.hierarchy import (
+    CONTROLLERS,
+    Branch,
+    Place,
+    enable,
+    favour,
+    hold,
+    locked,
+    places,
+    step_aside,
+    write,
+)
 from dayfly.runtimes.python.limits import LEAST_MEMORY_BYTES, Limits
 
 _log = logging.getLogger("dayfly.runtimes.zygote")
@@ -205,11 +215,8 @@ def _places() -> list[Place]:
 def _branch_in(place: Place, controllers: tuple[str, ...], locks: list[int]) -> Branch:
     """Return our folder in `place`, after a process was put under a limit there. Raises OSError."""
     folder = f"{place.folder}/{PREFIX}{os.getpid()}"
-    os.mkdir(folder)
+    locks.append(hold(folder))
     try:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        locks.append(lock)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         branch = Branch(place.version, folder, enable(place, folder, controllers))
         favour(branch)
         _try_out(branch)
@@ -243,9 +250,8 @@ def _remove_leftovers(place: str) -> None:
         if not name.startswith(PREFIX):
             continue
         with contextlib.suppress(OSError):  # somebody else removes it, or holds it, or alone may open it
-            fd = os.open(f"{place}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = locked(f"{place}/{name}")
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.geteuid() in (0, os.fstat(fd).st_uid):
                     _demolish(f"{place}/{name}")
             finally:
@@ -260,9 +266,12 @@ def _demolish(folder: str) -> None:
             with contextlib.suppress(OSError), open(f"{group}/cgroup.procs", "rb") as file:
                 for pid in filter(None, map(int, file.read().split())):
                     os.kill(pid, signal.SIGKILL)
-        for group in (*groups, folder):
+        for group in groups:
             with contextlib.suppress(OSError):
                 os.rmdir(group)
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+            return  # without another look: who made it may have made it again
         if not os.path.isdir(folder):
             return
         time.sleep(_ROUND_S)

@@ -18,7 +18,9 @@ process. So that one steps aside, into a leaf below, and all it starts is born t
 
 import contextlib
 import errno
+import fcntl
 import os
+import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -30,6 +32,9 @@ LEAF = "dayfly.platform"
 _LEAF_WEIGHT = "300"
 """What a gateway's nice value comes to where it has one: it goes before the functions that it calls."""
 _PERIOD_US = 100_000
+_ROUNDS = 200
+_ROUND_S = 0.01
+"""Two seconds for another to remove what it took for a dead one's."""
 
 
 class Place(NamedTuple):
@@ -122,6 +127,36 @@ def enable(place: Place, folder: str, controllers: Sequence[str]) -> tuple[str, 
     if refusal is not None and not enabled:
         raise refusal
     return tuple(enabled)
+
+
+def hold(folder: str) -> int:
+    """Make a folder, and return the lock that keeps it ours. Raises OSError.
+
+    Until it is locked it looks like a dead zygote's, which one that starts at the same time may remove: then it is made
+    again.
+    """
+    os.mkdir(folder)
+    for _ in range(_ROUNDS):
+        try:
+            return locked(folder)
+        except BlockingIOError:  # another is about to remove it
+            time.sleep(_ROUND_S)
+        except FileNotFoundError:
+            os.mkdir(folder)
+    raise OSError(errno.EBUSY, f"{folder} is held by somebody else")
+
+
+def locked(folder: str) -> int:
+    """Return a folder's lock. Raises BlockingIOError while another has it, FileNotFoundError when it is gone."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(lock), os.stat(folder)):  # what was removed has a lock, too
+            raise FileNotFoundError(errno.ENOENT, "it was made again", folder)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
 
 
 def favour(branch: Branch) -> None:
