@@ -9,12 +9,14 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Three files at a time on two processors, as tests wait for much of their time: the longest first, those of platforms and
 # servers, and in the end many short ones, so that no processor is idle. What takes long by its nature is for `test-long`:
-# other versions, faults under load, brokers that are killed, containers, compilers. Then those that fill the machine, two at
-# a time; what measures it, or mounts what others must not hold, runs one by one.
-LONG := $(addprefix tests/system/test_, $(addsuffix .py, brokers chaos clock descriptors rollouts store_crash upgrade)) \
+# other versions, faults under load, other people's servers, containers, compilers, kubectl, every page in every theme. Then
+# those that fill the machine, two at a time; what measures it, or mounts what others must not hold, runs one by one.
+LONG := $(addprefix tests/system/test_, $(addsuffix .py, brokers chaos clock descriptors images page_access page_guards prometheus)) \
+	$(addprefix tests/system/test_, $(addsuffix .py, rollouts sources store_crash trigger_examples upgrade)) \
 	$(addprefix tests/contract/images/test_, running.py cycle.py) $(addprefix tests/contract/languages/test_, builds.py dockerfile.py) \
-	tests/contract/provider/test_docker.py tests/contract/queue/test_three_servers.py $(addprefix tests/contract/storage/test_, three_servers_journal.py one_server_becomes_three.py) \
-	tests/hostile/test_fuzz.py tests/unit/tools/test_simulate_scaling.py
+	tests/contract/source tests/contract/provider/test_docker.py tests/contract/queue/test_three_servers.py \
+	tests/contract/storage/test_three_servers_journal.py tests/hostile/test_fuzz.py tests/unit/server/cluster/test_installing.py \
+	tests/unit/tools/test_simulate_scaling.py
 FILLING := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) tests/system/test_neighbours.py
 ALONE := $(addprefix tests/system/test_, $(addsuffix .py, disk traffic traffic_slow))
 BY_FILE := --dist loadfile --no-loadscope-reorder

@@ -40,25 +40,32 @@ else:
 
 
 LONGEST = (
-    "unit/web/test_build.py", "unit/server/cluster/test_installing.py",
     "escape/test_attacks.py", "system/test_neighbours.py",
-    *(f"system/test_{name}.py" for name in ("upgrade", "page", "page_access", "brokers", "page_operations", "chaos")),
-    "system/test_start.py",
-    "contract/images/test_running.py", "contract/provider/test_provider.py", "compat_openfaas/test_tutorial.py",
+    *(f"system/test_{name}.py" for name in ("brokers", "upgrade")), "unit/server/cluster/test_installing.py",
+    "system/test_page.py", "contract/provider/test_provider.py", "system/test_page_guards.py",
+    "contract/provider/test_node.py", *(f"system/test_{name}.py" for name in ("page_access", "chaos", "queue")),
+    "contract/images/test_running.py",
+    *(
+        f"system/test_{name}.py"
+        for name in ("page_calls", "page_operations", "examples", "start", "images", "page_deploy", "page_settings")
+    ),
+    "contract/provider/test_kubernetes.py", "compat_openfaas/test_tutorial.py",
+    *(f"system/test_{name}.py" for name in ("clock", "flows", "page_functions")), "api/test_tenants.py",
+    *(f"system/test_{name}.py" for name in ("prometheus", "rollouts", "guards", "calls", "tenants")),
+    *(f"contract/languages/test_{name}.py" for name in ("languages", "builds", "dockerfile")),
+    *(
+        f"system/test_{name}.py"
+        for name in ("recovery", "triggers", "egress", "dev", "page_charts", "query", "routes", "secrets", "keys")
+    ),
+    "contract/provider/test_docker.py", "unit/runtimes/test_image.py", "unit/web/test_build.py",
+    "contract/queue/test_three_servers.py", "contract/images/test_cycle.py",
+    *(f"contract/provider/test_{name}.py" for name in ("local", "servers")),
     *(
         f"system/test_{name}.py"
         for name in (
-            "page_deploy", "examples", "page_calls", "clock", "page_settings", "images", "queue", "flows", "tenants",
-            "rollouts", "query", "egress", "recovery", "dev", "canary", "guards", "page_functions", "triggers",
-            "figures", "prometheus", "page_charts", "alerts", "keys", "functions",
+            "sources", "history", "canary", "functions", "tls", "replay", "drain", "audit", "platform_log", "alerts",
+            "figures", "runtimes", "store_crash",
         )
-    ),
-    *(f"contract/provider/test_{name}.py" for name in ("docker", "node", "kubernetes")),
-    *(f"contract/languages/test_{name}.py" for name in ("languages", "builds", "dockerfile")),
-    "contract/queue/test_three_servers.py", "contract/images/test_cycle.py", "contract/provider/test_servers.py",
-    *(
-        f"system/test_{name}.py"
-        for name in ("routes", "sources", "calls", "runtimes", "tls", "audit", "secrets", "drain", "store_crash")
     ),
 )  # fmt: skip
 """The files that take longest, which come first: so no worker has one still when nothing is left for the other."""

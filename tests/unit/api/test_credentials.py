@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dayfly.api import admin_file
 from dayfly.api.admin_file import AdminRecord, generate_password, load
 from dayfly.api.credentials import Credentials
 from dayfly.model.access import Principal
@@ -57,6 +58,12 @@ def count_hashes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     return lambda: len(hashes)
 
 
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has a hash take no time, for cases in which what it takes does not count."""
+    monkeypatch.setattr(admin_file, "_SCRYPT_N", 16)
+
+
 def test_the_first_start_generates_a_password_and_later_ones_keep_it(tmp_path: Path) -> None:
     path = tmp_path / "credentials" / "admin.json"
     first = Credentials(path, TOKEN)
@@ -96,6 +103,7 @@ def test_a_verified_password_gets_in_from_a_peer_that_must_wait(tmp_path: Path) 
     assert verdict(credentials, f"Bearer {TOKEN}") is None
 
 
+@pytest.mark.usefixtures("quick_hashes")
 @pytest.mark.parametrize(
     "authorization",
     [
@@ -176,6 +184,7 @@ def test_an_empty_token_refuses_to_start(tmp_path: Path, token: str) -> None:
         Credentials(tmp_path / "admin.json", token, password=PASSWORD)
 
 
+@pytest.mark.usefixtures("quick_hashes")
 @pytest.mark.parametrize(
     "damage",
     [
@@ -202,6 +211,7 @@ def test_a_damaged_record_refuses_to_start(tmp_path: Path, damage: Callable[[byt
         Credentials(path, TOKEN)
 
 
+@pytest.mark.usefixtures("quick_hashes")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602])
 def test_a_record_open_to_others_refuses_to_start(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "admin.json"
