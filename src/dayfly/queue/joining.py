@@ -112,7 +112,13 @@ async def _copy(source: Client, target: Client, name: str) -> None:
 
 async def _ask(client: Client, subject: str, what: dict[str, Any] | bytes) -> dict[str, Any]:
     payload = what if isinstance(what, bytes) else json.dumps(what).encode()
-    answer = await client.request(subject, payload, timeout=_ANSWER_S)
+    async with asyncio.timeout(_ANSWER_S):
+        while True:
+            try:
+                answer = await client.request(subject, payload, timeout=_ANSWER_S)
+                break
+            except nats.errors.NoRespondersError:  # who listens elsewhere is not known here yet
+                await asyncio.sleep(_PAUSE_S)
     said: dict[str, Any] = json.loads(answer.data) if answer.data else {}
     if error := said.get("error"):
         raise NotJoined(f"{subject}: {error.get('description', error)}")

@@ -112,13 +112,17 @@ async def names_at(client: Client) -> set[str]:
     return {str(info.config.name) for info in await client.jetstream().streams_info()}
 
 
-def test_all_that_one_kept_alone_is_with_all_three(places: Servers, tmp_path: Path) -> None:
-    access = tmp_path / "access.json"
+@pytest.fixture
+def access(places: Servers, tmp_path: Path) -> Path:
+    """Where it is told how the first server lets us in, which runs alone."""
+    places.start(0, alone=True)
+    places.tell(tmp_path / "access.json", 0)
+    return tmp_path / "access.json"
 
+
+def test_all_that_one_kept_alone_is_with_all_three(places: Servers, access: Path, tmp_path: Path) -> None:
     async def main() -> None:
         before, after = Control(access, tmp_path / "before"), Control(access, tmp_path / "after")
-        places.start(0, alone=True)
-        places.tell(access, 0)
         async with before.works():
             await before.write()
             # As a StatefulSet has it: the new ones come first, and the one before is found where they are.
@@ -137,10 +141,10 @@ def test_all_that_one_kept_alone_is_with_all_three(places: Servers, tmp_path: Pa
 
 @pytest.mark.parametrize("asked", [2, 4, 12, 24])
 def test_what_was_broken_off_is_done_again_and_nobody_writes_before(
-    places: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int
+    places: Servers, access: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int
 ) -> None:
     """`asked` of the questions that giving eight streams takes are put; some break off within a stream."""
-    access, ask, left = tmp_path / "access.json", joining._ask, [asked]
+    ask, left = joining._ask, [asked]
 
     async def break_off(*question: Any) -> Any:
         if not left[0]:
@@ -150,8 +154,6 @@ def test_what_was_broken_off_is_done_again_and_nobody_writes_before(
 
     async def main() -> None:
         before, after = Control(access, tmp_path / "before"), Control(access, tmp_path / "after")
-        places.start(0, alone=True)
-        places.tell(access, 0)
         async with before.works():
             await before.write()
         places.kill(0)
