@@ -11,8 +11,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # servers, and in the end many short ones, so that no processor is idle. What takes long by its nature is for `test-long`:
 # other versions, faults under load, other people's servers, containers, compilers, kubectl, every page in every theme. Then
 # those that fill the machine, two at a time; what measures it, or mounts what others must not hold, runs one by one.
-LONG := $(addprefix tests/system/test_, $(addsuffix .py, brokers chaos clock descriptors images page_access page_guards prometheus)) \
-	$(addprefix tests/system/test_, $(addsuffix .py, rollouts sources store_crash trigger_examples upgrade)) \
+LONG := $(addprefix tests/system/test_, $(addsuffix .py, brokers chaos clock descriptors figures images page_access page_guards)) \
+	$(addprefix tests/system/test_, $(addsuffix .py, prometheus rollouts sources store_crash trigger_examples upgrade)) \
 	$(addprefix tests/contract/images/test_, running.py cycle.py) $(addprefix tests/contract/languages/test_, builds.py dockerfile.py) \
 	tests/contract/source tests/contract/provider/test_docker.py tests/contract/queue/test_three_servers.py \
 	tests/contract/storage/test_three_servers_journal.py tests/hostile/test_fuzz.py tests/unit/server/cluster/test_installing.py \

@@ -61,7 +61,7 @@ def test_what_is_changed_is_written_down_whatever_is_killed(platform: Platform, 
     assert "The log is whole" in printed
     assert platform.run("audit", "verify", "--head", head).code == 0
     assert SECRET not in (platform.data_dir / "records" / "audit.db").read_bytes().decode(errors="replace")
-    assert head.partition(":")[2] in platform.log(), "the head goes where the log goes"
+    eventually("the head goes where the log goes", lambda: head.partition(":")[2] in platform.log())
 
     platform.stop()
     with sqlite3.connect(platform.data_dir / "records" / "audit.db") as file:

@@ -102,6 +102,7 @@ def test_on_a_full_disk_calls_go_on_and_changes_are_refused(full: tuple[Platform
         done = platform.run(*command)
         assert (done.code, done.err.count("\n"), done.err.count("the disk is full")) == (74, 2, 1), done
     eventually("what is printed is dropped and counted", lambda: calls(platform, "busy") and dropped(platform))
+    eventually("it is said", lambda: platform.log().count("log lines are dropped until"))
     assert platform.log().count("log lines are dropped until") == 1
     # A control plane that dies meanwhile comes back and can still be asked; the calls do not notice.
     control = platform.pids("control")[0]

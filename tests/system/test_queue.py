@@ -84,10 +84,10 @@ def test_what_fails_for_good_waits_among_the_dead(
 @pytest.mark.parametrize("part", ["queue", "nats", "gateway", "control"])
 def test_a_part_that_is_killed_costs_no_accepted_call(running: Door, part: str) -> None:
     ids = [running.submit("sink", f"{part}-{number} 0.02".encode()) for number in range(30)]
-    waiting = [running.submit("sink", f"{part}-late-{number} 0".encode(), X_Delay="8s") for number in range(10)]
     long = running.submit("sink", f"{part}-long 5".encode())
     pid = pid_of(running.platform, part)
     eventually("one is being made", lambda: running.state(long) == "running")
+    waiting = [running.submit("sink", f"{part}-late-{number} 0".encode(), X_Delay="5s") for number in range(10)]
     assert {running.state(call_id) for call_id in waiting} == {"queued"}
     os.kill(pid, signal.SIGKILL)
     ids += [*waiting, long]

@@ -49,7 +49,7 @@ def test_calls_and_runs_are_told_as_traces(traced: tuple[Platform, Receiver], sc
     # A call that starts its replica, within its caller's trace.
     reply = door.ask("POST", "/function/hello", b"x", traceparent=CALLER)
     assert reply.body.decode() == CALLER, "the function is told"
-    eventually("the call is told of", lambda: found.named("gateway"))
+    eventually("the call is told of", lambda: all(map(found.named, ("gateway", "run", "start"))))
     (gateway,), (run,) = found.named("gateway"), found.named("run")
     assert (gateway.trace, gateway.parent) == tuple(CALLER.split("-")[1:3])
     assert gateway.attributes["dayfly.call_id"] == reply.headers["x-call-id"]
@@ -59,7 +59,8 @@ def test_calls_and_runs_are_told_as_traces(traced: tuple[Platform, Receiver], sc
 
     # A queued one, whose trace is its own: the function is told of the queue's span, which is its root.
     call_id = door.submit("broken")
-    eventually("the queued call is told of", lambda: len(found.named("gateway")) == 2)
+    # Each process tells of its own spans, one before the other or after.
+    eventually("the queued call is told of", lambda: len(found.named("gateway")) == 2 and found.named("queue"))
     (queued,) = found.named("queue")
     attempt = found.named("gateway")[1]
     assert (queued.trace, queued.parent, attempt.parent) == (call_id.replace("-", ""), "", queued.id)
@@ -69,8 +70,8 @@ def test_calls_and_runs_are_told_as_traces(traced: tuple[Platform, Receiver], sc
     (scratch / "flow.yaml").write_text(FLOW)
     platform.ok("flow", "deploy", "-f", str(scratch / "flow.yaml"))
     platform.ok("flow", "run", "twice", "-d", "x", "--wait")
-    eventually("the run is told of", lambda: found.named("flow twice"))
-    eventually("its calls are told of", lambda: len(found.named("gateway")) == 4)
+    eventually("the run is told of", lambda: all(map(found.named, ("flow twice", "step first", "step second"))))
+    eventually("its calls are told of", lambda: (len(found.named("gateway")), len(found.named("queue"))) == (4, 3))
     (flow,) = found.named("flow twice")
     steps = [*found.named("step first"), *found.named("step second")]
     assert [(each.trace, each.parent) for each in steps] == [(flow.trace, flow.id)] * 2
