@@ -15,8 +15,8 @@ LONG := $(addprefix tests/system/test_, $(addsuffix .py, brokers chaos clock des
 	$(addprefix tests/system/test_, $(addsuffix .py, prometheus rollouts sources store_crash trigger_examples upgrade)) \
 	$(addprefix tests/contract/images/test_, running.py cycle.py) $(addprefix tests/contract/languages/test_, builds.py dockerfile.py) \
 	tests/contract/source tests/contract/provider/test_docker.py tests/contract/queue/test_three_servers.py \
-	tests/contract/storage/test_three_servers_journal.py tests/hostile/test_fuzz.py tests/unit/server/cluster/test_installing.py \
-	tests/unit/tools/test_simulate_scaling.py
+	$(addprefix tests/contract/storage/test_, three_servers_journal.py one_server_becomes_three.py) tests/hostile/test_fuzz.py \
+	tests/unit/server/cluster/test_installing.py tests/unit/tools/test_simulate_scaling.py
 FILLING := tests/escape $(addprefix tests/contract/provider/test_, limits.py lookout.py) tests/system/test_neighbours.py
 ALONE := $(addprefix tests/system/test_, $(addsuffix .py, disk traffic traffic_slow))
 BY_FILE := --dist loadfile --no-loadscope-reorder
