@@ -31,7 +31,7 @@ from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 
 from dayfly.queue.access import USER, Access
-from dayfly.queue.aside import ALONE, STORE
+from dayfly.queue.aside import ALONE, NAME, STORE
 from dayfly.queue.connection import JOINED, close, dial
 from dayfly.queue.server import ACCESS
 from dayfly.runtimes.log_format import log_settings, log_to_stderr
@@ -45,6 +45,8 @@ _LEADER_S = 1.0
 _ANSWER_S = 30.0
 _COPYING_S = 300.0
 _MAX_STORE_BYTES = 2**50
+_UNNAMED = "one without a name"
+_GIVEN = "All have what one kept alone: "
 _log = logging.getLogger("dayfly.queue")
 
 
@@ -54,25 +56,34 @@ class NotJoined(Exception):
 
 async def join(program: str, data: Path, run_dir: Path, access: Access) -> None:
     """Return once all three have what one kept alone. Raises NotJoined, OSError, TimeoutError, nats.errors.Error."""
+    name = _name_of(data / ALONE)
     async with _client(access) as among:
-        if not await _is_joined(among):
-            if (data / ALONE / STORE).exists():
+        given = await _what_was_given(among)
+        if given is None:
+            if name:
                 async with _shown(program, data / ALONE, run_dir) as alone:
                     await _give(alone, among)
             marker = StreamConfig(name=JOINED, subjects=[f"dayfly.{JOINED}"], max_msgs=1, num_replicas=COPIES)
-            await among.jetstream(timeout=_ANSWER_S).add_stream(marker)
+            await among.jetstream(timeout=_ANSWER_S).add_stream(marker.evolve(description=f"{_GIVEN}{name}"))
+        elif name not in given:
+            _log.error("the others had joined without this server before: what it kept alone stays in %s", data / ALONE)
+            return
     shutil.rmtree(data / ALONE, ignore_errors=True)
 
 
-async def _is_joined(client: Client) -> bool:
-    """Whether it is done already; as soon as the servers agree on anything."""
+def _name_of(folder: Path) -> str:
+    """Return the name of the store that was put aside; empty where none was."""
+    return ((folder / NAME).read_text() or _UNNAMED) if (folder / STORE).exists() else ""
+
+
+async def _what_was_given(client: Client) -> str | None:
+    """Return what JOINED says, as soon as the servers agree on anything; None where it is not there yet."""
     context = client.jetstream(timeout=_LEADER_S)
     while True:
         try:
-            await context.stream_info(JOINED)
-            return True
+            return (await context.stream_info(JOINED)).config.description or ""
         except NotFoundError:
-            return False
+            return None
         except (nats.errors.Error, TimeoutError) as away:
             _log.info("the queue's servers do not agree on a leader yet: %s", away or type(away).__name__)
             await asyncio.sleep(_PAUSE_S)

@@ -21,7 +21,7 @@ from dayfly.model.errors import Unavailable
 from dayfly.model.queued import Request
 from dayfly.queue import joining
 from dayfly.queue.access import USER, Access
-from dayfly.queue.aside import ALONE, STORE
+from dayfly.queue.aside import ALONE, STORE, put_aside
 from dayfly.queue.connection import JOINED, close, dial
 from dayfly.queue.jetstream import JetStreamStore
 from dayfly.queue.journal import STREAMS, Journals
@@ -164,8 +164,8 @@ def test_what_was_broken_off_is_done_again_and_nobody_writes_before(
         while JOINED not in await names_at(eager):
             pass
         await eager.jetstream().delete_stream(JOINED)
-        (places.folder(0) / ALONE).mkdir()
-        (tmp_path / STORE).rename(places.folder(0) / ALONE / STORE)
+        put_aside(tmp_path)
+        (tmp_path / ALONE).rename(places.folder(0) / ALONE)
         monkeypatch.setattr(joining, "_ask", break_off)
         with pytest.raises(joining.NotJoined, match="enough"):
             await joining.join(places.path, places.folder(0), places.folder(0) / "run", joining._read(access))
@@ -180,6 +180,34 @@ def test_what_was_broken_off_is_done_again_and_nobody_writes_before(
         async with after.works():
             await after.check()
         await close(eager)
+
+    asyncio.run(main())
+
+
+def test_what_was_put_aside_and_not_given_is_not_removed(
+    places: Servers, access: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As where the others have the volumes of an installation before."""
+
+    async def main() -> None:
+        before, after = Control(access, tmp_path / "before"), Control(access, tmp_path / "after")
+        async with before.works():
+            await before.write()
+        places.kill(0)
+        (places.folder(0) / STORE).rename(tmp_path / STORE)
+        for number in range(3):
+            places.start(number)
+        async with working(after.calls):
+            assert await insisting(after.calls.kept) == []
+        places.kill(0)
+        put_aside(tmp_path)
+        (tmp_path / ALONE).rename(places.folder(0) / ALONE)
+        places.start(0)
+        said = ""
+        while f"stays in {places.folder(0) / ALONE}" not in said:
+            said += capfd.readouterr().err
+            await asyncio.sleep(0.05)
+        assert (places.folder(0) / ALONE / STORE / "CALLS").exists()
 
     asyncio.run(main())
 

@@ -230,7 +230,7 @@ if "get deployment/" in asked:
     print(json.dumps({"spec": {"template": {"spec": {"containers": [container]}}}}))
 elif "get secret/" in asked:
     if "--context denied" in asked:
-        sys.exit('Error from server (Forbidden): secrets "dayfly-admin" is forbidden')
+        sys.exit('Error from server (Forbidden): secrets "dayfly-admin" is forbidden: User "ann" cannot get it')
     print(json.dumps({"data": {"password": "czNjcmV0"}}))
 elif "--context away" in asked:
     sys.exit("error: unable to listen on any of the requested ports")
