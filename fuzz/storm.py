@@ -31,6 +31,8 @@ class Outcome(msgspec.Struct):
     refused: int = 0
     calls: int = 0
     """How many requests must have reached the canary."""
+    unsure: int = 0
+    """How many of these may not have reached it, and were answered so."""
     slowest_s: float = 0.0
     wrong: list[str] = []
     """What happened otherwise than foreseen."""
@@ -91,7 +93,10 @@ async def _converse(host: str, port: int, raw: bytes, verdict: Verdict, outcome:
         for accepted in verdict.accepted:
             status = await read_answer(reader, bodiless=accepted.head.method == b"HEAD")
             outcome.answers += 1
-            if status >= 500 and status != 505:
+            if status == 502 and b"upgrade:" in raw.lower():
+                # What asks for an upgrade is not sent again when the replica's connection ends under it.
+                outcome.unsure += 1
+            elif status >= 500 and status != 505:
                 outcome.add(f"answered with {status}", raw)
         if verdict.status:
             status = await read_answer(reader, bodiless=False)

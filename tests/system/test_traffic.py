@@ -48,7 +48,8 @@ def test_damaged_requests_do_no_damage(target: Platform, listener: str) -> None:
     assert outcome.wrong == []
     assert outcome.sent == len(sequences) + MUTATIONS
     assert outcome.refused > outcome.sent // 3
-    assert calls_so_far(target) - before - 1 == outcome.calls
+    assert outcome.unsure < 5
+    assert outcome.calls - outcome.unsure <= calls_so_far(target) - before - 1 <= outcome.calls
     assert outcome.calls > 300 or not public
     eventually("the descriptors are as before", lambda: gateway.descriptors() <= descriptors + 2)
     assert gateway.resident_bytes() - memory < GROWTH_BYTES
